@@ -10,13 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-import importlib.util
-import os
-import sys
+from heat import overlay
 
-_spec = importlib.util.spec_from_file_location(
-    'heat.overlay', os.path.join(os.path.dirname(__file__), 'overlay.py'))
-_overlay = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(_overlay)
-_overlay.extend('heat').overlay = _overlay
-sys.modules['heat.overlay'] = _overlay
+overlay.put_in_front()

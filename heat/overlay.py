@@ -15,21 +15,52 @@
 The *installed* module is always the one that ends up in ``sys.modules``: a
 file of ours that has the name of one of Heat's loads the installed module,
 subclasses what it refines and rebinds those names there.
+
+It is all or nothing. With a Heat that the overlay is not tested with, nothing
+of ours is put in front, and the log says so in one line.
 """
 
 import importlib.machinery
+from importlib import metadata
 import importlib.util
+import logging
 import os
 import sys
 
-ROOT = os.path.dirname(os.path.abspath(__file__))
+from heat import overlay_releases
+
+# Not oslo.log: this runs before Heat sets it up, and until then Python itself
+# writes an error to stderr.
+LOG = logging.getLogger(__name__)
+
+ROOT = os.path.dirname(os.path.realpath(__file__))
+
+_REFUSAL = (
+    'The convergence overlay is not active: Heat %(version)s in %(folder)s '
+    'runs as the stock one, because %(reason)s. Install the release of '
+    'heat-convergence-migrate that is made for this Heat, or take the overlay '
+    'away (heat-overlay disable).')
+
+_NO_HEAT = (
+    'The convergence overlay in %s found no installed Heat to put itself in '
+    'front of: install openstack-heat where %s finds it.')
+
+_refusal = None
 
 
 def _is_ours(entry):
+    # A second copy, say a checkout in PYTHONPATH beside an enabled wheel, is
+    # no installed Heat either.
     path = os.path.realpath(entry or os.getcwd())
-    root = os.path.realpath(ROOT)
-    return path == os.path.dirname(root) or (path + os.sep).startswith(
-        root + os.sep)
+    return ((path + os.sep).startswith(ROOT + os.sep) or
+            os.path.isfile(os.path.join(path, 'heat', 'overlay.py')))
+
+
+def _find(name):
+    parent = name.rpartition('.')[0]
+    entries = sys.modules[parent].__path__ if parent else sys.path
+    path = [entry for entry in entries if not _is_ours(entry)]
+    return importlib.machinery.PathFinder.find_spec(name, path)
 
 
 def installed(name):
@@ -37,10 +68,7 @@ def installed(name):
 
     :raises ModuleNotFoundError: when Heat has no such module.
     """
-    parent = name.rpartition('.')[0]
-    entries = sys.modules[parent].__path__ if parent else sys.path
-    path = [entry for entry in entries if not _is_ours(entry)]
-    spec = importlib.machinery.PathFinder.find_spec(name, path)
+    spec = _find(name)
     if spec is None:
         raise ModuleNotFoundError('No installed module named %r' % name,
                                   name=name)
@@ -59,3 +87,42 @@ def extend(name):
     folder = os.path.join(ROOT, *name.split('.')[1:])
     package.__path__ = [folder] + list(package.__path__)
     return package
+
+
+def put_in_front():
+    """Put this folder in front of the installed Heat, if it is a tested one.
+
+    :raises ImportError: when no Heat is installed.
+    """
+    global _refusal
+    spec = _find('heat')
+    if spec is None or spec.origin is None:
+        raise ImportError(_NO_HEAT % (ROOT, sys.executable), name='heat')
+    folder = os.path.dirname(spec.origin)
+    version = _version(folder)
+    reason = overlay_releases.why_not(version, folder)
+    if reason is None:
+        package = extend('heat')
+    else:
+        package = installed('heat')
+        _refusal = _REFUSAL % {'version': version or '(unknown)',
+                               'folder': folder, 'reason': reason}
+        LOG.error(_refusal)
+    package.overlay = sys.modules[__name__]
+    package.overlay_releases = overlay_releases
+
+
+def refusal():
+    """Tell why Heat runs as the stock one, or None if the overlay is active.
+
+    :returns: the line that was logged.
+    """
+    return _refusal
+
+
+def _version(folder):
+    # The distribution beside the package first: sys.path may hold others.
+    path = [os.path.dirname(folder)] + sys.path
+    for found in metadata.distributions(name='openstack-heat', path=path):
+        return found.version
+    return None

@@ -1,0 +1,109 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The Heat releases that the overlay is tested with, and what it refines.
+
+Everything that depends on the release of Heat belongs here. A release that
+is not in ``TESTED``, or one in which something that the overlay builds on
+looks otherwise, is left alone: see :func:`why_not`.
+"""
+
+import ast
+import os
+
+#: {major release: {module: {qualified name: its parameters}}}. The parameters
+#: are those of Heat's own source as :func:`ast.unparse` writes them; ``None``
+#: says only that the name has to be there.
+TESTED = {
+    '27': {
+        'heat.engine.service': {
+            'ThreadGroupManager.start_with_acquired_lock':
+                'self, stack, lock, func, *args, **kwargs',
+            'EngineService.start': 'self',
+            'EngineService.update_stack':
+                'self, cnxt, stack_identity, template, params, files, args, '
+                'environment_files=None, files_container=None, '
+                'template_id=None',
+            'EngineService.migrate_convergence_1': 'self, ctxt, stack_id',
+        },
+        'heat.cmd.manage': {
+            'add_command_parsers': 'subparsers',
+            'do_migrate': '',
+            'main': '',
+        },
+        'heat.cmd.status': {
+            'Checks._upgrade_checks': None,
+            'main': '',
+        },
+    },
+}
+
+
+def why_not(version, folder):
+    """Tell why the overlay must not be put in front of an installed Heat.
+
+    The source files are parsed, not imported: this runs at the start of every
+    process that uses Heat, before the first module of Heat's is loaded.
+
+    :param version: the version of the openstack-heat distribution, or None
+        when it is not known.
+    :param folder: the folder of the installed ``heat`` package.
+    :returns: a clause that says why not, or None when all is as tested.
+    """
+    if version is None:
+        return ('its version is unknown, no openstack-heat distribution was '
+                'found for it')
+    refined = TESTED.get(version.partition('.')[0])
+    if refined is None:
+        return ('the overlay is tested with Heat %s only'
+                % ', '.join(sorted(TESTED)))
+    for module, names in refined.items():
+        path = os.path.join(folder, *module.split('.')[1:]) + '.py'
+        reason = _difference(path, names)
+        if reason is not None:
+            return reason
+    return None
+
+
+def _difference(path, names):
+    """Tell in what a source file differs from ``{qualified name: params}``."""
+    try:
+        with open(path, 'rb') as source:
+            tree = ast.parse(source.read())
+    except (OSError, SyntaxError, ValueError) as exc:
+        return 'its source file %s cannot be read (%s)' % (path, exc)
+    found = dict(_definitions(tree.body))
+    for name, expected in names.items():
+        if name not in found:
+            return 'it has no %s in %s' % (name, path)
+        if expected is None:
+            continue
+        args = getattr(found[name], 'args', None)
+        actual = None if args is None else ast.unparse(args)
+        if actual != expected:
+            return ('%s in %s takes (%s), and the overlay is tested with (%s)'
+                    % (name, path, actual, expected))
+    return None
+
+
+def _definitions(body, prefix=''):
+    """Yield (qualified name, node) for what a module or class body defines."""
+    for node in body:
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            yield prefix + node.name, node
+        elif isinstance(node, ast.ClassDef):
+            yield prefix + node.name, node
+            yield from _definitions(node.body, prefix + node.name + '.')
+        elif isinstance(node, ast.Assign):
+            for target in node.targets:
+                if isinstance(target, ast.Name):
+                    yield prefix + target.id, node
