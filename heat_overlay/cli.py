@@ -1,0 +1,195 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The commands heat-overlay and heat-sandbox.
+
+Exit status of heat-overlay: 0 done (of status: active), 1 of status: not
+active, 2 refused or failed, with one line on stderr that says why; ``run``
+ends with the exit status of the command that it starts.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import sys
+
+import heat_overlay
+from heat_overlay import environment
+from heat_overlay import startup
+from heat_overlay import status
+
+_EXAMPLES = """\
+examples:
+  heat-overlay run heat-manage --help   run one command with the overlay
+  heat-overlay enable                   and then restart heat-engine: for good
+  heat-overlay status --format json     what is active, for a script
+  heat-overlay disable                  Heat is the stock one again
+  PYTHONPATH="$(heat-overlay path)" heat-engine
+                                        for a unit file or an image
+
+exit status:
+  0  done; of status: the overlay is active
+  1  of status: the overlay is not active
+  2  refused or failed, the reason is on stderr
+"""
+
+
+def do_run(args):
+    """Replace this process by a command with the overlay in front of Heat."""
+    words = args.words[1:] if args.words[:1] == ['--'] else args.words
+    if not words:
+        raise environment.OverlayError(
+            'run needs a command, for example: heat-overlay run heat-engine')
+    # The commands of the same environment first: it need not be in PATH.
+    path = os.pathsep.join([os.path.dirname(sys.executable),
+                            os.environ.get('PATH', os.defpath)])
+    command = shutil.which(words[0], path=path)
+    if command is None:
+        raise environment.OverlayError(
+            'There is no command %s here or in PATH.' % words[0])
+    environment.require_usable(environment.python_of(command))
+    os.execve(command, words, environment.with_overlay())
+
+
+def do_path(args):
+    """Print the folder to put in PYTHONPATH."""
+    print(heat_overlay.tree())
+
+
+def do_enable(args):
+    """Write the start-up files and see that they do what they are for."""
+    tree = heat_overlay.tree()
+    usable = environment.require_usable(args.python)
+    folder = args.site_dir or usable['purelib']
+    changed = startup.write(folder, tree)
+    answer = environment.ask(args.python, environment.without_overlay())
+    if not answer['active'] or answer['overlay'] != tree:
+        startup.remove(folder)
+        raise environment.OverlayError(
+            'Nothing is enabled: start-up files in %s have no effect on the '
+            'Heat of %s, which reads them from %s.' % (
+                folder, answer['python']['location'],
+                ', '.join(answer['site_dirs'])))
+    if changed:
+        print('The overlay is enabled for Heat %s by start-up files in %s. '
+              'Restart heat-engine to take it up.' % (
+                  answer['heat']['version'], folder))
+    else:
+        print('The overlay is enabled already, since %s.'
+              % startup.since(folder))
+
+
+def do_disable(args):
+    """Remove the start-up files, wherever they are."""
+    folders = environment.ask(args.python)['site_dirs']
+    if args.site_dir:
+        folders = [args.site_dir]
+    removed = [folder for folder in folders if startup.remove(folder)]
+    if removed:
+        print('The overlay is disabled, its start-up files in %s are removed. '
+              'Restart heat-engine to run the stock Heat.'
+              % ', '.join(removed))
+    else:
+        print('The overlay was not enabled.')
+
+
+def do_status(args):
+    """Print whether Heat runs with the overlay."""
+    found = status.collect(args.python)
+    if args.format == 'json':
+        print(json.dumps(found, indent=2))
+    else:
+        print('\n'.join(status.as_text(found)))
+    return status.exit_status(found)
+
+
+def _add_python(parser):
+    parser.add_argument(
+        '--python', metavar='PYTHON', type=lambda python: [python],
+        help='the Python that Heat runs in; default: %s' % sys.executable)
+
+
+def _add_site_dir(parser):
+    parser.add_argument(
+        '--site-dir', metavar='DIR', type=os.path.abspath,
+        help='folder of the start-up files, for example '
+             '/usr/lib/python3/dist-packages; default: the site-packages '
+             'folder of PYTHON')
+
+
+def build_parser():
+    """Return the argument parser of heat-overlay."""
+    parser = argparse.ArgumentParser(
+        prog='heat-overlay',
+        description='Start the installed OpenStack Heat with the convergence '
+                    'overlay in front of it.',
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(metavar='COMMAND', required=True)
+
+    run = commands.add_parser(
+        'run', help='run a command with the overlay',
+        epilog='example: heat-overlay run heat-engine --config-file heat.conf')
+    run.add_argument('words', nargs=argparse.REMAINDER, metavar='COMMAND ...',
+                     help='the command and its arguments')
+    run.set_defaults(func=do_run)
+
+    path = commands.add_parser(
+        'path', help='print the folder to put in PYTHONPATH',
+        epilog='example: Environment=PYTHONPATH=FOLDER in a unit file')
+    path.set_defaults(func=do_path)
+
+    enable = commands.add_parser(
+        'enable', help='put the overlay in front of Heat for good',
+        epilog='example: heat-overlay enable --python /usr/bin/python3')
+    _add_python(enable)
+    _add_site_dir(enable)
+    enable.set_defaults(func=do_enable)
+
+    disable = commands.add_parser(
+        'disable', help='undo enable',
+        epilog='example: heat-overlay disable --python /usr/bin/python3')
+    _add_python(disable)
+    _add_site_dir(disable)
+    disable.set_defaults(func=do_disable)
+
+    show = commands.add_parser(
+        'status', help='say whether Heat runs with the overlay',
+        epilog='example: heat-overlay status --format json')
+    _add_python(show)
+    show.add_argument('--format', choices=('text', 'json'), default='text')
+    show.set_defaults(func=do_status)
+    return parser
+
+
+def main(argv=None):
+    """Run heat-overlay and return its exit status."""
+    args = build_parser().parse_args(argv)
+    try:
+        return args.func(args) or 0
+    except environment.OverlayError as exc:
+        print('heat-overlay: %s' % exc, file=sys.stderr)
+        return 2
+
+
+def sandbox():
+    """Replace this process by heat-sandbox with the overlay in front."""
+    try:
+        environment.require_usable()
+    except environment.OverlayError as exc:
+        print('heat-sandbox: %s' % exc, file=sys.stderr)
+        return 2
+    # -P: a source tree of Heat in the current folder is not meant.
+    os.execve(sys.executable, [sys.executable, '-P', '-m',
+                               'heat.cmd.sandbox'] + sys.argv[1:],
+              environment.with_overlay())

@@ -1,0 +1,123 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The start-up files that put the overlay in front of Heat for good.
+
+``site`` reads them when Python starts. A plain path line in a ``.pth`` file
+would be of no use, it comes after site-packages; so code has to run. Python
+up to 3.17 runs the import line of the ``.pth`` file. From 3.15 on Python
+prefers the ``.start`` file of the same name and from 3.18 on it knows only
+that (PEP 829). Older ones ignore it, so both are always written: Debian
+shares a folder between several releases of Python.
+"""
+
+import datetime
+import os
+
+from heat_overlay import environment
+
+MODULE = '_heat_overlay_startup'
+PTH = 'heat-overlay.pth'
+START = 'heat-overlay.start'
+
+# The module outlives the package on purpose: after "pip uninstall" a name
+# that Python cannot import would make every Python command complain.
+_MODULE_TEXT = """\
+# Written by "heat-overlay enable"; "heat-overlay disable" removes it.
+import os
+import sys
+
+TREE = %r
+
+
+def activate():
+    # Before every site-packages, but after what PYTHONPATH asks for.
+    stdlib = os.path.dirname(os.__file__)
+    place = sys.path.index(stdlib) if stdlib in sys.path else 0
+    # Without the overlay, say after "pip uninstall", there is nothing to do.
+    if (TREE not in sys.path[:place] and
+            os.path.isfile(os.path.join(TREE, 'heat', 'overlay.py'))):
+        sys.path.insert(place, TREE)
+"""
+
+
+def _contents(tree):
+    # In the order of writing: nothing may name a module that is not there.
+    return {
+        MODULE + '.py': _MODULE_TEXT % tree,
+        START: '%s:activate\n' % MODULE,
+        PTH: 'import %s; %s.activate()\n' % (MODULE, MODULE),
+    }
+
+
+def _read(path):
+    try:
+        with open(path, encoding='utf-8') as found:
+            return found.read()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def write(folder, tree):
+    """Write the start-up files; files that are right already stay untouched.
+
+    :returns: False if there was nothing to do.
+    :raises OverlayError: when the folder cannot be written to.
+    """
+    wrong = {name: text for name, text in _contents(tree).items()
+             if _read(os.path.join(folder, name)) != text}
+    try:
+        os.makedirs(folder, exist_ok=True)
+        for name, text in wrong.items():
+            path = os.path.join(folder, name)
+            with open(path + '.new', 'w', encoding='utf-8') as new:
+                new.write(text)
+            os.replace(path + '.new', path)
+    except OSError as exc:
+        raise environment.OverlayError(
+            'Cannot write the start-up files: %s. Run this as the owner of '
+            '%s.' % (exc, folder)) from exc
+    return bool(wrong)
+
+
+def remove(folder):
+    """Remove the start-up files.
+
+    :returns: False if there was nothing to do.
+    :raises OverlayError: when a file cannot be removed.
+    """
+    removed = False
+    for name in reversed(_contents('')):
+        try:
+            os.remove(os.path.join(folder, name))
+            removed = True
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as exc:
+            raise environment.OverlayError(
+                'Cannot remove the start-up files: %s. Run this as the owner '
+                'of %s.' % (exc, folder)) from exc
+    return removed
+
+
+def enabled(folders, tree):
+    """Return those folders whose start-up files put a tree in front."""
+    return [folder for folder in folders
+            if os.path.exists(os.path.join(folder, PTH)) and
+            _read(os.path.join(folder, MODULE + '.py')) == _MODULE_TEXT % tree]
+
+
+def since(folder):
+    """Return when the start-up files were written, in ISO 8601."""
+    written = os.stat(os.path.join(folder, MODULE + '.py')).st_mtime
+    return datetime.datetime.fromtimestamp(written).astimezone().isoformat(
+        timespec='seconds')

@@ -1,0 +1,90 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What heat-overlay status reports."""
+
+from importlib import metadata
+
+import heat_overlay
+from heat_overlay import environment
+from heat_overlay import startup
+
+ACTIVE, NOT_ACTIVE, REFUSED = 0, 1, 2
+
+
+def collect(python=None):
+    """Find out whether Heat runs with the overlay.
+
+    :param python: argument list that starts the Python that Heat runs in.
+    :returns: what ``probe.report`` says and beside it ``tested``, the list
+        ``means`` of what activates the overlay and ``since``.
+    :raises OverlayError: when that Python does not work.
+    """
+    answer = environment.ask(python)
+    if not answer['active'] and not answer['refusal']:
+        # Would it be, if it were put in front?
+        answer['refusal'] = environment.ask(
+            python, environment.with_overlay())['refusal']
+    tree = answer['overlay'] or heat_overlay.tree()
+    enabled = startup.enabled(answer['site_dirs'], tree)
+    means = ['start-up file in %s' % folder for folder in enabled]
+    if tree in environment.python_path():
+        means.insert(0, 'PYTHONPATH')
+    return {
+        'active': answer['active'],
+        'means': means,
+        'since': startup.since(enabled[0]) if enabled else None,
+        'tested': answer['refusal'] is None,
+        'refusal': answer['refusal'],
+        'heat': answer['heat'],
+        'overlay': {'version': _version(tree), 'location': tree},
+        'python': answer['python'],
+    }
+
+
+def _version(tree):
+    # Another tree than our own is not what this distribution installed.
+    if tree != heat_overlay.tree():
+        return None
+    try:
+        return metadata.version('heat-convergence-migrate')
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def exit_status(status):
+    """Return 0 for active, 1 for not active and 2 for refused."""
+    if status['active']:
+        return ACTIVE
+    # Only an overlay that somebody has put in front can be refused.
+    return REFUSED if status['means'] or not status['heat'] else NOT_ACTIVE
+
+
+def as_text(status):
+    """Return the lines that heat-overlay status prints."""
+    state = {ACTIVE: 'active', NOT_ACTIVE: 'not active',
+             REFUSED: 'refused'}[exit_status(status)]
+    heat = status['heat'] or {'version': 'none', 'location': '-'}
+    rows = [
+        ('Overlay', state),
+        ('By', ', '.join(status['means']) or '-'),
+        ('Since', status['since'] or '-'),
+        ('Heat', '%s in %s' % (heat['version'], heat['location'])),
+        ('Tested with this Heat', 'yes' if status['tested'] else 'no'),
+        ('heat-convergence-migrate', '%s in %s' % (
+            status['overlay']['version'] or 'a checkout',
+            status['overlay']['location'])),
+        ('Python', '%(version)s at %(location)s' % status['python']),
+    ]
+    if status['refusal']:
+        rows.append(('Reason', status['refusal']))
+    return ['%-25s %s' % (name + ':', value) for name, value in rows]
