@@ -1,0 +1,98 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Test cases on a deployment that the tests of a class share."""
+
+import os
+
+import testtools
+from testtools import content
+
+from heat.tests.functional import broker
+from heat.tests.functional import databases
+from heat.tests.functional import deployment
+
+_TRUE = ('1', 'true', 'yes')
+
+
+def _required():
+    """Tell whether a missing service is a failure: in CI."""
+    return any(os.environ.get(name, '').lower() in _TRUE
+               for name in ('CI_REQUIRE_BACKENDS', 'CI'))
+
+
+def missing_services(backend):
+    """Tell in one line which service a deployment would lack, or None."""
+    if not databases.reachable(backend):
+        return '%s is not reachable: tests on %s left out' % (
+            databases.server_url(backend), backend)
+    if not broker.reachable():
+        return 'RabbitMQ is not reachable: tests on %s left out' % backend
+    return None
+
+
+class DeploymentTestCase(testtools.TestCase):
+    """The tests of a class share one deployment.
+
+    A subclass names its ``backend``; one without is a base of others and has
+    no tests of its own. Stacks that the tests need from before the flag go
+    into ``legacy_stacks``: they are created together, by legacy engines,
+    which then start again with ``conf``.
+
+    :cvar backend: one of ``databases.BACKENDS``.
+    :cvar engines: how many engines there are.
+    :cvar conf: the options of the engines while the tests run.
+    :cvar legacy_stacks: what to create before: a dict of the arguments of
+        ``heatclient``'s ``stacks.create`` by stack name.
+    :ivar heat: the running ``deployment.Deployment``.
+    """
+
+    backend = None
+    engines = 2
+    conf = {'convergence_engine': True, 'migrate_on_update': True}
+    legacy_stacks = {}
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.missing = missing_services(cls.backend)
+        if cls.missing is None:
+            cls.heat = deployment.Deployment(cls.backend, cls.engines)
+            cls.heat.setUp()
+            cls.addClassCleanup(cls.heat.cleanUp)
+            cls._create_legacy_stacks()
+            cls.heat.restart_engines(**cls.conf)
+
+    @classmethod
+    def _create_legacy_stacks(cls):
+        for name, arguments in cls.legacy_stacks.items():
+            cls.heat.client.stacks.create(stack_name=name, **arguments)
+        for name in cls.legacy_stacks:
+            cls.heat.wait_for(name, 'CREATE_COMPLETE')
+
+    def setUp(self):
+        super().setUp()
+        if self.missing is not None:
+            if _required():
+                self.fail(self.missing)
+            self.skipTest(self.missing)
+        self.marks = {process: process.log_size()
+                      for process in self._processes()}
+        self.addOnException(self._attach_logs)
+
+    def _processes(self):
+        return [self.heat.api] + self.heat.engines
+
+    def _attach_logs(self, _exc_info):
+        for process in self._processes():
+            self.addDetail(process.name, content.text_content(
+                process.log(self.marks.get(process, 0))))

@@ -1,0 +1,114 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Databases of the servers that Heat runs on, one for each deployment."""
+
+import os
+import uuid
+
+import fixtures
+import sqlalchemy
+from sqlalchemy import exc
+
+from heat.db import migration
+
+SQLITE, MYSQL, POSTGRESQL = BACKENDS = ('sqlite', 'mysql', 'postgresql')
+
+#: The server that each backend uses, unless HEAT_TEST_<BACKEND>_URL names
+#: another one. SQLite has no server: its database is a file.
+SERVERS = {
+    MYSQL: 'mysql+pymysql://root@127.0.0.1:3306',
+    POSTGRESQL: 'postgresql+psycopg2://postgres@127.0.0.1:5432/postgres',
+}
+
+_CONNECT_TIMEOUT = 5  # seconds
+_SQLITE_LOCK_TIMEOUT = 60  # seconds that a writer waits for another one
+
+
+def server_url(backend):
+    """Tell where the server of ``backend`` is.
+
+    :returns: a ``sqlalchemy.engine.URL``.
+    """
+    variable = 'HEAT_TEST_%s_URL' % backend.upper()
+    return sqlalchemy.make_url(os.environ.get(variable, SERVERS[backend]))
+
+
+def _server(backend):
+    return sqlalchemy.create_engine(
+        server_url(backend), isolation_level='AUTOCOMMIT',
+        poolclass=sqlalchemy.NullPool,
+        connect_args={'connect_timeout': _CONNECT_TIMEOUT})
+
+
+def reachable(backend):
+    """Tell whether databases of ``backend`` can be created here."""
+    if backend == SQLITE:
+        return True
+    try:
+        with _server(backend).connect():
+            return True
+    except (exc.DBAPIError, exc.NoSuchModuleError, ImportError):
+        return False
+
+
+class Database(fixtures.Fixture):
+    """A database with Heat's schema, dropped at the end.
+
+    :param backend: one of ``BACKENDS``.
+    :ivar url: what goes into ``[database] connection``.
+    :ivar engine: a SQLAlchemy engine, to read the rows that Heat wrote.
+    """
+
+    def __init__(self, backend):
+        super().__init__()
+        self.backend = backend
+
+    def _setUp(self):
+        url = self._create()
+        self.url = url.render_as_string(hide_password=False)
+        self.engine = sqlalchemy.create_engine(
+            url, poolclass=sqlalchemy.NullPool)
+        migration.db_sync(engine=self.engine)
+
+    def _create(self):
+        if self.backend == SQLITE:
+            folder = self.useFixture(fixtures.TempDir()).path
+            return sqlalchemy.URL.create(
+                'sqlite', database=os.path.join(folder, 'heat.sqlite'),
+                query={'timeout': str(_SQLITE_LOCK_TIMEOUT)})
+        name = 'heat_test_%s' % uuid.uuid4().hex
+        self._on_server('CREATE DATABASE %s' % name)
+        self.addCleanup(self._drop, name)
+        return server_url(self.backend).set(database=name)
+
+    def _drop(self, name):
+        force = ' WITH (FORCE)' if self.backend == POSTGRESQL else ''
+        self._on_server('DROP DATABASE %s%s' % (name, force))
+
+    def _on_server(self, statement):
+        with _server(self.backend).connect() as connection:
+            connection.execute(sqlalchemy.text(statement))
+
+    def rows(self, model, **equal):
+        """Read rows as they are committed now.
+
+        :param model: a class of ``heat.db.models``.
+        :param equal: the values that columns must have.
+        :returns: a list of dicts, in the order of the ids.
+        """
+        table = model.__table__
+        query = sqlalchemy.select(table).order_by(table.c.id).where(
+            *[table.c[column] == value for column, value in equal.items()])
+        with self.engine.connect() as connection:
+            return [dict(row) for row in
+                    connection.execute(query).mappings()]

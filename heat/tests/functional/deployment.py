@@ -1,0 +1,264 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""A real Heat: an API, some engines, a message broker and a database."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+
+import fixtures
+from heatclient import client as heatclient
+from keystoneauth1 import noauth
+from keystoneauth1 import session
+
+from heat.db import models
+from heat.tests.functional import broker
+from heat.tests.functional import configuration
+from heat.tests.functional import databases
+from heat.tests.functional import processes
+
+PROJECT = 'admin'  # the project of a request that names none (heat's noauth)
+
+_COMMAND_TIMEOUT = 300  # seconds
+
+_GUNICORN = """\
+wsgi_app = 'heat.wsgi.api:application'
+bind = 'fd://%d'
+worker_class = 'gthread'
+threads = 8
+"""
+
+
+class CommandFailed(Exception):
+    """A command ended with a status that is not 0."""
+
+    def __init__(self, result):
+        super().__init__('%s: status %d\n%s%s' % (
+            ' '.join(result.args), result.returncode, result.stdout,
+            result.stderr))
+        self.result = result
+
+
+class Deployment(fixtures.Fixture):
+    """Start Heat and stop it, with everything it used, at the end.
+
+    :param database: a backend of ``databases.BACKENDS``. SQLite is good for
+        one engine only.
+    :param engines: how many ``heat-engine`` processes, of one worker each.
+    :param extra_conf: further options; a dict stands for a group.
+    :param stock: run Heat without the overlay.
+    :param bin_dir: take Heat's commands from another environment.
+    :ivar database: the ``databases.Database``.
+    :ivar engines: the running ``processes.Process``, oldest first.
+    :ivar client: a heatclient in the project ``PROJECT``.
+    :ivar config_file: the heat.conf that all the processes read.
+    """
+
+    def __init__(self, database=databases.SQLITE, engines=1,
+                 convergence_engine=False, migrate_on_update=False,
+                 extra_conf=None, stock=False, bin_dir=None):
+        super().__init__()
+        self.backend = database
+        self.stock = stock
+        self.bin_dir = bin_dir
+        self._count = engines
+        self._conf = dict(extra_conf or {},
+                          convergence_engine=convergence_engine,
+                          migrate_on_update=migrate_on_update)
+
+    def _setUp(self):
+        self.folder = self.useFixture(fixtures.TempDir()).path
+        self.database = self.useFixture(databases.Database(self.backend))
+        self._conf = configuration.merged(self._conf, {
+            'transport_url': self.useFixture(broker.Broker()).url,
+            'database': {'connection': self.database.url}})
+        self.configure()
+        self.engines = []
+        self._started = 0
+        self._start_api()
+        self.start_engines(self._count)
+
+    def configure(self, **conf):
+        """Change options in heat.conf; who runs has to be told.
+
+        :param conf: options of ``[DEFAULT]``; a dict stands for a group.
+        """
+        self._conf = configuration.merged(self._conf, conf)
+        # oslo.config looks in ~/.heat: a WSGI server has no --config-file.
+        folder = os.path.join(self.folder, '.heat')
+        os.makedirs(folder, exist_ok=True)
+        self.config_file = configuration.create(folder, self._conf)
+
+    def _environment(self, stock):
+        return processes.environment(stock, HOME=self.folder)
+
+    def _start_api(self):
+        # The socket is bound here: no port can be lost to another process,
+        # and requests wait until the server is there.
+        with socket.create_server(('127.0.0.1', 0)) as listener:
+            self.url = 'http://127.0.0.1:%d' % listener.getsockname()[1]
+            with open(os.path.join(self.folder, 'gunicorn.conf.py'),
+                      'w') as conf:
+                conf.write(_GUNICORN % listener.fileno())
+            self.api = self.useFixture(processes.Process(
+                'api', [processes.command('gunicorn', self.bin_dir)],
+                self._environment(self.stock), self.folder,
+                pass_fds=(listener.fileno(),)))
+        self.client = self.client_of(PROJECT)
+
+    # Engines
+
+    def start_engines(self, count, stock=None):
+        """Start more engines and wait until Heat lists them as up.
+
+        :param stock: without the overlay (default: as the deployment).
+        :returns: the new ``processes.Process``.
+        """
+        stock = self.stock if stock is None else stock
+        engines = [self._start_engine(stock) for _ in range(count)]
+        for engine in engines:
+            engine.wait_until(lambda: self._registered(engine), 'service row')
+        up = self.services_up()
+        missing = {engine.name for engine in engines} - up
+        if missing:
+            raise processes.Unready('Not up: %s' % ', '.join(missing))
+        return engines
+
+    def _start_engine(self, stock):
+        # A name of its own even after a restart, so that the rows of the
+        # past are told apart.
+        name = 'engine-%d' % self._started
+        self._started += 1
+        own = os.path.join(self.folder, name + '.conf')
+        configuration.write(own, {'host': name})
+        engine = self.useFixture(processes.Process(
+            name, [processes.command('heat-engine', self.bin_dir),
+                   '--config-file', self.config_file, '--config-file', own],
+            self._environment(stock), self.folder))
+        self.engines.append(engine)
+        return engine
+
+    def _registered(self, engine):
+        return self.database.rows(models.Service, host=engine.name,
+                                  deleted_at=None)
+
+    def services_up(self):
+        """Ask the API which engines are up.
+
+        :returns: the set of their names.
+        """
+        return {service.host for service in self.client.services.list()
+                if service.status == 'up'}
+
+    def stop_engines(self):
+        """Stop all engines gracefully, all at once."""
+        for engine in self.engines:
+            engine.terminate()
+        for engine in self.engines:
+            engine.stop()
+        self.engines = []
+
+    def kill_engines(self):
+        """End all engines at once, whatever they are doing."""
+        for engine in self.engines:
+            engine.kill()
+        self.engines = []
+
+    def restart_engines(self, stock=None, **conf):
+        """End all engines and start as many with other options.
+
+        The engines must be idle: a graceful stop, up to 15 seconds of waiting
+        for RabbitMQ to close its channels, is not worth its time here.
+        """
+        count = len(self.engines)
+        self.kill_engines()
+        self.configure(**conf)
+        self.start_engines(count, stock)
+
+    def sighup(self, **conf):
+        """Change mutable options under the running engines.
+
+        Waits until each engine has logged every changed option, as
+        oslo.config does.
+        """
+        marks = [(engine, engine.log_size()) for engine in self.engines]
+        self.configure(**conf)
+        for engine in self.engines:
+            engine.signal(signal.SIGHUP)
+        for engine, size in marks:
+            for name in conf:
+                engine.wait_until(
+                    lambda: 'Option DEFAULT.%s changed' % name in
+                    engine.log(size), '%s taken up' % name)
+
+    # Clients
+
+    def client_of(self, project):
+        """Return a heatclient that makes its requests in ``project``."""
+        return heatclient.Client('1', session=session.Session(
+            auth=noauth.NoAuth(endpoint='%s/v1/%s' % (self.url, project)),
+            additional_headers={'X-Auth-Project': project}))
+
+    def wait_for(self, stack, status, seconds=120):
+        """Poll until the operation in progress on a stack is over.
+
+        :param stack: its name or id; a deleted one is known by its id.
+        :param status: how it has to end, e.g. ``UPDATE_COMPLETE``.
+        :returns: the stack as heatclient sees it.
+        :raises processes.Unready: when it ended otherwise, or not yet.
+        """
+        def done():
+            shown = self.client.stacks.get(stack)
+            return shown.status != 'IN_PROGRESS' and shown
+        shown = processes.wait_until(
+            done, '%s of stack %s' % (status, stack), seconds)
+        if shown.stack_status != status:
+            raise processes.Unready('Stack %s is not %s but %s: %s' % (
+                stack, status, shown.stack_status,
+                shown.stack_status_reason))
+        return shown
+
+    def run(self, name, *arguments, **variables):
+        """Run a command of this environment.
+
+        :param variables: what to add to its environment.
+        :returns: a ``subprocess.CompletedProcess`` with text output.
+        """
+        env = self._environment(self.stock)
+        env.update(variables)
+        return subprocess.run(
+            (processes.command(name, self.bin_dir),) + arguments, env=env,
+            cwd=self.folder, capture_output=True, text=True,
+            stdin=subprocess.DEVNULL, timeout=_COMMAND_TIMEOUT)
+
+    def run_openstack(self, *arguments):
+        """Run the ``openstack`` command as a user does."""
+        return self.run('openstack', *arguments, OS_AUTH_TYPE='none',
+                        OS_ENDPOINT='%s/v1/%s' % (self.url, PROJECT))
+
+    def openstack(self, *arguments):
+        """Run the ``openstack`` command and decode what it prints.
+
+        :raises CommandFailed: when its status is not 0.
+        """
+        result = self.run_openstack(*arguments, '-f', 'json')
+        if result.returncode:
+            raise CommandFailed(result)
+        return json.loads(result.stdout)
+
+    def heat_manage(self, *arguments):
+        """Run ``heat-manage`` with the configuration of the engines."""
+        return self.run('heat-manage', '--config-file', self.config_file,
+                        *arguments)
