@@ -1,0 +1,141 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Why a stack was not converted to convergence (or back to legacy)."""
+
+from heat.common import exception
+from heat.common.i18n import _
+
+
+class MigrationRefused(exception.HeatException):
+    """A stack stays as it is, and this says why.
+
+    ``code`` is the reason as a word that programs can rely on; ``transient``
+    tells that nothing is wrong with the stack, so that running the same
+    conversion again later may succeed.
+    """
+
+    code = 'error'
+    transient = False
+    msg_fmt = _("Stack %(stack)s was left as it is: %(error)s")
+
+
+class Unexpected(MigrationRefused):
+    msg_fmt = _("Stack %(stack)s was left as it is: an unexpected %(error)s "
+                "ended its conversion. The log of the engine tells more.")
+
+
+class StackNotFound(MigrationRefused):
+    code = 'not_found'
+    msg_fmt = _("No stack with the id %(stack)s exists: give the id (not the "
+                "name) of a stack that is not deleted.")
+
+
+class NestedStack(MigrationRefused):
+    code = 'nested'
+    msg_fmt = _("Stack %(stack)s is nested: convert its root stack "
+                "%(root)s, which takes everything below it along.")
+
+
+class DanglingStack(MigrationRefused):
+    code = 'no_root'
+    msg_fmt = _("Stack %(stack)s is nested, but no root stack can be reached "
+                "from it: its owner %(owner)s does not exist any more. "
+                "Delete it if nothing uses it.")
+
+
+class InProgress(MigrationRefused):
+    code = 'in_progress'
+    transient = True
+    msg_fmt = _("Stack %(stack)s has %(action)s in progress: run the "
+                "conversion again when it has completed.")
+
+
+class ResourceInProgress(InProgress):
+    msg_fmt = _("Resource %(resource)s of stack %(stack)s has %(action)s in "
+                "progress: run the conversion again when it has completed, "
+                "or update the stack if it never does.")
+
+
+class NotComplete(MigrationRefused):
+    code = 'failed'
+    msg_fmt = _("Stack %(stack)s is %(state)s: bring it to COMPLETE (for "
+                "instance with a stack update) and run the conversion "
+                "again.")
+
+
+class Locked(MigrationRefused):
+    code = 'locked'
+    transient = True
+    msg_fmt = _("Stack %(stack)s is locked by engine %(engine)s: run the "
+                "conversion again when its operation has ended. If that "
+                "engine is dead, the next stack update takes the lock over.")
+
+
+class TreeChanged(MigrationRefused):
+    code = 'changed'
+    transient = True
+    msg_fmt = _("Stack %(stack)s changed while it was being converted: "
+                "run the conversion again.")
+
+
+class BackupResources(MigrationRefused):
+    code = 'backup_resources'
+    msg_fmt = _("Stack %(stack)s has a backup stack %(backup)s with "
+                "resources from an interrupted update in it: update the "
+                "stack, which cleans them up, and run the conversion again.")
+
+
+class OrphanResources(MigrationRefused):
+    code = 'orphan_resources'
+    msg_fmt = _("Stack %(stack)s has resources that its template does not "
+                "name, with a physical id: %(resources)s. Update the stack "
+                "with a template that names them, or delete them.")
+
+
+class MissingResources(MigrationRefused):
+    code = 'missing_resources'
+    msg_fmt = _("The template of stack %(stack)s names resources that it "
+                "does not have: %(resources)s. Update the stack, which "
+                "creates them, and run the conversion again.")
+
+
+class UnknownResourceType(MigrationRefused):
+    code = 'unknown_resource_type'
+    msg_fmt = _("Stack %(stack)s uses a resource type that this Heat does "
+                "not have, %(type)s for resource %(resource)s: install its "
+                "plug-in, or update the stack without it.")
+
+
+class ImplicitDependencies(MigrationRefused):
+    code = 'implicit_dependencies'
+    msg_fmt = _("What resource %(resource)s of stack %(stack)s depends on "
+                "cannot be computed: %(error)s. Mend the cause, or write "
+                "the dependency into the template with depends_on.")
+
+
+class InvalidTemplate(MigrationRefused):
+    code = 'invalid_template'
+    msg_fmt = _("The stored template of stack %(stack)s cannot be used: "
+                "%(error)s. Update the stack with a valid one.")
+
+
+class Credentials(MigrationRefused):
+    code = 'credentials'
+    msg_fmt = _("The stored credentials of stack %(stack)s cannot be used: "
+                "%(error)s. Let its owner update it, which renews them.")
+
+
+class HasSnapshots(MigrationRefused):
+    code = 'snapshots'
+    msg_fmt = _("Stack %(stack)s has %(count)d snapshots: delete them, or "
+                "leave the stack legacy.")

@@ -1,0 +1,235 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Read a stack with everything nested below it, as rows.
+
+The rows are values: two readings of a tree that nobody changed in between
+are equal. Templates stay text here, so that a damaged one is the business of
+whoever parses it, and not an error while reading.
+"""
+
+import typing
+
+import sqlalchemy
+from sqlalchemy import orm
+
+from heat.db import api as db_api
+from heat.db import models
+
+
+class StackRow(typing.NamedTuple):
+    """One stack, with the raw template that it uses as text."""
+
+    id: str
+    name: str
+    tenant: str
+    username: str
+    owner_id: str
+    parent_resource_name: str
+    nested_depth: int
+    backup: bool
+    action: str
+    status: str
+    convergence: bool
+    current_traversal: str
+    raw_template_id: int
+    prev_raw_template_id: int
+    user_creds_id: int
+    stack_user_project_id: str
+    timeout: int
+    disable_rollback: bool
+    created_at: object
+    updated_at: object
+    template: str
+    environment: str
+    files: str
+    files_id: int
+
+
+class ResourceRow(typing.NamedTuple):
+    """One resource: what a conversion has to know of it."""
+
+    id: int
+    stack_id: str
+    name: str
+    physical_resource_id: str
+    action: str
+    status: str
+    engine_id: str
+    current_template_id: int
+    replaces: int
+    replaced_by: int
+    updated_at: object
+
+
+class SnapshotRow(typing.NamedTuple):
+    """One snapshot of a stack."""
+
+    id: str
+    stack_id: str
+    name: str
+    status: str
+
+
+class Tree(typing.NamedTuple):
+    """A root stack (the first) and all below it, parents before children."""
+
+    stacks: tuple
+    resources: tuple
+    snapshots: tuple
+
+    @property
+    def root(self):
+        return self.stacks[0]
+
+
+class State(typing.NamedTuple):
+    """What the update hook has to know of a stack before it loads it."""
+
+    id: str
+    name: str
+    tenant: str
+    owner_id: str
+    action: str
+    created_at: object
+    legacy: int
+
+
+def _ids_below(stack_id):
+    """Ids of a stack and of every stack below it that is not deleted.
+
+    A recursive common table expression; UNION (and not UNION ALL) ends it
+    even where damaged rows own each other.
+    """
+    child = orm.aliased(models.Stack)
+    tree = sqlalchemy.select(models.Stack.id).where(
+        models.Stack.id == stack_id,
+        models.Stack.deleted_at.is_(None)).cte('tree', recursive=True)
+    return tree.union(sqlalchemy.select(child.id).where(
+        child.owner_id == tree.c.id, child.deleted_at.is_(None)))
+
+
+def _as_text(column):
+    return sqlalchemy.type_coerce(column, sqlalchemy.Text)
+
+
+def _stack_columns():
+    of_template = {
+        'template': _as_text(models.RawTemplate.template),
+        'environment': _as_text(models.RawTemplate.environment),
+        'files': _as_text(models.RawTemplate.files),
+        'files_id': models.RawTemplate.files_id,
+    }
+    return [of_template[field] if field in of_template
+            else getattr(models.Stack, field) for field in StackRow._fields]
+
+
+def _parents_first(rows, root_id):
+    children = {}
+    for row in sorted(rows, key=lambda row: row.id):
+        children.setdefault(row.owner_id, []).append(row)
+    ordered = [row for row in rows if row.id == root_id]
+    for row in ordered:
+        ordered.extend(child for child in children.get(row.id, ())
+                       if child.id != root_id)
+    return tuple(ordered)
+
+
+def read(session, root_id):
+    """Read the tree of a root stack within the caller's transaction.
+
+    Three statements, however large the tree is.
+
+    :returns: a :class:`Tree`, or None when there is no such stack.
+    """
+    tree = _ids_below(root_id)
+    stacks = session.execute(
+        sqlalchemy.select(*_stack_columns())
+        .join(tree, models.Stack.id == tree.c.id)
+        .outerjoin(models.RawTemplate,
+                   models.RawTemplate.id == models.Stack.raw_template_id))
+    rows = [StackRow._make(row) for row in stacks]
+    if not rows:
+        return None
+    return Tree(_parents_first(rows, root_id),
+                _rows_below(session, tree, models.Resource, ResourceRow),
+                _rows_below(session, tree, models.Snapshot, SnapshotRow))
+
+
+def _rows_below(session, tree, model, kind):
+    rows = session.execute(
+        sqlalchemy.select(*[getattr(model, field) for field in kind._fields])
+        .join(tree, model.stack_id == tree.c.id).order_by(model.id))
+    return tuple(kind._make(row) for row in rows)
+
+
+@db_api.retry_on_db_error
+@db_api.context_manager.reader
+def get(context, root_id):
+    """Read the tree of a root stack in a transaction of its own."""
+    return read(context.session, root_id)
+
+
+@db_api.retry_on_db_error
+@db_api.context_manager.reader
+def get_locks(context, stack_ids):
+    """Map the ids of those stacks that are locked to the locking engine."""
+    locks = context.session.execute(
+        sqlalchemy.select(models.StackLock.stack_id,
+                          models.StackLock.engine_id)
+        .where(models.StackLock.stack_id.in_(stack_ids)))
+    return {stack_id: engine_id for stack_id, engine_id in locks}
+
+
+@db_api.retry_on_db_error
+@db_api.context_manager.reader
+def get_state(context, stack_id):
+    """Say in one statement whether an update of the stack should convert.
+
+    :returns: a :class:`State` whose ``legacy`` is the number of legacy
+        stacks in its tree, or None when there is no such stack.
+    """
+    tree = _ids_below(stack_id)
+    member = orm.aliased(models.Stack)
+    legacy = sqlalchemy.select(sqlalchemy.func.count()).select_from(
+        member).join(tree, member.id == tree.c.id).where(
+            sqlalchemy.func.coalesce(member.convergence, False).is_(False),
+            sqlalchemy.func.coalesce(member.backup, False).is_(False))
+    row = context.session.execute(
+        sqlalchemy.select(*[getattr(models.Stack, field)
+                            for field in State._fields[:-1]],
+                          legacy.scalar_subquery())
+        .where(models.Stack.id == stack_id,
+               models.Stack.deleted_at.is_(None))).first()
+    return State._make(row) if row else None
+
+
+@db_api.retry_on_db_error
+@db_api.context_manager.reader
+def is_convergence(context, stack_id):
+    """Say whether a stack is a convergence stack at this moment."""
+    return bool(context.session.scalar(
+        sqlalchemy.select(models.Stack.convergence)
+        .where(models.Stack.id == stack_id)))
+
+
+@db_api.retry_on_db_error
+@db_api.context_manager.reader
+def get_root_id(context, stack_id):
+    """Return the id of the root stack above a stack, None if unreachable."""
+    parent = orm.aliased(models.Stack)
+    above = sqlalchemy.select(models.Stack.id, models.Stack.owner_id).where(
+        models.Stack.id == stack_id).cte('above', recursive=True)
+    above = above.union(sqlalchemy.select(parent.id, parent.owner_id).where(
+        parent.id == above.c.owner_id, parent.deleted_at.is_(None)))
+    return context.session.scalar(
+        sqlalchemy.select(above.c.id).where(above.c.owner_id.is_(None)))

@@ -1,0 +1,153 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Convert legacy stacks to convergence.
+
+The one converter behind the update hook (heat.engine.service), the RPC
+method and heat-manage: :func:`plan` reads a root stack with everything below
+it and computes what to write, or refuses with a reason; :func:`apply` writes
+it in one transaction; :func:`convert` does both and tells about it.
+"""
+
+from oslo_config import cfg
+from oslo_log import log as logging
+from oslo_utils import timeutils
+
+from heat.common import context as heat_context
+from heat.common import migrate_exception
+from heat.common import service_utils
+from heat.common.i18n import _
+from heat.db import convergence_migrate as db_migrate
+from heat.db import stack_tree
+from heat.engine import migrate_notice
+from heat.engine import migrate_plan
+from heat.engine import stack_graph
+from heat.objects import user_creds
+
+LOG = logging.getLogger(__name__)
+
+# A plan that another change has overtaken is made anew this often.
+ATTEMPTS = 3
+
+opts = [
+    cfg.BoolOpt('migrate_on_update',
+                default=False,
+                mutable=True,
+                help=_('When a legacy stack is updated, convert it and all '
+                       'of its nested stacks to convergence first, and run '
+                       'the update under convergence. A stack that cannot '
+                       'be converted is updated by the legacy engine, and '
+                       'a stack event says why. Needs convergence_engine '
+                       'to be true.')),
+    cfg.ListOpt('migrate_on_update_projects',
+                default=[],
+                mutable=True,
+                help=_('Convert on update only the stacks of these projects '
+                       '(a list of project ids), to try the conversion on '
+                       'some of them first. An empty list stands for every '
+                       'project. Takes effect with migrate_on_update.')),
+]
+
+cfg.CONF.register_opts(opts)
+cfg.CONF.import_opt('convergence_engine', 'heat.common.config')
+
+
+def list_opts():
+    """Give oslo-config-generator the options of this module."""
+    yield None, opts
+
+
+def plan(context, stack_id, stored_credentials=True):
+    """Read a stack tree and compute its conversion; nothing is written.
+
+    :param context: the request or admin context
+    :param stack_id: id of a root stack
+    :param stored_credentials: load the stack with the credentials that it
+        was created with (a trust), and not with those of the context
+    :returns: a heat.engine.migrate_plan.Plan, printable and immutable
+    :raises MigrationRefused: with the reason when it cannot be converted
+    """
+    tree = stack_tree.get(context, stack_id)
+    if tree is None:
+        raise migrate_exception.StackNotFound(stack=stack_id)
+    if tree.root.owner_id:
+        _refuse_nested(context, tree.root)
+    migrate_plan.check(tree, stack_tree.get_locks(
+        context, [row.id for row in tree.stacks]))
+    if stored_credentials:
+        context = _stored_context(context, tree.root)
+    return migrate_plan.make(tree, lambda row: stack_graph.requirements(
+        context, row, migrate_plan.label(row)))
+
+
+def apply(context, plan, engine_id=None, by='on request'):
+    """Write a plan: all of it in one transaction, or nothing.
+
+    :param engine_id: id of the engine that converts; a command has none
+    :param by: in a few words, what made this conversion happen
+    :raises MigrationRefused: when the tree has changed since it was planned
+    """
+    db_migrate.write(context, plan,
+                     engine_id or service_utils.generate_engine_id(),
+                     migrate_notice.event_values(plan, by))
+
+
+def convert(context, stack_id, stored_credentials=True, engine_id=None,
+            by='on request'):
+    """Convert a root stack and everything below it to convergence.
+
+    Safe to call for a stack that is convergence already, and to call twice
+    at once. One INFO line and one stack event tell of a conversion.
+
+    :returns: the plan that was applied; its nothing_to_do is true when the
+        tree was convergence before
+    :raises MigrationRefused: with the reason; the tree is as it was
+    """
+    watch = timeutils.StopWatch()
+    with watch:
+        for attempt in range(1, ATTEMPTS + 1):
+            made = plan(context, stack_id, stored_credentials)
+            if made.nothing_to_do:
+                return made
+            try:
+                apply(context, made, engine_id, by)
+                break
+            except migrate_exception.TreeChanged:
+                if attempt == ATTEMPTS:
+                    raise
+    migrate_notice.converted(context, made, watch.elapsed(), by)
+    return made
+
+
+def _refuse_nested(context, row):
+    root = stack_tree.get_root_id(context, row.id)
+    if root is None:
+        raise migrate_exception.DanglingStack(
+            stack=migrate_plan.label(row), owner=row.owner_id)
+    raise migrate_exception.NestedStack(stack=migrate_plan.label(row),
+                                        root=root)
+
+
+def _stored_context(context, row):
+    """The context to load a stack with when its user is not there.
+
+    As heat.engine.stack.Stack.stored_context has it, but read once for the
+    whole tree.
+    """
+    try:
+        stored = user_creds.UserCreds.get_by_id(context, row.user_creds_id)
+        return heat_context.StoredContext.from_dict(
+            stored.obj_to_primitive()['versioned_object.data'],
+            request_id=context.request_id, is_admin=False, overwrite=False)
+    except Exception as exc:
+        raise migrate_exception.Credentials(
+            stack=migrate_plan.label(row), error=exc) from exc

@@ -1,0 +1,97 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Tell about conversions: stack events, log lines and notifications."""
+
+from oslo_log import log as logging
+
+from heat.common import messaging
+from heat.common import timeutils
+from heat.engine import notification
+from heat.objects import event as event_object
+from heat.rpc import api as rpc_api
+
+LOG = logging.getLogger(__name__)
+
+# Not one of Heat's own actions: a client that waits for UPDATE_COMPLETE must
+# not take the conversion before the update for the end of it.
+ACTION = 'MIGRATE'
+
+# The column resource_status_reason of an event holds so many characters.
+REASON_LENGTH = 255
+
+
+def event_values(plan, by):
+    """Values of the event that a conversion leaves in its transaction."""
+    return _event_values(
+        plan.tree.root, 'COMPLETE',
+        'Converted to convergence %s: %d stacks, %d resources, %d '
+        'dependencies' % (by, len(plan.stacks), plan.resources, plan.edges))
+
+
+def converted(context, plan, seconds, by):
+    """Log and notify that the plan has been applied."""
+    LOG.info('Converted stack %(stack)s to convergence %(by)s in '
+             '%(seconds).2f seconds: %(stacks)d stacks, %(resources)d '
+             'resources, %(edges)d dependencies',
+             {'stack': plan.label, 'by': by, 'seconds': seconds,
+              'stacks': len(plan.stacks), 'resources': plan.resources,
+              'edges': plan.edges})
+    if plan.dropped:
+        LOG.info('Deleted resource rows of stack %(stack)s that held nothing '
+                 'and that its template does not name: %(dropped)s',
+                 {'stack': plan.label, 'dropped': ', '.join(plan.dropped)})
+    _notify(context, 'end', _payload(plan.tree.root, 'COMPLETE', by))
+
+
+def refused(context, row, reason):
+    """Log, record as an event and notify why a stack stays legacy.
+
+    :param row: anything with the id, name, tenant and times of the stack
+    :param reason: the exception, a MigrationRefused or any other
+    """
+    LOG.warning('%(reason)s [%(code)s]',
+                {'reason': reason, 'code': code_of(reason)})
+    event_object.Event.create(
+        context, _event_values(row, 'FAILED', reason))
+    _notify(context, 'error', _payload(row, 'FAILED', reason))
+
+
+def code_of(reason):
+    """The reason code of an exception; 'error' for one that is not ours."""
+    return getattr(reason, 'code', None) or 'error'
+
+
+def _event_values(row, status, reason):
+    return {'stack_id': row.id, 'resource_name': row.name,
+            'physical_resource_id': row.id,
+            'resource_type': 'OS::Heat::Stack', 'resource_action': ACTION,
+            'resource_status': status,
+            'resource_status_reason': str(reason)[:REASON_LENGTH]}
+
+
+def _payload(row, status, reason):
+    return {rpc_api.NOTIFY_TENANT_ID: row.tenant,
+            rpc_api.NOTIFY_STACK_ID: row.id,
+            rpc_api.NOTIFY_STACK_NAME: row.name,
+            rpc_api.NOTIFY_STATE: '%s_%s' % (ACTION, status),
+            rpc_api.NOTIFY_STATE_REASON: str(reason),
+            rpc_api.NOTIFY_CREATE_AT: timeutils.isotime(row.created_at)}
+
+
+def _notify(context, suffix, payload):
+    # A command that has not set messaging up has nobody to notify.
+    if messaging.NOTIFIER is None:
+        return
+    level = (notification.ERROR if suffix == 'error'
+             else notification.get_default_level())
+    notification.notify(context, 'stack.migrate.%s' % suffix, level, payload)

@@ -1,0 +1,221 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The plan of a conversion: computed from rows, printable, not yet written."""
+
+import collections
+import dataclasses
+import typing
+
+from oslo_utils import uuidutils
+
+from heat.common import migrate_exception
+
+
+class PlannedResource(typing.NamedTuple):
+    """A resource row with the ids it will require and be needed by."""
+
+    id: int
+    name: str
+    requires: tuple
+    needed_by: tuple
+
+
+@dataclasses.dataclass(frozen=True)
+class PlannedStack:
+    """A legacy stack and what makes a convergence stack of it."""
+
+    id: str
+    name: str
+    raw_template_id: int
+    prev_raw_template_id: int
+    current_traversal: str
+    resources: tuple
+    dropped: tuple
+
+    @property
+    def edges(self):
+        """Edges of the graph, as pairs of the requiring and required id.
+
+        A resource on its own gives one pair whose required id is None, as
+        in heat.engine.dependencies.Graph.edges.
+        """
+        for resource in self.resources:
+            if not resource.requires and not resource.needed_by:
+                yield resource.id, None
+            for required in resource.requires:
+                yield resource.id, required
+
+    @property
+    def current_deps(self):
+        """The edges in the shape in which a convergence create stores them.
+
+        Each node is [resource id, is_update]; see ConvergenceNode.to_tuple
+        in heat.engine.stack.
+        """
+        return {'edges': [
+            [[requirer, True], None if required is None else [required, True]]
+            for requirer, required in self.edges]}
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What a conversion will write for a root stack and all below it.
+
+    ``stacks`` are the legacy stacks of the tree (none when all of it is
+    convergence already), ``tree`` the rows that this was computed from.
+    """
+
+    stack_id: str
+    label: str
+    stacks: tuple
+    empty_backups: tuple
+    tree: object = dataclasses.field(repr=False)
+
+    @property
+    def nothing_to_do(self):
+        return not self.stacks
+
+    @property
+    def nested(self):
+        """Number of stacks below the root stack."""
+        return sum(1 for row in self.tree.stacks[1:] if not row.backup)
+
+    @property
+    def resources(self):
+        """Number of resources that will be written."""
+        return sum(len(stack.resources) for stack in self.stacks)
+
+    @property
+    def edges(self):
+        """Number of dependencies between resources."""
+        return sum(len(resource.requires) for stack in self.stacks
+                   for resource in stack.resources)
+
+    @property
+    def dropped(self):
+        """Names of the resource rows to delete, which hold nothing."""
+        return tuple(row.name for stack in self.stacks
+                     for row in stack.dropped)
+
+    def __str__(self):
+        text = ('%s: %d stacks, %d resources, %d dependencies'
+                % (self.label, len(self.stacks), self.resources, self.edges))
+        if self.dropped:
+            text += ('; resource rows without a physical id that the '
+                     'template does not name will be deleted: %s'
+                     % ', '.join(self.dropped))
+        return text
+
+
+def label(row):
+    """A stack in words: its name, and the id that commands take."""
+    return '%s (%s)' % (row.name, row.id)
+
+
+def check(tree, locks):
+    """Refuse a tree that is not in a sane state, from its rows alone.
+
+    :param tree: a heat.db.stack_tree.Tree whose first stack is a root
+    :param locks: {stack id: engine id} of the locked stacks
+    :raises MigrationRefused: with the reason
+    """
+    resources = collections.Counter(row.stack_id for row in tree.resources)
+    for row in tree.stacks:
+        if row.backup:
+            if resources[row.id]:
+                raise migrate_exception.BackupResources(
+                    stack=label(tree.root), backup=label(row))
+            continue
+        if row.status == 'IN_PROGRESS':
+            raise migrate_exception.InProgress(stack=label(row),
+                                               action=row.action)
+        if row.status != 'COMPLETE' or row.action in (None, 'DELETE'):
+            raise migrate_exception.NotComplete(
+                stack=label(row), state='%s_%s' % (row.action, row.status))
+    for row in tree.stacks:
+        if row.id in locks:
+            raise migrate_exception.Locked(stack=label(row),
+                                           engine=locks[row.id])
+    if tree.snapshots:
+        raise migrate_exception.HasSnapshots(stack=label(tree.root),
+                                             count=len(tree.snapshots))
+
+
+def make(tree, requirements):
+    """Make the plan of a tree that :func:`check` found sane.
+
+    :param requirements: called with each legacy stack row, it gives
+        {resource name: set of the resource names that it requires}
+    :returns: the :class:`Plan`
+    :raises MigrationRefused: when rows and template do not fit together
+    """
+    resources = collections.defaultdict(list)
+    for row in tree.resources:
+        resources[row.stack_id].append(row)
+    stacks = tuple(_plan_stack(row, resources[row.id], requirements(row))
+                   for row in tree.stacks
+                   if not row.convergence and not row.backup)
+    return Plan(stack_id=tree.root.id, label=label(tree.root), stacks=stacks,
+                empty_backups=tuple(row.id for row in tree.stacks
+                                    if row.backup) if stacks else (),
+                tree=tree)
+
+
+def _plan_stack(row, resources, required):
+    members, dropped = _sort_out(row, resources, required)
+    ids = {name: member.id for name, member in members.items()}
+    needed = collections.defaultdict(set)
+    for name, names in required.items():
+        for other in names:
+            needed[other].add(name)
+
+    def ids_of(names):
+        # Highest first, as heat.engine.resource.Resource.store has it.
+        return tuple(sorted((ids[name] for name in names), reverse=True))
+
+    return PlannedStack(
+        id=row.id, name=row.name, raw_template_id=row.raw_template_id,
+        prev_raw_template_id=row.prev_raw_template_id,
+        current_traversal=uuidutils.generate_uuid(),
+        resources=tuple(PlannedResource(ids[name], name, ids_of(names),
+                                        ids_of(needed[name]))
+                        for name, names in sorted(
+                            required.items(), key=lambda item: ids[item[0]])),
+        dropped=tuple(dropped))
+
+
+def _sort_out(stack, resources, names):
+    """Match the resource rows of a stack with the names in its template.
+
+    :returns: {name: row}, and the rows that hold nothing and can go
+    """
+    members, dropped, orphans = {}, [], []
+    for row in resources:
+        if row.status == 'IN_PROGRESS' or row.engine_id:
+            raise migrate_exception.ResourceInProgress(
+                stack=label(stack), resource=row.name, action=row.action)
+        if row.name in names and row.name not in members and (
+                row.action, row.status) != ('DELETE', 'COMPLETE'):
+            members[row.name] = row
+        elif row.physical_resource_id:
+            orphans.append('%s (%s)' % (row.name, row.physical_resource_id))
+        else:
+            dropped.append(row)
+    if orphans:
+        raise migrate_exception.OrphanResources(
+            stack=label(stack), resources=', '.join(orphans))
+    missing = sorted(name for name in names if name not in members)
+    if missing:
+        raise migrate_exception.MissingResources(
+            stack=label(stack), resources=', '.join(missing))
+    return members, dropped

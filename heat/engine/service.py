@@ -1,0 +1,135 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""EngineService that converts a legacy stack before it updates it."""
+
+import functools
+
+from oslo_config import cfg
+from oslo_log import log as logging
+
+from heat import overlay
+
+# The installed module comes first: it is what the rest of this file refines.
+_heat = overlay.installed(__name__)
+
+from heat.common import context  # noqa: E402
+from heat.common import exception  # noqa: E402
+from heat.common import migrate_exception  # noqa: E402
+from heat.db import stack_tree  # noqa: E402
+from heat.engine import convergence_migrate  # noqa: E402
+from heat.engine import migrate_notice  # noqa: E402
+
+LOG = logging.getLogger(__name__)
+
+
+def migrates_on_update():
+    """Whether this engine converts stacks when they are updated.
+
+    With convergence_engine = false it must not: the engine would give a
+    converted stack legacy nested stacks.
+    """
+    return cfg.CONF.migrate_on_update and cfg.CONF.convergence_engine
+
+
+class EngineService(_heat.EngineService):
+    """Heat's engine service, with the conversion on update."""
+
+    def start(self):
+        super().start()
+        if cfg.CONF.migrate_on_update and not cfg.CONF.convergence_engine:
+            LOG.warning('migrate_on_update does nothing because '
+                        'convergence_engine is false: converted stacks would '
+                        'get legacy nested stacks. Set convergence_engine = '
+                        'true as well.')
+
+    @context.request_context
+    def update_stack(self, cnxt, stack_identity, *args, **kwargs):
+        """Convert a legacy stack, then update it as Heat does."""
+        if migrates_on_update():
+            self._convert_before_update(cnxt, stack_identity)
+        return super().update_stack(cnxt, stack_identity, *args, **kwargs)
+
+    def _convert_before_update(self, cnxt, stack_identity):
+        stack = _legacy_stack(cnxt, stack_identity['stack_id'])
+        if stack is None:
+            return
+        # Heat's own check of who may update which stack, before we touch it;
+        # its error is the one that the update would have ended with.
+        self._get_stack(cnxt, stack_identity)
+        try:
+            convergence_migrate.convert(
+                cnxt, stack.id, stored_credentials=False,
+                engine_id=self.engine_id, by='on update')
+        except Exception as exc:
+            _tell_why_not(cnxt, stack, exc)
+
+
+def _legacy_stack(cnxt, stack_id):
+    """Return the State of a stack that an update should convert, or None."""
+    try:
+        stack = stack_tree.get_state(cnxt, stack_id)
+    except Exception:
+        LOG.exception('Cannot tell whether stack %s is legacy; it is updated '
+                      'as it is', stack_id)
+        return None
+    if stack is None or stack.owner_id or not stack.legacy:
+        return None
+    if stack.action in (_heat.parser.Stack.SUSPEND,
+                        _heat.parser.Stack.DELETE):
+        # Heat refuses these updates.
+        return None
+    projects = cfg.CONF.migrate_on_update_projects
+    if projects and stack.tenant not in projects:
+        return None
+    return stack
+
+
+def _tell_why_not(cnxt, stack, exc):
+    """Log and record why the stack stays legacy, whatever it was."""
+    try:
+        if not isinstance(exc, migrate_exception.MigrationRefused):
+            LOG.exception('Converting stack %s failed', stack.id)
+            exc = migrate_exception.Unexpected(stack=stack.name,
+                                               error=type(exc).__name__)
+        migrate_notice.refused(cnxt, stack, exc)
+    except Exception:
+        LOG.exception('Cannot record why stack %s was not converted',
+                      stack.id)
+
+
+def _guard(start_with_acquired_lock):
+    """Keep a legacy operation from running on a converted stack.
+
+    Every legacy operation comes through here once it has the stack lock. It
+    may have loaded the stack before another engine or a command converted
+    it, so whether it is still legacy is asked again, under the lock.
+    """
+    @functools.wraps(start_with_acquired_lock)
+    def start(self, stack, lock, func, *args, **kwargs):
+        if (cfg.CONF.migrate_on_update and not stack.convergence and
+                stack_tree.is_convergence(lock.context, stack.id)):
+            # StackLock.thread_lock does not release the lock on this
+            # exception, and heat-api answers it with 409.
+            lock.release()
+            raise exception.ActionInProgress(stack_name=stack.name,
+                                             action=migrate_notice.ACTION)
+        return start_with_acquired_lock(self, stack, lock, func,
+                                        *args, **kwargs)
+    return start
+
+
+# A subclass under this name would make ThreadGroupManager.__init__, which
+# calls super(ThreadGroupManager, self), call itself.
+_heat.ThreadGroupManager.start_with_acquired_lock = _guard(
+    _heat.ThreadGroupManager.start_with_acquired_lock)
+_heat.EngineService = EngineService

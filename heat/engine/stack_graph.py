@@ -1,0 +1,125 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What each resource of a stored stack depends on, as convergence sees it.
+
+A convergence create computes the graph before any resource is stored
+(heat.engine.stack.Stack._converge_create_or_update). The same is done here:
+Heat parses the template and its resource plug-ins add their dependencies,
+with no resource loaded from the database.
+"""
+
+import graphlib
+import json
+import types
+
+from heat.common import exception
+from heat.common import migrate_exception
+from heat.engine import dependencies
+from heat.engine import stack as parser
+from heat.objects import raw_template
+
+
+def requirements(context, row, label):
+    """Compute which resources of a stack require which others.
+
+    :param context: with the credentials to load the stack with
+    :param row: the heat.db.stack_tree.StackRow of the stack
+    :param label: the stack in words, for the messages
+    :returns: {resource name: set of the resource names that it requires}
+    :raises MigrationRefused: when the graph cannot be had complete
+    """
+    try:
+        stack = _load(context, row)
+        required, failed = _requirements(_resources(stack, label))
+        if failed:
+            stack = _load_with_data(context, row)
+            required, failed = _requirements(stack.resources)
+        list(graphlib.TopologicalSorter(required).static_order())
+    except migrate_exception.MigrationRefused:
+        raise
+    except Exception as exc:
+        # Whatever a stored template may hold, only this stack is the worse.
+        raise migrate_exception.InvalidTemplate(
+            stack=label, error=_in_words(exc)) from exc
+    for name, error in failed.items():
+        raise migrate_exception.ImplicitDependencies(
+            stack=label, resource=name, error=_in_words(error)) from error
+    return required
+
+
+def _in_words(error):
+    return str(error) or type(error).__name__
+
+
+def _load(context, row):
+    """Make Heat's Stack of the row, with none of its resources stored."""
+    if row.template is None:
+        raise ValueError('raw template %s does not exist'
+                         % row.raw_template_id)
+    template = raw_template.RawTemplate.from_db_object(
+        context, raw_template.RawTemplate(), {
+            'id': row.raw_template_id,
+            'template': json.loads(row.template),
+            'environment': json.loads(row.environment or 'null'),
+            'files': json.loads(row.files or 'null'),
+            'files_id': row.files_id})
+    stack = parser.Stack.load(context, stack=types.SimpleNamespace(
+        **row._asdict(), raw_template=template, status_reason='',
+        current_deps=None, deleted_at=None))
+    stack._db_resources = {}
+    return stack
+
+
+def _resources(stack, label):
+    try:
+        return stack.resources
+    except exception.StackValidationFailed as exc:
+        _refuse_unknown_types(stack, label)
+        raise exc
+
+
+def _refuse_unknown_types(stack, label):
+    for name in sorted(stack.defn.enabled_rsrc_names()):
+        kind = stack.defn.resource_definition(name).resource_type
+        try:
+            stack.env.get_resource_info(kind, resource_name=name)
+        except exception.EntityNotFound as exc:
+            raise migrate_exception.UnknownResourceType(
+                stack=label, resource=name, type=kind) from exc
+
+
+def _requirements(resources):
+    """Return what is required, and the errors of plug-ins by resource."""
+    graph = dependencies.Dependencies()
+    failed = {}
+    for member in resources.values():
+        member.add_explicit_dependencies(graph)
+    for name, member in resources.items():
+        try:
+            member.add_dependencies(graph)
+        except Exception as exc:
+            failed[name] = exc
+    return {name: {required.name for required in graph.requires(member)}
+            for name, member in resources.items()}, failed
+
+
+def _load_with_data(context, row):
+    """Load the stack as it is stored, with the attributes of its resources.
+
+    A plug-in may need an attribute that only an existing resource has. The
+    legacy engine fills them in in the same way before it updates a stack
+    (heat.engine.stack.Stack.update).
+    """
+    stack = parser.Stack.load(context, stack_id=row.id)
+    stack._update_all_resource_data(for_resources=True, for_outputs=False)
+    return stack
