@@ -1,0 +1,33 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""HeatTestCase finds the global environment of an installed Heat.
+
+Heat's own looks for it in the source tree that the tests lie in. A wheel
+puts it below the prefix of the environment that it is installed in.
+"""
+
+from importlib import metadata
+
+from heat import overlay
+
+
+def _environment_dir():
+    for path in metadata.files('openstack-heat') or ():
+        if path.match('etc/heat/environment.d/default.yaml'):
+            return str(path.locate().resolve().parent)
+    return '/etc/heat/environment.d'
+
+
+_installed = overlay.installed(__name__)
+# HeatTestCase sets only the default of the option.
+_installed.cfg.CONF.set_override('environment_dir', _environment_dir())
