@@ -1,0 +1,46 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import os
+
+import fixtures
+from oslo_config import generator
+
+from heat import overlay
+from heat.tests import common
+
+ETC = os.path.join(os.path.dirname(overlay.ROOT), 'etc', 'heat')
+GENERATOR_CONF = os.path.join(ETC, 'convergence-migrate-config-generator.conf')
+SAMPLE = os.path.join(ETC, 'heat-convergence-migrate.conf.sample')
+
+
+class SampleConfigTest(common.HeatTestCase):
+
+    def setUp(self):
+        super().setUp(mock_find_file=False)
+
+    def _generate(self):
+        path = os.path.join(self.useFixture(fixtures.TempDir()).path, 'sample')
+        generator.main(['--config-file', GENERATOR_CONF,
+                        '--output-file', path])
+        with open(path) as generated:
+            return generated.read()
+
+    def test_committed_sample_is_what_the_options_generate(self):
+        with open(SAMPLE) as sample:
+            self.assertEqual(self._generate(), sample.read(),
+                             'stale sample: run "tox -e genconfig"')
+
+    def test_sample_documents_each_option_with_its_default(self):
+        sample = self._generate()
+        self.assertIn('#migrate_on_update = false\n', sample)
+        self.assertIn('#migrate_on_update_projects =\n', sample)
