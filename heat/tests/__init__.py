@@ -10,6 +10,11 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+from oslo_service import backend
+
 from heat import overlay
+
+# Before any module of Heat chooses another; the engine does the same.
+backend.init_backend(backend.BackendType.THREADING)
 
 overlay.extend(__name__)
