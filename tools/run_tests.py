@@ -1,0 +1,173 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Run everything that must pass, and count it.
+
+unit        our unit tests
+functional  our tests through the HTTP API: on a sandbox, and on two engines
+            with RabbitMQ and each of MariaDB and PostgreSQL
+heat        Heat's own unit tests, without and with the overlay
+
+Backends that cannot be reached are left out, and named. With
+CI_REQUIRE_BACKENDS=1 that is a failure. HEAT_TEST_MYSQL_URL,
+HEAT_TEST_POSTGRESQL_URL and HEAT_TEST_RABBIT_URL name other servers than
+those on 127.0.0.1.
+"""
+
+import argparse
+import collections
+import os
+import pathlib
+import subprocess
+import sys
+import time
+
+import heat_unit_tests
+import subunit
+import testtools
+
+CHECKOUT = pathlib.Path(__file__).resolve().parent.parent
+FUNCTIONAL = r'^heat\.tests\.functional\.'
+
+#: Prints the name of each backend that cannot be reached, one a line.
+PROBE = '''\
+from oslo_service import backend
+backend.init_backend(backend.BackendType.THREADING)
+from heat.tests.functional import broker
+from heat.tests.functional import databases
+for name in (databases.MYSQL, databases.POSTGRESQL):
+    if not databases.reachable(name):
+        print(name)
+if not broker.reachable():
+    print('rabbitmq')
+'''
+
+Count = collections.namedtuple('Count', ('passed', 'failed', 'skipped'))
+
+
+def say(message, *args):
+    print('run_tests: ' + message % args, flush=True)
+
+
+def required():
+    return os.environ.get('CI_REQUIRE_BACKENDS', '') not in ('', '0')
+
+
+def environment():
+    """Put the overlay in front in every process that a step starts."""
+    return dict(os.environ, PYTHONPATH=str(CHECKOUT),
+                PYTHONWARNINGS='ignore')
+
+
+def unreachable_backends():
+    """Tell which servers the functional tests will have to do without."""
+    probe = subprocess.run(
+        [sys.executable, '-c', PROBE], cwd=CHECKOUT, env=environment(),
+        check=True, stdout=subprocess.PIPE, text=True)
+    return probe.stdout.split()
+
+
+def last_run():
+    """Count the results of the last run in the stestr repository."""
+    statuses = []
+    summary = testtools.StreamToDict(
+        lambda test: statuses.append(test['status']))
+    summary.startTestRun()
+    with subprocess.Popen(
+            [sys.executable, '-m', 'stestr', 'last', '--subunit'],
+            cwd=CHECKOUT, stdout=subprocess.PIPE) as stestr:
+        subunit.ByteStreamToStreamResult(stestr.stdout).run(summary)
+    summary.stopTestRun()
+    statuses = [status for status in statuses if status != 'exists']
+    passed = statuses.count('success') + statuses.count('xfail')
+    skipped = statuses.count('skip')
+    return Count(passed, len(statuses) - passed - skipped, skipped)
+
+
+def stestr(*args):
+    """Run tests of ours, showing each.
+
+    A run that ends badly has at least one failure, even when no test of it
+    could be loaded.
+    """
+    status = subprocess.run(
+        [sys.executable, '-m', 'stestr', 'run'] + list(args), cwd=CHECKOUT,
+        env=environment()).returncode
+    if status and not (CHECKOUT / '.stestr' / 'format').exists():
+        return Count(0, 1, 0)
+    count = last_run()
+    return count._replace(failed=max(count.failed, 1)) if status else count
+
+
+def unit():
+    """Run our unit tests."""
+    return stestr('--concurrency', '2', '--exclude-regex', FUNCTIONAL)
+
+
+def functional():
+    """Run our tests through the HTTP API; they start real servers."""
+    count = stestr('--concurrency', '2', FUNCTIONAL)
+    if required() and count.skipped:
+        say('error: %d functional tests were skipped, and all are required',
+            count.skipped)
+        count = Count(count.passed, count.failed + count.skipped, 0)
+    return count
+
+
+def heat():
+    """Compare Heat's own unit tests without and with the overlay."""
+    try:
+        same, different = heat_unit_tests.compare(concurrency=2)
+    except heat_unit_tests.Failed as exc:
+        say('error: %s', exc)
+        return Count(0, 1, 0)
+    return Count(same, different, 0)
+
+
+STEPS = {'unit': unit, 'functional': functional, 'heat': heat}
+
+
+def build_parser():
+    parser = argparse.ArgumentParser(
+        prog='run_tests.sh', description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog='example: ./run_tests.sh unit')
+    parser.add_argument('step', nargs='*', choices=[[], *STEPS],
+                        metavar='STEP', help='default: all of the above')
+    return parser
+
+
+def main():
+    steps = build_parser().parse_args().step or list(STEPS)
+    counts = {}
+    left_out = unreachable_backends() if 'functional' in steps else []
+    if left_out and required():
+        say('error: cannot reach %s, and CI_REQUIRE_BACKENDS is set',
+            ', '.join(left_out))
+        return 1
+    for step in steps:
+        say('%s: %s', step, STEPS[step].__doc__)
+        started = time.monotonic()
+        counts[step] = STEPS[step]()
+        say('%s: %d passed, %d failed, %d skipped in %d s', step,
+            *counts[step], time.monotonic() - started)
+    if 'functional' in steps:
+        say('left out, because they cannot be reached: %s',
+            ', '.join(left_out) or 'no backend')
+    total = Count(*map(sum, zip(*counts.values())))
+    say('%s: %d passed, %d failed, %d skipped',
+        'FAILED' if total.failed else 'OK', *total)
+    return 1 if total.failed else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
