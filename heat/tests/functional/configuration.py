@@ -22,8 +22,7 @@ from heat import policies
 _KEYSTONE = ('heat.engine.clients.os.keystone.fake_keystoneclient.'
              'FakeKeystoneClient')
 
-#: Every request is accepted (the noauth pipeline of Heat's own paste file)
-#: and no Keystone is asked.
+#: Every request is accepted: the noauth pipeline of Heat's own paste file.
 DEFAULTS = {
     'num_engine_workers': 1,
     'keystone_backend': _KEYSTONE,
@@ -37,13 +36,19 @@ DEFAULTS = {
 }
 
 
-def _paste_file():
+def _paste():
     name = os.path.join('etc', 'heat', 'api-paste.ini')
     for prefix in (sys.prefix, os.sep):
         path = os.path.join(prefix, name)
         if os.path.exists(path):
-            return path
-    raise FileNotFoundError('%s is not in %s' % (name, sys.prefix))
+            break
+    else:
+        raise FileNotFoundError('%s is not in %s' % (name, sys.prefix))
+    with open(path) as source:
+        # The noauth filter tells a Keystone URL that is none, which would be
+        # stored with the stacks; Heat's authurl filter puts ours in place.
+        return source.read().replace('noauth context',
+                                     'noauth authurl context')
 
 
 def _policy():
@@ -90,8 +95,11 @@ def create(folder, conf):
     policy_file = os.path.join(folder, 'policy.yaml')
     with open(policy_file, 'w') as target:
         json.dump(_policy(), target)
+    paste_file = os.path.join(folder, 'api-paste.ini')
+    with open(paste_file, 'w') as target:
+        target.write(_paste())
     path = os.path.join(folder, 'heat.conf')
     write(path, merged(merged(DEFAULTS, {
-        'paste_deploy': {'api_paste_config': _paste_file()},
+        'paste_deploy': {'api_paste_config': paste_file},
         'oslo_policy': {'policy_file': policy_file}}), conf))
     return path

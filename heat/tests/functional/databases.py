@@ -104,11 +104,15 @@ class Database(fixtures.Fixture):
 
         :param model: a class of ``heat.db.models``.
         :param equal: the values that columns must have.
-        :returns: a list of dicts, in the order of the ids.
+        :returns: a list of dicts, in the order of the ids, with the names of
+            the model's attributes.
         """
-        table = model.__table__
-        query = sqlalchemy.select(table).order_by(table.c.id).where(
-            *[table.c[column] == value for column, value in equal.items()])
+        # An attribute need not have the name of its column.
+        columns = {attribute.key: attribute.expression for attribute in
+                   sqlalchemy.inspect(model).column_attrs}
+        query = sqlalchemy.select(
+            *[column.label(key) for key, column in columns.items()]).where(
+                *[columns[key] == value for key, value in equal.items()])
         with self.engine.connect() as connection:
-            return [dict(row) for row in
-                    connection.execute(query).mappings()]
+            return [dict(row) for row in connection.execute(
+                query.order_by(columns['id'])).mappings()]

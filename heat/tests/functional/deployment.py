@@ -27,6 +27,7 @@ from heat.db import models
 from heat.tests.functional import broker
 from heat.tests.functional import configuration
 from heat.tests.functional import databases
+from heat.tests.functional import identity
 from heat.tests.functional import processes
 
 PROJECT = 'admin'  # the project of a request that names none (heat's noauth)
@@ -83,6 +84,8 @@ class Deployment(fixtures.Fixture):
         self.database = self.useFixture(databases.Database(self.backend))
         self._conf = configuration.merged(self._conf, {
             'transport_url': self.useFixture(broker.Broker()).url,
+            'clients_keystone': {
+                'auth_uri': self.useFixture(identity.Identity()).url},
             'database': {'connection': self.database.url}})
         self.configure()
         self.engines = []

@@ -1,0 +1,68 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""A stand-in for Keystone, for what Heat does with stored credentials.
+
+A signal to a resource, for one, runs with the credentials that the stack was
+created with, and Heat asks Keystone for a token with them. Every password is
+right here.
+"""
+
+import threading
+import uuid
+from wsgiref import simple_server
+
+import fixtures
+from keystoneauth1 import fixture as keystone
+import webob
+from webob import dec
+
+
+class _Handler(simple_server.WSGIRequestHandler):
+    def log_message(self, *args):
+        pass
+
+
+@dec.wsgify
+def _application(request):
+    if request.path == '/v3/auth/tokens' and request.method == 'POST':
+        return _issue_token(request.json['auth'])
+    return webob.Response(json={'version': keystone.V3Discovery(
+        request.application_url + '/v3')})
+
+
+def _issue_token(auth):
+    user = auth['identity']['password']['user']
+    token = keystone.V3Token(user_name=user['name'])
+    project = auth.get('scope', {}).get('project')
+    if project is not None:
+        token.set_project_scope(id=project['id'], name=project['id'])
+        token.add_role(name='admin')
+    return webob.Response(json=token, status=201, headers={
+        'X-Subject-Token': uuid.uuid4().hex})
+
+
+class Identity(fixtures.Fixture):
+    """Answer on a free port of 127.0.0.1.
+
+    :ivar url: what goes into ``[clients_keystone] auth_uri``.
+    """
+
+    def _setUp(self):
+        server = simple_server.make_server(
+            '127.0.0.1', 0, _application, handler_class=_Handler)
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(thread.join)
+        self.addCleanup(server.shutdown)
+        self.url = 'http://127.0.0.1:%d/v3' % server.server_port
