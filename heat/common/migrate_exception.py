@@ -129,6 +129,13 @@ class InvalidTemplate(MigrationRefused):
                 "%(error)s. Update the stack with a valid one.")
 
 
+class ReplacedResource(MigrationRefused):
+    code = 'replaced_resources'
+    msg_fmt = _("Resource %(resource)s of stack %(stack)s is being replaced "
+                "or has just been: update the stack, which cleans up after "
+                "it, and run the command again.")
+
+
 class Credentials(MigrationRefused):
     code = 'credentials'
     msg_fmt = _("The stored credentials of stack %(stack)s cannot be used: "

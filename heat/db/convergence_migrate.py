@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Write the conversion of a stack tree, in one transaction."""
+"""Write the conversion of a stack tree, either way, in one transaction."""
 
 from oslo_db import exception as db_exception
 from oslo_utils import timeutils
@@ -102,11 +102,18 @@ def _by_id(model, values, column):
 
 def _write_stacks(session, plan):
     stack = models.Stack
+    traversals = {row.id: row.current_traversal for row in plan.tree.stacks}
     for chunk in _chunks(plan.stacks):
+        # A convergence operation takes no stack lock; it begins with another
+        # traversal, which is what heat.db.api.stack_update guards with too.
         _execute_on(session, len(chunk), plan, sqlalchemy.update(stack).where(
             stack.id.in_([planned.id for planned in chunk]),
-            stack.status == 'COMPLETE').values({
-                stack.convergence: True,
+            stack.status == 'COMPLETE',
+            sqlalchemy.func.coalesce(stack.current_traversal, '') == _by_id(
+                stack, {planned.id: traversals[planned.id] or ''
+                        for planned in chunk},
+                stack.current_traversal)).values({
+                stack.convergence: plan.convergence,
                 stack.prev_raw_template_id: None,
                 stack.current_traversal: _by_id(
                     stack, {planned.id: planned.current_traversal
@@ -125,7 +132,7 @@ def _write_resources(session, plan):
             resource).where(
                 resource.id.in_([row.id for _, row in chunk])).values({
                     resource.current_template_id: sqlalchemy.case(
-                        {planned.id: planned.raw_template_id
+                        {planned.id: planned.current_template_id
                          for planned, _ in chunk}, value=resource.stack_id),
                     resource.requires: _by_id(
                         resource, {row.id: row.requires for _, row in chunk},

@@ -16,6 +16,7 @@ The one converter behind the update hook (heat.engine.service), the RPC
 method and heat-manage: :func:`plan` reads a root stack with everything below
 it and computes what to write, or refuses with a reason; :func:`apply` writes
 it in one transaction; :func:`convert` does both and tells about it.
+:func:`revert` is the way back.
 """
 
 from oslo_config import cfg
@@ -30,6 +31,7 @@ from heat.db import convergence_migrate as db_migrate
 from heat.db import stack_tree
 from heat.engine import migrate_notice
 from heat.engine import migrate_plan
+from heat.engine import migrate_revert
 from heat.engine import stack_graph
 from heat.objects import user_creds
 
@@ -76,17 +78,17 @@ def plan(context, stack_id, stored_credentials=True):
     :returns: a heat.engine.migrate_plan.Plan, printable and immutable
     :raises MigrationRefused: with the reason when it cannot be converted
     """
-    tree = stack_tree.get(context, stack_id)
-    if tree is None:
-        raise migrate_exception.StackNotFound(stack=stack_id)
-    if tree.root.owner_id:
-        _refuse_nested(context, tree.root)
-    migrate_plan.check(tree, stack_tree.get_locks(
-        context, [row.id for row in tree.stacks]))
-    if stored_credentials:
-        context = _stored_context(context, tree.root)
-    return migrate_plan.make(tree, lambda row: stack_graph.requirements(
-        context, row, migrate_plan.label(row)))
+    return _plan(context, stack_id, stored_credentials, migrate_plan.make,
+                 convergence=True)
+
+
+def plan_revert(context, stack_id, stored_credentials=True):
+    """Compute how a convergence stack becomes legacy again; as :func:`plan`.
+
+    :raises MigrationRefused: when the legacy engine could not go on with it
+    """
+    return _plan(context, stack_id, stored_credentials, migrate_revert.make,
+                 convergence=False)
 
 
 def apply(context, plan, engine_id=None, by='on request'):
@@ -112,10 +114,24 @@ def convert(context, stack_id, stored_credentials=True, engine_id=None,
         tree was convergence before
     :raises MigrationRefused: with the reason; the tree is as it was
     """
+    return _run(plan, context, stack_id, stored_credentials, engine_id, by)
+
+
+def revert(context, stack_id, stored_credentials=True, engine_id=None,
+           by='on request'):
+    """Make a root stack and everything below it legacy again.
+
+    The way back from :func:`convert`, with the same contract.
+    """
+    return _run(plan_revert, context, stack_id, stored_credentials,
+                engine_id, by)
+
+
+def _run(planner, context, stack_id, stored_credentials, engine_id, by):
     watch = timeutils.StopWatch()
     with watch:
         for attempt in range(1, ATTEMPTS + 1):
-            made = plan(context, stack_id, stored_credentials)
+            made = planner(context, stack_id, stored_credentials)
             if made.nothing_to_do:
                 return made
             try:
@@ -124,8 +140,28 @@ def convert(context, stack_id, stored_credentials=True, engine_id=None,
             except migrate_exception.TreeChanged:
                 if attempt == ATTEMPTS:
                     raise
-    migrate_notice.converted(context, made, watch.elapsed(), by)
+    migrate_notice.migrated(context, made, watch.elapsed(), by)
     return made
+
+
+def _plan(context, stack_id, stored_credentials, make, convergence):
+    tree = stack_tree.get(context, stack_id)
+    if tree is None:
+        raise migrate_exception.StackNotFound(stack=stack_id)
+    if tree.root.owner_id:
+        _refuse_nested(context, tree.root)
+    if migrate_plan.to_change(tree, convergence):
+        migrate_plan.check(tree, stack_tree.get_locks(
+            context, [row.id for row in tree.stacks]))
+    loader = None if stored_credentials else context
+
+    def requirements(row):
+        nonlocal loader
+        if loader is None:
+            loader = _stored_context(context, tree.root)
+        return stack_graph.requirements(loader, row, migrate_plan.label(row))
+
+    return make(tree, requirements)
 
 
 def _refuse_nested(context, row):

@@ -34,23 +34,30 @@ def event_values(plan, by):
     """Values of the event that a conversion leaves in its transaction."""
     return _event_values(
         plan.tree.root, 'COMPLETE',
-        'Converted to convergence %s: %d stacks, %d resources, %d '
-        'dependencies' % (by, len(plan.stacks), plan.resources, plan.edges))
+        'Converted to %s %s: %d stacks, %d resources, %d dependencies'
+        % (_target(plan), by, len(plan.stacks), plan.resources, plan.edges))
 
 
-def converted(context, plan, seconds, by):
-    """Log and notify that the plan has been applied."""
-    LOG.info('Converted stack %(stack)s to convergence %(by)s in '
+def migrated(context, plan, seconds, by):
+    """Log and notify that the plan has been applied.
+
+    :param seconds: how long planning and applying took
+    """
+    LOG.info('Converted stack %(stack)s to %(target)s %(by)s in '
              '%(seconds).2f seconds: %(stacks)d stacks, %(resources)d '
              'resources, %(edges)d dependencies',
-             {'stack': plan.label, 'by': by, 'seconds': seconds,
-              'stacks': len(plan.stacks), 'resources': plan.resources,
-              'edges': plan.edges})
+             {'stack': plan.label, 'target': _target(plan), 'by': by,
+              'seconds': seconds, 'stacks': len(plan.stacks),
+              'resources': plan.resources, 'edges': plan.edges})
     if plan.dropped:
         LOG.info('Deleted resource rows of stack %(stack)s that held nothing '
                  'and that its template does not name: %(dropped)s',
                  {'stack': plan.label, 'dropped': ', '.join(plan.dropped)})
     _notify(context, 'end', _payload(plan.tree.root, 'COMPLETE', by))
+
+
+def _target(plan):
+    return 'convergence' if plan.convergence else 'legacy'
 
 
 def refused(context, row, reason):

@@ -10,7 +10,10 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The plan of a conversion: computed from rows, printable, not yet written."""
+"""The plan of a conversion: computed from rows, printable, not yet written.
+
+The same value plans both ways: to convergence, and back to legacy.
+"""
 
 import collections
 import dataclasses
@@ -32,15 +35,19 @@ class PlannedResource(typing.NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class PlannedStack:
-    """A legacy stack and what makes a convergence stack of it."""
+    """A stack and what makes a convergence (or a legacy) stack of it.
+
+    ``current_template_id`` is meant for its resources. A legacy stack has
+    none there, and no traversal and no stored graph either.
+    """
 
     id: str
     name: str
-    raw_template_id: int
     prev_raw_template_id: int
+    current_template_id: int
     current_traversal: str
     resources: tuple
-    dropped: tuple
+    dropped: tuple = ()
 
     @property
     def edges(self):
@@ -62,6 +69,8 @@ class PlannedStack:
         Each node is [resource id, is_update]; see ConvergenceNode.to_tuple
         in heat.engine.stack.
         """
+        if self.current_traversal is None:
+            return None
         return {'edges': [
             [[requirer, True], None if required is None else [required, True]]
             for requirer, required in self.edges]}
@@ -71,15 +80,17 @@ class PlannedStack:
 class Plan:
     """What a conversion will write for a root stack and all below it.
 
-    ``stacks`` are the legacy stacks of the tree (none when all of it is
-    convergence already), ``tree`` the rows that this was computed from.
+    ``convergence`` is what the stacks will be; ``stacks`` are those of the
+    tree that are not (none when there is nothing to do), ``tree`` the rows
+    that all this was computed from.
     """
 
     stack_id: str
     label: str
+    convergence: bool
     stacks: tuple
-    empty_backups: tuple
     tree: object = dataclasses.field(repr=False)
+    empty_backups: tuple = ()
 
     @property
     def nothing_to_do(self):
@@ -120,6 +131,12 @@ class Plan:
 def label(row):
     """A stack in words: its name, and the id that commands take."""
     return '%s (%s)' % (row.name, row.id)
+
+
+def to_change(tree, convergence):
+    """The stack rows of a tree that are not yet what they are to be."""
+    return [row for row in tree.stacks
+            if not row.backup and bool(row.convergence) != convergence]
 
 
 def check(tree, locks):
@@ -163,16 +180,15 @@ def make(tree, requirements):
     for row in tree.resources:
         resources[row.stack_id].append(row)
     stacks = tuple(_plan_stack(row, resources[row.id], requirements(row))
-                   for row in tree.stacks
-                   if not row.convergence and not row.backup)
-    return Plan(stack_id=tree.root.id, label=label(tree.root), stacks=stacks,
+                   for row in to_change(tree, convergence=True))
+    return Plan(stack_id=tree.root.id, label=label(tree.root),
+                convergence=True, stacks=stacks, tree=tree,
                 empty_backups=tuple(row.id for row in tree.stacks
-                                    if row.backup) if stacks else (),
-                tree=tree)
+                                    if row.backup) if stacks else ())
 
 
 def _plan_stack(row, resources, required):
-    members, dropped = _sort_out(row, resources, required)
+    members, dropped = match(row, resources, required)
     ids = {name: member.id for name, member in members.items()}
     needed = collections.defaultdict(set)
     for name, names in required.items():
@@ -184,8 +200,9 @@ def _plan_stack(row, resources, required):
         return tuple(sorted((ids[name] for name in names), reverse=True))
 
     return PlannedStack(
-        id=row.id, name=row.name, raw_template_id=row.raw_template_id,
+        id=row.id, name=row.name,
         prev_raw_template_id=row.prev_raw_template_id,
+        current_template_id=row.raw_template_id,
         current_traversal=uuidutils.generate_uuid(),
         resources=tuple(PlannedResource(ids[name], name, ids_of(names),
                                         ids_of(needed[name]))
@@ -194,7 +211,7 @@ def _plan_stack(row, resources, required):
         dropped=tuple(dropped))
 
 
-def _sort_out(stack, resources, names):
+def match(stack, resources, names):
     """Match the resource rows of a stack with the names in its template.
 
     :returns: {name: row}, and the rows that hold nothing and can go

@@ -50,13 +50,13 @@ def create_legacy(context, snippet, name='legacy', **kwargs):
 
 
 def rows(context, stack_id):
-    """The stack and resource rows of a tree, whole, as comparable values."""
+    """The stack and resource rows of a tree, whole, as dictionaries."""
     with stack_tree.db_api.context_manager.reader.using(context) as session:
         tree = stack_tree.read(session, stack_id)
         ids = [row.id for row in tree.stacks]
         return {
             model.__tablename__: [
-                tuple(row) for row in session.execute(
+                dict(row._mapping) for row in session.execute(
                     model.__table__.select().where(column.in_(ids))
                     .order_by(model.id))]
             for model, column in ((models.Stack, models.Stack.id),

@@ -10,43 +10,96 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+"""What a conversion, and the way back, does to the rows of a stack."""
+
+from unittest import mock
+
 from heat.common import migrate_exception
+from heat.db import api as db_api
+from heat.db import models
 from heat.engine import convergence_migrate
+from heat.engine import migrate_notice
+from heat.engine import template
 from heat.objects import event as event_object
 from heat.objects import resource as resource_object
 from heat.objects import stack as stack_object
+from heat.objects import stack_lock
 from heat.tests import common
 from heat.tests import migrate_fixtures
 from heat.tests import utils
 
 
-class ConvertTest(common.HeatTestCase):
+class MigrateTestCase(common.HeatTestCase):
 
     def setUp(self):
         super().setUp()
         self.ctx = utils.dummy_context()
 
-    def _legacy(self, requirements, **kwargs):
+    def legacy(self, requirements, **kwargs):
         return migrate_fixtures.create_legacy(
             self.ctx, migrate_fixtures.template_of(requirements), **kwargs)
 
-    def _resources(self, stack):
+    def set_values(self, model, row_id, **values):
+        with db_api.context_manager.writer.using(self.ctx) as session:
+            session.query(model).filter_by(id=row_id).update(values)
+
+    def row(self, stack):
+        return stack_object.Stack.get_by_id(self.ctx, stack.id)
+
+    def resources(self, stack):
         return resource_object.Resource.get_all_by_stack(self.ctx, stack.id)
 
-    def test_convert_makes_a_convergence_stack(self):
-        stack = self._legacy({'a': []})
+    def rows(self, stack):
+        return migrate_fixtures.rows(self.ctx, stack.id)
+
+    def events(self, stack):
+        return [event for event in event_object.Event.get_all_by_stack(
+            self.ctx, stack.id)
+            if event.resource_action == migrate_notice.ACTION]
+
+
+class ConvertTest(MigrateTestCase):
+
+    def test_a_legacy_stack_becomes_a_convergence_stack(self):
+        stack = self.legacy({'a': []})
         convergence_migrate.convert(self.ctx, stack.id)
-        row = stack_object.Stack.get_by_id(self.ctx, stack.id)
+        row = self.row(stack)
         self.assertTrue(row.convergence)
         self.assertEqual(36, len(row.current_traversal))
-        a = self._resources(stack)['a']
-        self.assertEqual({'edges': [[[a.id, True], None]]}, row.current_deps)
-        self.assertEqual(row.raw_template_id, a.current_template_id)
+
+    def test_every_stack_of_the_tree_gets_a_traversal_of_its_own(self):
+        root = self.legacy({'a': []})
+        child = self.legacy({'b': []}, name='child', owner_id=root.id)
+        convergence_migrate.convert(self.ctx, root.id)
+        self.assertTrue(self.row(child).convergence)
+        self.assertNotEqual(self.row(root).current_traversal,
+                            self.row(child).current_traversal)
+
+    def test_a_lone_resource_is_an_edge_to_nothing(self):
+        stack = self.legacy({'a': []})
+        convergence_migrate.convert(self.ctx, stack.id)
+        a = self.resources(stack)['a']
+        self.assertEqual({'edges': [[[a.id, True], None]]},
+                         self.row(stack).current_deps)
+
+    def test_each_dependency_is_an_edge(self):
+        stack = self.legacy(migrate_fixtures.TEMPLATES['chain'])
+        convergence_migrate.convert(self.ctx, stack.id)
+        ids = {name: row.id for name, row in self.resources(stack).items()}
+        self.assertCountEqual(
+            [[[ids['b'], True], [ids['a'], True]],
+             [[ids['c'], True], [ids['b'], True]]],
+            self.row(stack).current_deps['edges'])
+
+    def test_a_stack_without_resources_has_no_edges(self):
+        stack = self.legacy({})
+        convergence_migrate.convert(self.ctx, stack.id)
+        self.assertEqual({'edges': []}, self.row(stack).current_deps)
 
     def test_requires_and_needed_by_are_inverse(self):
-        stack = self._legacy(migrate_fixtures.TEMPLATES['diamond'])
+        stack = self.legacy(migrate_fixtures.TEMPLATES['diamond'])
         convergence_migrate.convert(self.ctx, stack.id)
-        rows = self._resources(stack)
+        rows = self.resources(stack)
         ids = {name: row.id for name, row in rows.items()}
         self.assertEqual({'a': [], 'b': [ids['a']], 'c': [ids['a']],
                           'd': sorted([ids['b'], ids['c']], reverse=True)},
@@ -55,10 +108,295 @@ class ConvertTest(common.HeatTestCase):
                           'b': [ids['d']], 'c': [ids['d']], 'd': []},
                          {name: row.needed_by for name, row in rows.items()})
 
-    def test_convert_leaves_one_event(self):
-        stack = self._legacy({'a': []})
-        before = event_object.Event.count_all_by_stack(self.ctx, stack.id)
+    def test_resources_get_the_template_of_their_stack(self):
+        stack = self.legacy({'a': []})
         convergence_migrate.convert(self.ctx, stack.id)
+        self.assertEqual(self.row(stack).raw_template_id,
+                         self.resources(stack)['a'].current_template_id)
+
+    def test_nothing_else_in_the_rows_changes(self):
+        stack = self.legacy(migrate_fixtures.TEMPLATES['diamond'])
+        before = self.rows(stack)
+        convergence_migrate.convert(self.ctx, stack.id)
+        changed = {
+            table: {column for old, new in zip(before[table], rows)
+                    for column in old if old[column] != new[column]}
+            for table, rows in self.rows(stack).items()}
         self.assertEqual(
-            before + 1,
-            event_object.Event.count_all_by_stack(self.ctx, stack.id))
+            {'stack': {'convergence', 'current_traversal', 'current_deps'},
+             'resource': {'requires', 'needed_by', 'current_template_id'}},
+            changed)
+
+    def test_more_rows_than_one_statement_writes(self):
+        stack = self.legacy({name: ['a'] if name > 'a' else []
+                             for name in 'abcdefgh'})
+        with mock.patch.object(convergence_migrate.db_migrate, 'CHUNK', 3):
+            convergence_migrate.convert(self.ctx, stack.id)
+        rows = self.resources(stack)
+        self.assertEqual([[rows['a'].id]] * 7,
+                         [rows[name].requires for name in 'bcdefgh'])
+
+    def test_one_event_tells_of_the_conversion(self):
+        stack = self.legacy({'a': []})
+        convergence_migrate.convert(self.ctx, stack.id, by='in a test')
+        event, = self.events(stack)
+        self.assertEqual('COMPLETE', event.resource_status)
+        self.assertEqual('Converted to convergence in a test: 1 stacks, 1 '
+                         'resources, 0 dependencies',
+                         event.resource_status_reason)
+
+    def test_converting_again_does_nothing(self):
+        stack = self.legacy({'a': []})
+        convergence_migrate.convert(self.ctx, stack.id)
+        before = self.rows(stack)
+        plan = convergence_migrate.convert(self.ctx, stack.id)
+        self.assertTrue(plan.nothing_to_do)
+        self.assertEqual(before, self.rows(stack))
+        self.assertEqual(1, len(self.events(stack)))
+
+    def test_a_convergence_stack_in_progress_is_left_alone(self):
+        stack = self.legacy({'a': []})
+        convergence_migrate.convert(self.ctx, stack.id)
+        self.set_values(models.Stack, stack.id, status='IN_PROGRESS')
+        self.assertTrue(convergence_migrate.convert(
+            self.ctx, stack.id).nothing_to_do)
+
+    def test_a_legacy_stack_below_a_convergence_root_is_converted(self):
+        root = self.legacy({'a': []})
+        convergence_migrate.convert(self.ctx, root.id)
+        before = self.row(root).current_traversal
+        child = self.legacy({'b': []}, name='child', owner_id=root.id)
+        convergence_migrate.convert(self.ctx, root.id)
+        self.assertTrue(self.row(child).convergence)
+        self.assertEqual(before, self.row(root).current_traversal)
+
+    def test_no_lock_is_left(self):
+        stack = self.legacy({'a': []})
+        convergence_migrate.convert(self.ctx, stack.id)
+        self.assertIsNone(stack_lock.StackLock.get_engine_id(self.ctx,
+                                                             stack.id))
+
+    def test_the_previous_template_goes(self):
+        stack = self.legacy({'a': []})
+        previous = template.Template(migrate_fixtures.template_of({}),
+                                     files={'file': 'content'})
+        previous.store(self.ctx)
+        self.set_values(models.Stack, stack.id,
+                        prev_raw_template_id=previous.id)
+        convergence_migrate.convert(self.ctx, stack.id)
+        with db_api.context_manager.reader.using(self.ctx) as session:
+            self.assertIsNone(session.get(models.RawTemplate, previous.id))
+            self.assertEqual([], session.query(
+                models.RawTemplateFiles).all())
+        self.assertIsNone(self.row(stack).prev_raw_template_id)
+
+    def test_a_previous_template_that_is_used_elsewhere_stays(self):
+        stack = self.legacy({'a': []})
+        other = self.legacy({'a': []}, name='other')
+        self.set_values(models.Stack, stack.id,
+                        prev_raw_template_id=other.t.id)
+        convergence_migrate.convert(self.ctx, stack.id)
+        with db_api.context_manager.reader.using(self.ctx) as session:
+            self.assertIsNotNone(session.get(models.RawTemplate, other.t.id))
+
+
+class RefuseTest(MigrateTestCase):
+
+    def refused(self, stack, reason, stack_id=None):
+        before = self.rows(stack)
+        exc = self.assertRaises(reason, convergence_migrate.convert,
+                                self.ctx, stack_id or stack.id)
+        self.assertEqual(before, self.rows(stack))
+        self.assertIsNone(stack_lock.StackLock.get_engine_id(self.ctx,
+                                                             stack.id))
+        return exc
+
+    def test_an_unknown_stack(self):
+        exc = self.assertRaises(migrate_exception.StackNotFound,
+                                convergence_migrate.convert, self.ctx, 'none')
+        self.assertEqual('not_found', exc.code)
+
+    def test_a_deleted_stack(self):
+        stack = self.legacy({'a': []})
+        stack_object.Stack.delete(self.ctx, stack.id)
+        self.assertRaises(migrate_exception.StackNotFound,
+                          convergence_migrate.convert, self.ctx, stack.id)
+
+    def test_a_nested_stack_names_its_root(self):
+        root = self.legacy({'a': []})
+        middle = self.legacy({}, name='middle', owner_id=root.id)
+        leaf = self.legacy({}, name='leaf', owner_id=middle.id)
+        exc = self.refused(root, migrate_exception.NestedStack, leaf.id)
+        self.assertIn(root.id, str(exc))
+
+    def test_a_nested_stack_whose_root_is_gone(self):
+        stack = self.legacy({'a': []})
+        child = self.legacy({}, name='child', owner_id='gone')
+        self.refused(stack, migrate_exception.DanglingStack, child.id)
+
+    def test_an_operation_in_progress(self):
+        stack = self.legacy({'a': []})
+        self.set_values(models.Stack, stack.id, status='IN_PROGRESS')
+        self.assertTrue(self.refused(
+            stack, migrate_exception.InProgress).transient)
+
+    def test_a_failed_stack(self):
+        stack = self.legacy({'a': []})
+        self.set_values(models.Stack, stack.id, status='FAILED')
+        self.assertIn('CREATE_FAILED', str(self.refused(
+            stack, migrate_exception.NotComplete)))
+
+    def test_a_failed_nested_stack(self):
+        root = self.legacy({'a': []})
+        child = self.legacy({}, name='child', owner_id=root.id)
+        self.set_values(models.Stack, child.id, status='FAILED')
+        self.assertIn(child.id, str(self.refused(
+            root, migrate_exception.NotComplete)))
+
+    def test_a_resource_in_progress(self):
+        stack = self.legacy({'a': []})
+        self.set_values(models.Resource, self.resources(stack)['a'].id,
+                        status='IN_PROGRESS')
+        self.refused(stack, migrate_exception.ResourceInProgress)
+
+    def test_a_template_name_without_a_row(self):
+        stack = self.legacy({'a': [], 'b': []})
+        resource_object.Resource.delete(self.ctx,
+                                        self.resources(stack)['b'].id)
+        self.assertIn(': b.', str(self.refused(
+            stack, migrate_exception.MissingResources)))
+
+
+class LockTest(MigrateTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.root = self.legacy({'a': []})
+        self.child = self.legacy({}, name='child', owner_id=self.root.id)
+
+    def test_a_locked_stack_is_refused_and_keeps_its_lock(self):
+        stack_lock.StackLock.create(self.ctx, self.child.id, 'engine-1')
+        exc = self.assertRaises(migrate_exception.Locked,
+                                convergence_migrate.convert,
+                                self.ctx, self.root.id)
+        self.assertIn('engine-1', str(exc))
+        self.assertEqual('engine-1', stack_lock.StackLock.get_engine_id(
+            self.ctx, self.child.id))
+
+    def test_a_lock_taken_after_planning_refuses_the_whole_tree(self):
+        plan = convergence_migrate.plan(self.ctx, self.root.id)
+        stack_lock.StackLock.create(self.ctx, self.child.id, 'engine-1')
+        self.assertRaises(migrate_exception.Locked, convergence_migrate.apply,
+                          self.ctx, plan)
+        self.assertFalse(self.row(self.root).convergence)
+        self.assertIsNone(stack_lock.StackLock.get_engine_id(
+            self.ctx, self.root.id))
+
+
+class ChangedTest(MigrateTestCase):
+    """A plan is applied to what it was made from, or not at all."""
+
+    def setUp(self):
+        super().setUp()
+        self.stack = self.legacy({'a': [], 'b': ['a']})
+        self.plan = convergence_migrate.plan(self.ctx, self.stack.id)
+
+    def assertRefused(self):
+        self.assertRaises(migrate_exception.TreeChanged,
+                          convergence_migrate.apply, self.ctx, self.plan)
+        self.assertFalse(self.row(self.stack).convergence)
+        self.assertEqual([], self.events(self.stack))
+
+    def test_an_update_of_the_stack(self):
+        self.set_values(models.Stack, self.stack.id, action='UPDATE')
+        self.assertRefused()
+
+    def test_a_new_content_of_its_template(self):
+        self.set_values(models.RawTemplate, self.stack.t.id,
+                        template=migrate_fixtures.template_of({'b': []}))
+        self.assertRefused()
+
+    def test_a_new_physical_id(self):
+        self.set_values(models.Resource, self.resources(self.stack)['a'].id,
+                        physical_resource_id='other')
+        self.assertRefused()
+
+    def test_a_new_nested_stack(self):
+        self.legacy({}, name='child', owner_id=self.stack.id)
+        self.assertRefused()
+
+    def test_another_conversion(self):
+        convergence_migrate.convert(self.ctx, self.stack.id)
+        before = self.rows(self.stack)
+        self.assertRaises(migrate_exception.TreeChanged,
+                          convergence_migrate.apply, self.ctx, self.plan)
+        self.assertEqual(before, self.rows(self.stack))
+
+    def test_convert_plans_again_what_another_conversion_overtook(self):
+        real_apply = convergence_migrate.apply
+
+        def overtaken(*args):
+            convergence_migrate.apply = real_apply
+            convergence_migrate.convert(self.ctx, self.stack.id)
+            real_apply(*args)
+
+        with mock.patch.object(convergence_migrate, 'apply', overtaken):
+            plan = convergence_migrate.convert(self.ctx, self.stack.id)
+        self.assertTrue(plan.nothing_to_do)
+        self.assertEqual(1, len(self.events(self.stack)))
+
+
+class RevertTest(MigrateTestCase):
+
+    def test_revert_gives_back_the_rows_as_they_were(self):
+        stack = self.legacy(migrate_fixtures.TEMPLATES['diamond'])
+        before = self.rows(stack)
+        convergence_migrate.convert(self.ctx, stack.id)
+        convergence_migrate.revert(self.ctx, stack.id)
+        self.assertEqual(before, self.rows(stack))
+
+    def test_reverting_a_legacy_stack_does_nothing(self):
+        stack = self.legacy({'a': []})
+        plan = convergence_migrate.revert(self.ctx, stack.id)
+        self.assertTrue(plan.nothing_to_do)
+        self.assertEqual([], self.events(stack))
+
+    def test_the_legacy_engine_goes_on_with_a_reverted_stack(self):
+        stack = self.legacy({'a': []})
+        convergence_migrate.convert(self.ctx, stack.id)
+        convergence_migrate.revert(self.ctx, stack.id)
+        loaded = migrate_fixtures.parser.Stack.load(self.ctx,
+                                                    stack_id=stack.id)
+        loaded.delete()
+        self.assertEqual(('DELETE', 'COMPLETE'), loaded.state)
+
+    def _refused(self, stack, reason):
+        before = self.rows(stack)
+        self.assertRaises(reason, convergence_migrate.revert, self.ctx,
+                          stack.id)
+        self.assertEqual(before, self.rows(stack))
+
+    def test_a_replaced_resource_is_refused(self):
+        stack = self.legacy({'a': []})
+        convergence_migrate.convert(self.ctx, stack.id)
+        self.set_values(models.Resource, self.resources(stack)['a'].id,
+                        replaced_by=7)
+        self._refused(stack, migrate_exception.ReplacedResource)
+
+    def test_a_row_that_the_template_does_not_name_is_refused(self):
+        stack = self.legacy({'a': [], 'b': []})
+        convergence_migrate.convert(self.ctx, stack.id)
+        self.set_values(models.Resource, self.resources(stack)['b'].id,
+                        name='c', physical_resource_id=None)
+        self.assertRaises(migrate_exception.MigrationRefused,
+                          convergence_migrate.revert, self.ctx, stack.id)
+        self.assertTrue(self.row(stack).convergence)
+
+    def test_a_traversal_that_begins_meanwhile_wins(self):
+        stack = self.legacy({'a': []})
+        convergence_migrate.convert(self.ctx, stack.id)
+        plan = convergence_migrate.plan_revert(self.ctx, stack.id)
+        self.set_values(models.Stack, stack.id, current_traversal='newer')
+        self.assertRaises(migrate_exception.TreeChanged,
+                          convergence_migrate.apply, self.ctx, plan)
+        self.assertTrue(self.row(stack).convergence)
