@@ -74,6 +74,47 @@ class EngineService(_heat.EngineService):
             _tell_why_not(cnxt, stack, exc)
 
 
+    @context.request_context
+    def migrate_convergence_1(self, ctxt, stack_id):
+        """Convert a root stack and everything below it to convergence.
+
+        Called by heat-manage, of any host and with or without this overlay:
+        it raises the exceptions that Heat's own method raises.
+        """
+        try:
+            convergence_migrate.convert(ctxt, stack_id,
+                                        engine_id=self.engine_id,
+                                        by='by the operator')
+        except migrate_exception.MigrationRefused as exc:
+            raise _as_heat_has_it(exc)
+
+
+def _as_heat_has_it(refused):
+    """The exception of Heat's for a refusal, which any caller can receive.
+
+    A caller on a host without this overlay has no MigrationRefused: RPC
+    would turn it into a RemoteError with a traceback.
+    """
+    stack = refused.kwargs.get('stack')
+    if isinstance(refused, migrate_exception.StackNotFound):
+        return exception.NotFound(str(refused).replace('%', '%%'))
+    if isinstance(refused, migrate_exception.NestedStack):
+        return exception.NotSupported(
+            feature='Migration of nested stack %s (its root stack is %s)'
+            % (stack, refused.kwargs['root']))
+    if isinstance(refused, migrate_exception.InProgress):
+        return exception.ActionNotComplete(
+            stack_name=stack, action=refused.kwargs['action'])
+    if isinstance(refused, migrate_exception.NotComplete):
+        return exception.ActionNotComplete(
+            stack_name=stack, action=refused.kwargs['state'])
+    if isinstance(refused, migrate_exception.Locked):
+        return exception.ActionInProgress(
+            stack_name=stack,
+            action='by engine %s' % refused.kwargs['engine'])
+    return exception.Error('%s [%s]' % (refused, refused.code))
+
+
 def _legacy_stack(cnxt, stack_id):
     """Return the State of a stack that an update should convert, or None."""
     try:

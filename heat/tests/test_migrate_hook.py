@@ -194,6 +194,58 @@ class NeverWorseOffTest(HookTestCase):
         service.ThreadGroupManager.start.assert_called_once()
 
 
+class RpcTest(HookTestCase):
+    """The method behind heat-manage of any host, with Heat's exceptions."""
+
+    def migrate(self, stack_id=None):
+        self.engine.migrate_convergence_1(self.ctx,
+                                          stack_id or self.stack.id)
+
+    def refused(self, stack_id=None):
+        return self.assertRaises(dispatcher.ExpectedException, self.migrate,
+                                 stack_id).exc_info[1]
+
+    def test_it_converts(self):
+        self.migrate()
+        self.assertTrue(self.converted())
+
+    def test_it_converts_whatever_the_flag_is(self):
+        cfg.CONF.set_override('migrate_on_update', False)
+        self.migrate()
+        self.assertTrue(self.converted())
+
+    def test_a_convergence_stack_is_no_error(self):
+        self.migrate()
+        self.migrate()
+        self.assertEqual(1, len(self.events(self.stack)))
+
+    def test_an_unknown_stack(self):
+        self.assertIsInstance(self.refused('100%'), exception.NotFound)
+
+    def test_a_nested_stack(self):
+        child = self.legacy({}, name='child', owner_id=self.stack.id)
+        refused = self.refused(child.id)
+        self.assertIsInstance(refused, exception.NotSupported)
+        self.assertIn(self.stack.id, str(refused))
+
+    def test_an_operation_in_progress(self):
+        self.set_values(models.Stack, self.stack.id, status='IN_PROGRESS')
+        self.assertIsInstance(self.refused(), exception.ActionNotComplete)
+
+    def test_a_failed_stack(self):
+        self.set_values(models.Stack, self.stack.id, status='FAILED')
+        self.assertIsInstance(self.refused(), exception.ActionNotComplete)
+
+    def test_a_locked_stack(self):
+        stack_lock.StackLock(self.ctx, self.stack.id, 'other').try_acquire()
+        self.assertIsInstance(self.refused(), exception.ActionInProgress)
+
+    def test_any_other_refusal_carries_its_code(self):
+        self.set_values(models.Resource, self.resources(self.stack)['a'].id,
+                        name='b')
+        self.assertIn('_resources]', str(self.refused()))
+
+
 class LostRaceTest(HookTestCase):
     """A legacy operation that loaded the stack before it was converted."""
 
