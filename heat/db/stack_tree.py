@@ -179,6 +179,36 @@ def get(context, root_id):
     return read(context.session, root_id)
 
 
+class StoredGraph(typing.NamedTuple):
+    """The dependency graph of a tree as the database holds it, as text.
+
+    ``current_deps`` by stack id; ``resources`` maps a resource id to its
+    requires, needed_by and current_template_id.
+    """
+
+    current_deps: dict
+    resources: dict
+
+
+@db_api.retry_on_db_error
+@db_api.context_manager.reader
+def get_graph(context, root_id):
+    """Read what a tree holds of its dependency graph, in two statements."""
+    tree = _ids_below(root_id)
+    resource = models.Resource
+    stacks = context.session.execute(
+        sqlalchemy.select(models.Stack.id,
+                          _as_text(models.Stack.current_deps))
+        .join(tree, models.Stack.id == tree.c.id))
+    resources = context.session.execute(
+        sqlalchemy.select(resource.id, _as_text(resource.requires),
+                          _as_text(resource.needed_by),
+                          resource.current_template_id)
+        .join(tree, resource.stack_id == tree.c.id))
+    return StoredGraph({row[0]: row[1] for row in stacks},
+                       {row[0]: tuple(row[1:]) for row in resources})
+
+
 @db_api.retry_on_db_error
 @db_api.context_manager.reader
 def get_locks(context, stack_ids):

@@ -32,6 +32,7 @@ from heat.db import stack_tree
 from heat.engine import migrate_notice
 from heat.engine import migrate_plan
 from heat.engine import migrate_revert
+from heat.engine import migrate_verify
 from heat.engine import stack_graph
 from heat.objects import user_creds
 
@@ -127,6 +128,30 @@ def revert(context, stack_id, stored_credentials=True, engine_id=None,
                 engine_id, by)
 
 
+def verify(context, stack_id, stored_credentials=True):
+    """Recompute the graph of a convergence stack and compare the rows.
+
+    :returns: a tuple of heat.engine.migrate_verify.Finding, and the plan
+        that :func:`apply` would mend them with
+    :raises MigrationRefused: when the stack cannot be compared
+    """
+    tree = _read(context, stack_id)
+    _check(context, tree)
+    graph = stack_tree.get_graph(context, stack_id)
+    return migrate_verify.compare(
+        tree, graph, _requirements(context, tree, stored_credentials))
+
+
+def repair(context, stack_id, stored_credentials=True, engine_id=None,
+           by='on request'):
+    """Set right what :func:`verify` finds; with the contract of convert."""
+    def planner(*args):
+        return verify(*args)[1]
+
+    return _run(planner, context, stack_id, stored_credentials, engine_id,
+                by)
+
+
 def _run(planner, context, stack_id, stored_credentials, engine_id, by):
     watch = timeutils.StopWatch()
     with watch:
@@ -144,15 +169,42 @@ def _run(planner, context, stack_id, stored_credentials, engine_id, by):
     return made
 
 
-def _plan(context, stack_id, stored_credentials, make, convergence):
+def _refuse_nested(context, row):
+    root = stack_tree.get_root_id(context, row.id)
+    if root is None:
+        raise migrate_exception.DanglingStack(
+            stack=migrate_plan.label(row), owner=row.owner_id)
+    raise migrate_exception.NestedStack(stack=migrate_plan.label(row),
+                                        root=root)
+
+
+def _read(context, stack_id):
     tree = stack_tree.get(context, stack_id)
     if tree is None:
         raise migrate_exception.StackNotFound(stack=stack_id)
     if tree.root.owner_id:
         _refuse_nested(context, tree.root)
+    return tree
+
+
+def _check(context, tree):
+    migrate_plan.check(tree, stack_tree.get_locks(
+        context, [row.id for row in tree.stacks]))
+
+
+def _plan(context, stack_id, stored_credentials, make, convergence):
+    tree = _read(context, stack_id)
     if migrate_plan.to_change(tree, convergence):
-        migrate_plan.check(tree, stack_tree.get_locks(
-            context, [row.id for row in tree.stacks]))
+        _check(context, tree)
+    return make(tree, _requirements(context, tree, stored_credentials))
+
+
+def _requirements(context, tree, stored_credentials):
+    """A function that gives the requirements of a stack row.
+
+    The stored credentials are read when the first template is parsed, and
+    once for the whole tree.
+    """
     loader = None if stored_credentials else context
 
     def requirements(row):
@@ -161,16 +213,7 @@ def _plan(context, stack_id, stored_credentials, make, convergence):
             loader = _stored_context(context, tree.root)
         return stack_graph.requirements(loader, row, migrate_plan.label(row))
 
-    return make(tree, requirements)
-
-
-def _refuse_nested(context, row):
-    root = stack_tree.get_root_id(context, row.id)
-    if root is None:
-        raise migrate_exception.DanglingStack(
-            stack=migrate_plan.label(row), owner=row.owner_id)
-    raise migrate_exception.NestedStack(stack=migrate_plan.label(row),
-                                        root=root)
+    return requirements
 
 
 def _stored_context(context, row):

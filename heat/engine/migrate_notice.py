@@ -34,8 +34,8 @@ def event_values(plan, by):
     """Values of the event that a conversion leaves in its transaction."""
     return _event_values(
         plan.tree.root, 'COMPLETE',
-        'Converted to %s %s: %d stacks, %d resources, %d dependencies'
-        % (_target(plan), by, len(plan.stacks), plan.resources, plan.edges))
+        '%s %s: %d stacks, %d resources, %d dependencies'
+        % (_what(plan), by, len(plan.stacks), plan.resources, plan.edges))
 
 
 def migrated(context, plan, seconds, by):
@@ -43,10 +43,10 @@ def migrated(context, plan, seconds, by):
 
     :param seconds: how long planning and applying took
     """
-    LOG.info('Converted stack %(stack)s to %(target)s %(by)s in '
-             '%(seconds).2f seconds: %(stacks)d stacks, %(resources)d '
-             'resources, %(edges)d dependencies',
-             {'stack': plan.label, 'target': _target(plan), 'by': by,
+    LOG.info('Stack %(stack)s: %(what)s %(by)s in %(seconds).2f seconds: '
+             '%(stacks)d stacks, %(resources)d resources, %(edges)d '
+             'dependencies',
+             {'stack': plan.label, 'what': _what(plan), 'by': by,
               'seconds': seconds, 'stacks': len(plan.stacks),
               'resources': plan.resources, 'edges': plan.edges})
     if plan.dropped:
@@ -56,8 +56,11 @@ def migrated(context, plan, seconds, by):
     _notify(context, 'end', _payload(plan.tree.root, 'COMPLETE', by))
 
 
-def _target(plan):
-    return 'convergence' if plan.convergence else 'legacy'
+def _what(plan):
+    if plan.repair:
+        return 'Repaired its convergence rows'
+    return 'Converted to %s' % ('convergence' if plan.convergence
+                                else 'legacy')
 
 
 def refused(context, row, reason):

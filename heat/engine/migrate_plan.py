@@ -82,7 +82,8 @@ class Plan:
 
     ``convergence`` is what the stacks will be; ``stacks`` are those of the
     tree that are not (none when there is nothing to do), ``tree`` the rows
-    that all this was computed from.
+    that all this was computed from. With ``repair`` they are convergence
+    stacks already, and their rows are set right.
     """
 
     stack_id: str
@@ -91,6 +92,7 @@ class Plan:
     stacks: tuple
     tree: object = dataclasses.field(repr=False)
     empty_backups: tuple = ()
+    repair: bool = False
 
     @property
     def nothing_to_do(self):
@@ -176,10 +178,8 @@ def make(tree, requirements):
     :returns: the :class:`Plan`
     :raises MigrationRefused: when rows and template do not fit together
     """
-    resources = collections.defaultdict(list)
-    for row in tree.resources:
-        resources[row.stack_id].append(row)
-    stacks = tuple(_plan_stack(row, resources[row.id], requirements(row))
+    resources = by_stack(tree.resources)
+    stacks = tuple(plan_stack(row, resources[row.id], requirements(row))
                    for row in to_change(tree, convergence=True))
     return Plan(stack_id=tree.root.id, label=label(tree.root),
                 convergence=True, stacks=stacks, tree=tree,
@@ -187,7 +187,21 @@ def make(tree, requirements):
                                     if row.backup) if stacks else ())
 
 
-def _plan_stack(row, resources, required):
+def by_stack(rows):
+    """Group rows by the stack that they belong to: {stack id: [row]}."""
+    groups = collections.defaultdict(list)
+    for row in rows:
+        groups[row.stack_id].append(row)
+    return groups
+
+
+def plan_stack(row, resources, required, traversal=None):
+    """What a stack row and its resource rows have to hold.
+
+    :param required: {resource name: set of the names that it requires}
+    :param traversal: the traversal to keep; a new one when there is none
+    :raises MigrationRefused: when rows and template do not fit together
+    """
     members, dropped = match(row, resources, required)
     ids = {name: member.id for name, member in members.items()}
     needed = collections.defaultdict(set)
@@ -203,7 +217,7 @@ def _plan_stack(row, resources, required):
         id=row.id, name=row.name,
         prev_raw_template_id=row.prev_raw_template_id,
         current_template_id=row.raw_template_id,
-        current_traversal=uuidutils.generate_uuid(),
+        current_traversal=traversal or uuidutils.generate_uuid(),
         resources=tuple(PlannedResource(ids[name], name, ids_of(names),
                                         ids_of(needed[name]))
                         for name, names in sorted(

@@ -12,8 +12,6 @@
 
 """The plan that makes a convergence stack legacy again."""
 
-import collections
-
 from heat.common import migrate_exception
 from heat.engine import migrate_plan
 
@@ -29,9 +27,7 @@ def make(tree, requirements):
     :returns: the heat.engine.migrate_plan.Plan
     :raises MigrationRefused: when the legacy engine could not go on
     """
-    resources = collections.defaultdict(list)
-    for row in tree.resources:
-        resources[row.stack_id].append(row)
+    resources = migrate_plan.by_stack(tree.resources)
     stacks = tuple(_plan_stack(row, resources[row.id], requirements(row))
                    for row in migrate_plan.to_change(tree, convergence=False))
     return migrate_plan.Plan(

@@ -400,3 +400,80 @@ class RevertTest(MigrateTestCase):
         self.assertRaises(migrate_exception.TreeChanged,
                           convergence_migrate.apply, self.ctx, plan)
         self.assertTrue(self.row(stack).convergence)
+
+
+class VerifyTest(MigrateTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.stack = self.legacy(migrate_fixtures.TEMPLATES['chain'])
+        convergence_migrate.convert(self.ctx, self.stack.id)
+        self.right = self.rows(self.stack)
+
+    def found(self):
+        findings, _plan = convergence_migrate.verify(self.ctx, self.stack.id)
+        return [(finding.resource, finding.column) for finding in findings]
+
+    def assertRepaired(self):
+        convergence_migrate.repair(self.ctx, self.stack.id)
+        self.assertEqual(self.right, self.rows(self.stack))
+
+    def test_a_converted_stack_is_right(self):
+        self.assertEqual([], self.found())
+
+    def test_a_legacy_stack_has_nothing_to_compare(self):
+        convergence_migrate.revert(self.ctx, self.stack.id)
+        self.assertEqual([], self.found())
+
+    def test_a_missing_graph(self):
+        self.set_values(models.Stack, self.stack.id, current_deps=None)
+        self.assertEqual([(None, 'current_deps')], self.found())
+        self.assertRepaired()
+
+    def test_a_wrong_edge(self):
+        ids = {name: row.id
+               for name, row in self.resources(self.stack).items()}
+        self.set_values(models.Stack, self.stack.id, current_deps={
+            'edges': [[[ids['c'], True], [ids['a'], True]]]})
+        self.assertEqual([(None, 'current_deps')], self.found())
+
+    def test_the_nodes_that_clean_up_after_an_update_are_no_difference(self):
+        ids = {name: row.id
+               for name, row in self.resources(self.stack).items()}
+        edges = self.row(self.stack).current_deps['edges']
+        self.set_values(models.Stack, self.stack.id, current_deps={
+            'edges': edges + [[[ids['c'], False], [ids['c'], True]],
+                              [[ids['a'], False], [ids['b'], False]]]})
+        self.assertEqual([], self.found())
+
+    def test_missing_requires(self):
+        self.set_values(models.Resource,
+                        self.resources(self.stack)['b'].id, requires=[])
+        self.assertEqual([('b', 'requires')], self.found())
+        self.assertRepaired()
+
+    def test_an_empty_needed_by_is_harmless(self):
+        self.set_values(models.Resource,
+                        self.resources(self.stack)['b'].id, needed_by=[])
+        finding, = convergence_migrate.verify(self.ctx, self.stack.id)[0]
+        self.assertEqual('needed_by', finding.column)
+        self.assertTrue(finding.harmless)
+        self.assertRepaired()
+
+    def test_a_missing_template_of_a_resource(self):
+        self.set_values(models.Resource, self.resources(self.stack)['b'].id,
+                        current_template_id=None)
+        self.assertEqual([('b', 'current_template_id')], self.found())
+        self.assertRepaired()
+
+    def test_verifying_writes_nothing(self):
+        self.set_values(models.Stack, self.stack.id, current_deps=None)
+        before = self.rows(self.stack)
+        self.found()
+        self.assertEqual(before, self.rows(self.stack))
+
+    def test_a_stack_in_progress_is_not_compared(self):
+        self.set_values(models.Stack, self.stack.id, status='IN_PROGRESS')
+        self.assertRaises(migrate_exception.InProgress,
+                          convergence_migrate.verify, self.ctx,
+                          self.stack.id)
