@@ -101,26 +101,32 @@ def _by_id(model, values, column):
 
 
 def _write_stacks(session, plan):
+    """Write the stacks, if each still has the traversal that was planned on.
+
+    A convergence operation takes no stack lock: it begins with a traversal
+    of its own, which heat.db.api.stack_update guards with in the same way.
+    """
     stack = models.Stack
-    traversals = {row.id: row.current_traversal for row in plan.tree.stacks}
+    before = {row.id: row.current_traversal or '' for row in plan.tree.stacks}
     for chunk in _chunks(plan.stacks):
-        # A convergence operation takes no stack lock; it begins with another
-        # traversal, which is what heat.db.api.stack_update guards with too.
+        traversal = _by_id(stack, {planned.id: before[planned.id]
+                                   for planned in chunk},
+                           stack.current_traversal)
+        values = {
+            stack.convergence: plan.convergence,
+            stack.prev_raw_template_id: None,
+            stack.current_traversal: _by_id(
+                stack, {planned.id: planned.current_traversal
+                        for planned in chunk}, stack.current_traversal),
+            stack.current_deps: _by_id(
+                stack, {planned.id: planned.current_deps
+                        for planned in chunk}, stack.current_deps),
+        }
         _execute_on(session, len(chunk), plan, sqlalchemy.update(stack).where(
             stack.id.in_([planned.id for planned in chunk]),
             stack.status == 'COMPLETE',
-            sqlalchemy.func.coalesce(stack.current_traversal, '') == _by_id(
-                stack, {planned.id: traversals[planned.id] or ''
-                        for planned in chunk},
-                stack.current_traversal)).values({
-                stack.convergence: plan.convergence,
-                stack.prev_raw_template_id: None,
-                stack.current_traversal: _by_id(
-                    stack, {planned.id: planned.current_traversal
-                            for planned in chunk}, stack.current_traversal),
-                stack.current_deps: _by_id(
-                    stack, {planned.id: planned.current_deps
-                            for planned in chunk}, stack.current_deps)}))
+            sqlalchemy.func.coalesce(stack.current_traversal, '') == traversal
+        ).values(values))
 
 
 def _write_resources(session, plan):
@@ -128,18 +134,20 @@ def _write_resources(session, plan):
     rows = [(planned, row) for planned in plan.stacks
             for row in planned.resources]
     for chunk in _chunks(rows):
+        values = {
+            resource.current_template_id: sqlalchemy.case(
+                {planned.id: planned.current_template_id
+                 for planned, _ in chunk}, value=resource.stack_id),
+            resource.requires: _by_id(
+                resource, {row.id: row.requires for _, row in chunk},
+                resource.requires),
+            resource.needed_by: _by_id(
+                resource, {row.id: row.needed_by for _, row in chunk},
+                resource.needed_by),
+        }
         _execute_on(session, len(chunk), plan, sqlalchemy.update(
-            resource).where(
-                resource.id.in_([row.id for _, row in chunk])).values({
-                    resource.current_template_id: sqlalchemy.case(
-                        {planned.id: planned.current_template_id
-                         for planned, _ in chunk}, value=resource.stack_id),
-                    resource.requires: _by_id(
-                        resource, {row.id: row.requires for _, row in chunk},
-                        resource.requires),
-                    resource.needed_by: _by_id(
-                        resource, {row.id: row.needed_by for _, row in chunk},
-                        resource.needed_by)}))
+            resource).where(resource.id.in_(
+                [row.id for _, row in chunk])).values(values))
 
 
 def _delete_backup_stacks(session, plan):
