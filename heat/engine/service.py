@@ -73,7 +73,6 @@ class EngineService(_heat.EngineService):
         except Exception as exc:
             _tell_why_not(cnxt, stack, exc)
 
-
     @context.request_context
     def migrate_convergence_1(self, ctxt, stack_id):
         """Convert a root stack and everything below it to convergence.

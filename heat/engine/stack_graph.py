@@ -23,6 +23,7 @@ import json
 import types
 
 from heat.common import exception
+from heat.common.i18n import _
 from heat.common import migrate_exception
 from heat.engine import dependencies
 from heat.engine import stack as parser
@@ -64,8 +65,8 @@ def _in_words(error):
 def _load(context, row):
     """Make Heat's Stack of the row, with none of its resources stored."""
     if row.template is None:
-        raise ValueError('raw template %s does not exist'
-                         % row.raw_template_id)
+        raise exception.NotFound(_('raw template with id %s not found')
+                                 % row.raw_template_id)
     template = raw_template.RawTemplate.from_db_object(
         context, raw_template.RawTemplate(), {
             'id': row.raw_template_id,
