@@ -24,8 +24,8 @@ from oslo_log import log as logging
 from oslo_utils import timeutils
 
 from heat.common import context as heat_context
-from heat.common import migrate_exception
 from heat.common.i18n import _
+from heat.common import migrate_exception
 from heat.common import service_utils
 from heat.db import convergence_migrate as db_migrate
 from heat.db import stack_tree
