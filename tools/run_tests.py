@@ -32,6 +32,8 @@ import sys
 import time
 
 import heat_unit_tests
+from stestr.repository import abstract
+from stestr.repository import util
 import subunit
 import testtools
 
@@ -76,35 +78,46 @@ def unreachable_backends():
     return probe.stdout.split()
 
 
-def last_run():
-    """Count the results of the last run in the stestr repository."""
+def recorded_runs():
+    """Open the runs that stestr has recorded in this checkout.
+
+    :returns: (the repository or None, the number of runs in it).
+    """
+    try:
+        repository = util.get_repo_open(repo_url=str(CHECKOUT))
+    except abstract.RepositoryNotFound:
+        return None, 0
+    return repository, repository.count()
+
+
+def results(run):
+    """Count the results in a run that stestr has recorded."""
     statuses = []
     summary = testtools.StreamToDict(
         lambda test: statuses.append(test['status']))
     summary.startTestRun()
-    with subprocess.Popen(
-            [sys.executable, '-m', 'stestr', 'last', '--subunit'],
-            cwd=CHECKOUT, stdout=subprocess.PIPE) as stestr:
-        subunit.ByteStreamToStreamResult(stestr.stdout).run(summary)
+    subunit.ByteStreamToStreamResult(run.get_subunit_stream()).run(summary)
     summary.stopTestRun()
-    statuses = [status for status in statuses if status != 'exists']
     passed = statuses.count('success') + statuses.count('xfail')
     skipped = statuses.count('skip')
-    return Count(passed, len(statuses) - passed - skipped, skipped)
+    listed = statuses.count('exists')
+    return Count(passed, len(statuses) - passed - skipped - listed, skipped)
 
 
 def stestr(*args):
     """Run tests of ours, showing each.
 
     A run that ends badly has at least one failure, even when no test of it
-    could be loaded.
+    could be loaded and nothing was recorded.
     """
+    before = recorded_runs()[1]
     status = subprocess.run(
         [sys.executable, '-m', 'stestr', 'run'] + list(args), cwd=CHECKOUT,
         env=environment()).returncode
-    if status and not (CHECKOUT / '.stestr' / 'format').exists():
-        return Count(0, 1, 0)
-    count = last_run()
+    repository, after = recorded_runs()
+    count = Count(0, 0, 0)
+    if after > before:
+        count = results(repository.get_latest_run())
     return count._replace(failed=max(count.failed, 1)) if status else count
 
 
