@@ -14,12 +14,14 @@
 
 import os
 
+from heatclient.common import template_utils
 import testtools
 from testtools import content
 
 from heat.tests.functional import broker
 from heat.tests.functional import databases
 from heat.tests.functional import deployment
+from heat.tests.functional import trees
 
 _TRUE = ('1', 'true', 'yes')
 
@@ -28,6 +30,22 @@ def _required():
     """Tell whether a missing service is a failure: in CI."""
     return any(os.environ.get(name, '').lower() in _TRUE
                for name in ('CI_REQUIRE_BACKENDS', 'CI'))
+
+
+def template_path(name):
+    """Tell where a file of the folder ``templates`` is."""
+    return os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                        'templates', name)
+
+
+def template(name):
+    """Read a template as the ``openstack`` command does.
+
+    :returns: arguments of heatclient's ``stacks.create`` and ``update``.
+    """
+    files, content_ = template_utils.get_template_contents(
+        template_path(name))
+    return {'template': content_, 'files': files}
 
 
 def missing_services(backend):
@@ -53,6 +71,7 @@ class DeploymentTestCase(testtools.TestCase):
     :cvar conf: the options of the engines while the tests run.
     :cvar legacy_stacks: what to create before: a dict of the arguments of
         ``heatclient``'s ``stacks.create`` by stack name.
+    :cvar legacy_conf: further options of the engines that create them.
     :ivar heat: the running ``deployment.Deployment``.
     """
 
@@ -60,13 +79,15 @@ class DeploymentTestCase(testtools.TestCase):
     engines = 2
     conf = {'convergence_engine': True, 'migrate_on_update': True}
     legacy_stacks = {}
+    legacy_conf = {}
 
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
         cls.missing = missing_services(cls.backend)
         if cls.missing is None:
-            cls.heat = deployment.Deployment(cls.backend, cls.engines)
+            cls.heat = deployment.Deployment(cls.backend, cls.engines,
+                                             extra_conf=cls.legacy_conf)
             cls.heat.setUp()
             cls.addClassCleanup(cls.heat.cleanUp)
             cls._create_legacy_stacks()
@@ -88,6 +109,32 @@ class DeploymentTestCase(testtools.TestCase):
         self.marks = {process: process.log_size()
                       for process in self._processes()}
         self.addOnException(self._attach_logs)
+
+    def tree(self, stack_id):
+        """Read the rows of a stack and of those nested in it."""
+        return trees.read(self.heat.database, stack_id)
+
+    def stack_id(self, name):
+        return self.heat.client.stacks.get(name).id
+
+    def update(self, name, *arguments):
+        """Run ``openstack stack update`` and see that it completes.
+
+        :returns: the stack as heatclient sees it.
+        """
+        self.heat.openstack('stack', 'update', *arguments, name)
+        return self.heat.wait_for(name, 'UPDATE_COMPLETE')
+
+    def outputs(self, stack):
+        """Return the outputs by name."""
+        return {output['output_key']: output['output_value']
+                for output in stack.outputs}
+
+    def migration_events(self, name):
+        """Return the statuses that conversions have left as events."""
+        return [event['resource_status'] for event in self.heat.openstack(
+            'stack', 'event', 'list', name)
+            if event['resource_status'].startswith('MIGRATE_')]
 
     def _processes(self):
         return [self.heat.api] + self.heat.engines

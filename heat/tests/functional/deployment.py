@@ -193,18 +193,20 @@ class Deployment(fixtures.Fixture):
     def sighup(self, **conf):
         """Change mutable options under the running engines.
 
-        Waits until each engine has logged every changed option, as
-        oslo.config does.
+        On SIGHUP the master process of an engine reads its files again and
+        replaces its worker (cotyledon's ``Service.reload``), once this has
+        finished what it does.
+
+        :param conf: options of ``[DEFAULT]``; a dict stands for a group.
         """
-        marks = [(engine, engine.log_size()) for engine in self.engines]
+        old = {row['id'] for row in self.database.rows(models.Service)}
         self.configure(**conf)
         for engine in self.engines:
             engine.signal(signal.SIGHUP)
-        for engine, size in marks:
-            for name in conf:
-                engine.wait_until(
-                    lambda: 'Option DEFAULT.%s changed' % name in
-                    engine.log(size), '%s taken up' % name)
+        for engine in self.engines:
+            engine.wait_until(
+                lambda: {row['id'] for row in self._registered(engine)} - old,
+                'new worker')
 
     # Clients
 

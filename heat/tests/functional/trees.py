@@ -1,0 +1,52 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What the database holds of a stack and of the stacks nested in it."""
+
+import dataclasses
+
+from heat.db import models
+
+
+@dataclasses.dataclass(frozen=True)
+class Tree:
+    """The rows of a stack tree; equal when nothing in them has changed.
+
+    :ivar stacks: the root stack first, then level by level.
+    :ivar resources: in the order of their stacks.
+    """
+
+    stacks: list
+    resources: list
+
+    def convergence(self):
+        """The values of the stacks' ``convergence`` column: one or both."""
+        return {stack['convergence'] for stack in self.stacks}
+
+    def physical_ids(self):
+        """Physical ids by stack id and resource name."""
+        return {(row['stack_id'], row['name']): row['physical_resource_id']
+                for row in self.resources}
+
+
+def read(database, stack_id):
+    """Read the tree below a root stack, without backup stacks.
+
+    :param database: a ``databases.Database``.
+    """
+    stacks = database.rows(models.Stack, id=stack_id, deleted_at=None)
+    for stack in stacks:  # grows while it is walked
+        stacks += database.rows(models.Stack, owner_id=stack['id'],
+                                backup=False, deleted_at=None)
+    return Tree(stacks, [
+        row for stack in stacks
+        for row in database.rows(models.Resource, stack_id=stack['id'])])
