@@ -1,0 +1,268 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""heat-sandbox: a whole Heat in one process on SQLite.
+
+The process prints one line that starts with ``heat-sandbox: ready at`` once
+it answers requests, and stops with exit status
+
+* 0 after SIGINT or SIGTERM, when everything in progress was finished;
+* 1 when it could not start, or stopped while a stack was in progress;
+* 2 for wrong options.
+"""
+# flake8: noqa: E402
+
+import argparse
+import os
+import signal
+import sys
+import threading
+import warnings
+
+# futurist imports eventlet where it is installed, and Heat brings it along;
+# the sandbox runs on threads.
+warnings.filterwarnings('ignore', r'\s*Eventlet is deprecated')
+
+from oslo_concurrency import lockutils
+from oslo_config import cfg
+from oslo_log import log as logging
+from oslo_service import backend
+backend.init_backend(backend.BackendType.THREADING)
+
+from heat.common import config
+from heat.common import messaging
+from heat.engine import service
+from heat.rpc import api as rpc_api
+from heat.sandbox import api
+from heat.sandbox import config as sandbox_config
+from heat.sandbox import credentials
+from heat.sandbox import database
+from heat import version
+
+CONF = cfg.CONF
+
+READY = 'heat-sandbox: ready at'
+
+_SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+
+_STOP_TIMEOUT = 30
+
+_DESCRIPTION = """\
+Run a whole Heat, API and engine, in one process on SQLite.
+
+It has no authentication: whoever reaches its port is its user. It listens on
+loopback only, and is for trying things out and for tests.
+"""
+
+_EPILOG = """\
+example, with two terminals:
+
+  heat-sandbox --engine legacy --port 8004
+
+  export OS_AUTH_TYPE=none
+  export OS_ENDPOINT=http://127.0.0.1:8004/v1/admin
+  openstack stack create --wait -t template.yaml mystack
+
+Stop it with Ctrl-C. Its stacks are there at the next start, which may use
+another engine: start it with --engine convergence --migrate-on-update and
+the next 'openstack stack update' converts a legacy stack.
+
+The data directory holds heat.conf, so that this works beside the sandbox:
+
+  heat-manage --config-file heat-sandbox/heat.conf db_version
+
+SIGHUP makes the sandbox read its mutable options from heat.conf again.
+"""
+
+
+def build_parser():
+    parser = argparse.ArgumentParser(
+        prog='heat-sandbox',
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        '--data-dir', metavar='DIRECTORY', default='heat-sandbox',
+        help='where to keep the database, heat.conf and the log; made when '
+        'missing (default: %(default)s)')
+    parser.add_argument(
+        '--host', default='127.0.0.1',
+        help='the address to listen on (default: %(default)s)')
+    parser.add_argument(
+        '--port', type=_port, default=0,
+        help='the port to listen on; 0 takes a free one '
+        '(default: %(default)s)')
+    parser.add_argument(
+        '--engine', choices=('legacy', 'convergence'), default='convergence',
+        help='what a new stack is created with (default: %(default)s)')
+    parser.add_argument(
+        '--migrate-on-update', action='store_true',
+        help='an update converts a legacy stack to convergence')
+    parser.add_argument(
+        '--config-file', metavar='FILE', action='append', default=[],
+        help="more of Heat's options, read after the sandbox's own; may be "
+        'given more than once')
+    parser.add_argument(
+        '--debug', action='store_true', help='write a more detailed log')
+    parser.add_argument(
+        '--i-know-there-is-no-authentication', action='store_true',
+        dest='allow_any_host',
+        help='allow a --host that is not loopback')
+    return parser
+
+
+def _port(text):
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError('%s is not a port (0 to 65535)'
+                                         % text)
+    return int(text)
+
+
+def _refuse(parser, reason):
+    """Exit with status 2, and one line instead of the whole usage."""
+    parser.exit(2, '%s: %s\n' % (parser.prog, reason))
+
+
+def _check_host(parser, args):
+    try:
+        loopback = api.is_loopback(args.host)
+    except OSError as error:
+        _refuse(parser, '--host %s: %s' % (args.host, error.strerror))
+    if not loopback and not args.allow_any_host:
+        _refuse(parser, '--host %s is not a loopback address and the sandbox '
+                'has no authentication; listen on 127.0.0.1, or add '
+                '--i-know-there-is-no-authentication' % args.host)
+
+
+def _configure(data, args):
+    sandbox_config.write(data, convergence=args.engine == 'convergence',
+                         migrate_on_update=args.migrate_on_update,
+                         debug=args.debug)
+    files = [data.config] + args.config_file
+    logging.register_options(CONF)
+    CONF([argument for name in files
+          for argument in ('--config-file', name)],
+         project='heat', prog='heat-sandbox', default_config_dirs=[],
+         version=version.version_info.version_string())
+    logging.setup(CONF, CONF.prog)
+    config.set_config_defaults()
+
+
+class Sandbox(object):
+    """The engine and the API that share this process."""
+
+    def __init__(self, data, host, port):
+        """Make both ready to start.
+
+        :raises OSError: when the address cannot be bound.
+        """
+        self._server = api.Server(host, port)
+        self.endpoint = self._server.url('/v1/' + sandbox_config.PROJECT)
+        sandbox_config.write_token(data, self.endpoint)
+        credentials.use()
+        database.prepare()
+        messaging.setup()
+        self._engine = service.EngineService(CONF.host, rpc_api.ENGINE_TOPIC)
+        self._server.set_app(config.load_paste_app('heat-api'))
+
+    def start(self):
+        self._engine.start()
+        threading.Thread(target=self._server.serve_forever,
+                         daemon=True).start()
+
+    def stop(self):
+        """Refuse new requests and wait for the stacks in progress.
+
+        :returns: whether they finished within 30 seconds.
+        """
+        self._server.shutdown()
+        self._server.server_close()
+        stopping = threading.Thread(target=self._engine.stop, daemon=True)
+        stopping.start()
+        stopping.join(_STOP_TIMEOUT)
+        return not stopping.is_alive()
+
+
+def _announce(endpoint, data):
+    print('This Heat has no authentication: whoever reaches its port is its '
+          'user.')
+    print('Its data and its log are in %s' % data.path)
+    print('For the openstack client:')
+    print('export OS_AUTH_TYPE=none')
+    print('export OS_ENDPOINT=%s' % endpoint)
+    print('%s %s (stop it with Ctrl-C)' % (READY, endpoint), flush=True)
+
+
+def _wait_for_stop():
+    """Serve SIGHUP until a signal asks to stop.
+
+    Heat's own threads never see these signals: the main thread has blocked
+    them before it started any.
+    """
+    while signal.sigwait(_SIGNALS) == signal.SIGHUP:
+        CONF.mutate_config_files()
+        print('heat-sandbox: read the mutable options again', flush=True)
+
+
+def _exit_at_once(_signal, _frame):
+    # Threads of Heat's that still work on a stack would keep an ordinary
+    # exit waiting.
+    os._exit(1)
+
+
+def _run(data, args):
+    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    sandbox = Sandbox(data, args.host, args.port)
+    sandbox.start()
+    _announce(sandbox.endpoint, data)
+    _wait_for_stop()
+    print('heat-sandbox: stopping; once more to stop at once', flush=True)
+    for number in _SIGNALS:
+        signal.signal(number, _exit_at_once)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+    if sandbox.stop():
+        print('heat-sandbox: stopped', flush=True)
+        return 0
+    print('heat-sandbox: stopped while a stack was still in progress; the '
+          'next start marks it as failed', file=sys.stderr, flush=True)
+    os._exit(1)
+
+
+def main(argv=None):
+    parser = build_parser()
+    args = parser.parse_args(argv)
+    _check_host(parser, args)
+    data = sandbox_config.DataDirectory(os.path.abspath(args.data_dir))
+    try:
+        data.create()
+    except sandbox_config.UnusableDataDirectory as error:
+        _refuse(parser, str(error))
+    # Messages never leave a sandbox's process, so that two engines on one
+    # database would never hear of each other.
+    lock = lockutils.external_lock('lock', lock_path=data.path)
+    if not lock.acquire(blocking=False):
+        _refuse(parser, 'another sandbox is using %s; stop it or choose '
+                'another --data-dir' % data.path)
+    try:
+        _configure(data, args)
+        return _run(data, args)
+    except cfg.Error as error:
+        _refuse(parser, str(error))
+    except OSError as error:
+        parser.exit(1, 'heat-sandbox: cannot listen on %s port %d: %s\n'
+                    % (args.host, args.port, error.strerror))
+    finally:
+        lock.release()
+
+
+if __name__ == '__main__':
+    sys.exit(main())

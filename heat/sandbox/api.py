@@ -1,0 +1,70 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The HTTP server of a sandbox: Heat's API on the standard library's WSGI."""
+
+import ipaddress
+import socket
+import socketserver
+from wsgiref import simple_server
+
+from oslo_log import log as logging
+from oslo_utils import netutils
+
+LOG = logging.getLogger(__name__)
+
+
+def is_loopback(host):
+    """Whether every address of a host name or address is loopback.
+
+    :raises OSError: when the name has no address.
+    """
+    found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    return all(ipaddress.ip_address(address[0].partition('%')[0]).is_loopback
+               for _family, _type, _proto, _name, address in found)
+
+
+class _Handler(simple_server.WSGIRequestHandler):
+    def log_message(self, format, *args):
+        LOG.debug(format, *args)
+
+    def address_string(self):
+        return self.client_address[0]
+
+
+class Server(socketserver.ThreadingMixIn, simple_server.WSGIServer):
+    """Serves a WSGI application, with one thread for each request."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, host, port):
+        """Bind and listen.
+
+        :param port: 0 takes a free port.
+        :raises OSError: when the address cannot be bound.
+        """
+        info = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        self.address_family = info[0]
+        self.host = host
+        super().__init__(info[4][:2], _Handler)
+
+    def server_bind(self):
+        # The inherited method asks the resolver for the host's full name,
+        # which nobody needs and which can take seconds.
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = self.server_address[:2]
+        self.setup_environ()
+
+    def url(self, path):
+        return 'http://%s:%d%s' % (netutils.escape_ipv6(self.host),
+                                   self.server_port, path)

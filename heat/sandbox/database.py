@@ -1,0 +1,52 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The SQLite database of a sandbox, fit for Heat's many threads."""
+
+import sqlalchemy
+
+from heat.db import api as db_api
+from heat.db import migration
+
+
+def prepare():
+    """Bring the configured database to Heat's newest schema.
+
+    It is created when it does not exist. The stacks in it are kept.
+    """
+    writer = db_api.context_manager.writer.get_engine()
+    # In write-ahead logging those who read do not wait for the one who
+    # writes. The mode is a property of the file, so other processes that
+    # open it follow.
+    connection = writer.raw_connection()
+    try:
+        connection.cursor().execute('PRAGMA journal_mode = WAL')
+    finally:
+        connection.close()
+    # Only now: the migration inspects the schema over a second connection
+    # while its transaction is open, and two of them cannot write.
+    migration.db_sync()
+    sqlalchemy.event.listen(writer, 'before_cursor_execute', _begin_immediate,
+                            retval=True)
+
+
+def _begin_immediate(_connection, _cursor, statement, parameters, _context,
+                     _executemany):
+    """Take SQLite's write lock when a writing transaction begins.
+
+    A transaction that reads first and writes later fails at once, without
+    any wait, when another one has written meanwhile. oslo.db begins every
+    transaction on SQLite with a plain BEGIN.
+    """
+    if statement == 'BEGIN':
+        statement = 'BEGIN IMMEDIATE'
+    return statement, parameters
