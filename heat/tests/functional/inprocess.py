@@ -1,0 +1,147 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""A real engine with its workers in the process of the test.
+
+Where a :class:`heat.tests.functional.deployment.Deployment` shows that all
+of Heat works together, this one is for tests that need many stacks, or to
+look at what resource plug-ins are asked to do.
+"""
+
+import fixtures
+from oslo_config import cfg
+from oslo_db.sqlalchemy import enginefacade
+import sqlalchemy
+
+from heat.common import template_format
+from heat.db import api as db_api
+from heat.db import models
+from heat.db import stack_tree
+from heat.engine import convergence_migrate
+from heat.engine import service
+from heat.rpc import api as rpc_api
+from heat.tests import common
+from heat.tests.functional import databases
+from heat.tests.functional import processes
+from heat.tests import utils
+
+
+def _begin_immediate(_connection, _cursor, statement, parameters, _context,
+                     _executemany):
+    """Take SQLite's write lock at once; see heat.sandbox.database."""
+    if statement == 'BEGIN':
+        statement = 'BEGIN IMMEDIATE'
+    return statement, parameters
+
+
+class Engine(fixtures.Fixture):
+    """A started EngineService.
+
+    Needs what HeatTestCase sets up: the messaging (``fake://``) and a
+    Keystone. Every other attribute is a method of the EngineService.
+
+    :param database: the ``databases.Database`` with the stacks.
+    """
+
+    def __init__(self, database):
+        super().__init__()
+        self.database = database
+
+    def _setUp(self):
+        self._use_database()
+        self._service = service.EngineService('in-process',
+                                              rpc_api.ENGINE_TOPIC)
+        self._service.start()
+        self.addCleanup(self._service.stop)
+
+    def _use_database(self):
+        manager = enginefacade.transaction_context()
+        manager.configure(connection=self.database.url,
+                          sqlite_synchronous=False)
+        self.addCleanup(db_api.context_manager.patch_factory(manager))
+        engine = db_api.context_manager.writer.get_engine()
+        self.addCleanup(engine.dispose)
+        if self.database.backend == databases.SQLITE:
+            sqlalchemy.event.listen(engine, 'before_cursor_execute',
+                                    _begin_immediate, retval=True)
+
+    def __getattr__(self, name):
+        return getattr(self._service, name)
+
+
+class EngineTestCase(common.HeatTestCase):
+    """Tests that create stacks, in a database that a class shares.
+
+    :cvar backend: one of ``databases.BACKENDS``; a class without is a base
+        of others.
+    :ivar heat: the running Engine.
+    """
+
+    backend = databases.SQLITE
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.database = None
+        # Who requires the services is heat.tests.functional.case.
+        if databases.reachable(cls.backend):
+            cls.database = databases.Database(cls.backend)
+            cls.database.setUp()
+            cls.addClassCleanup(cls.database.cleanUp)
+
+    def setUp(self):
+        super().setUp()
+        if self.database is None:
+            self.skipTest('%s is not reachable'
+                          % databases.server_url(self.backend))
+        self.ctx = utils.dummy_context()
+        self.heat = self.useFixture(Engine(self.database))
+
+    def create(self, template, convergence=False, files=None, params=None,
+               **args):
+        """Create a stack with one of Heat's two engines and wait for it.
+
+        :param template: as text, or as the object that it stands for.
+        :param args: further arguments of the request, e.g. adopt_stack_data.
+        :returns: its identity, as RPC methods take it.
+        """
+        if isinstance(template, str):
+            template = template_format.parse(template)
+        cfg.CONF.set_override('convergence_engine', convergence)
+        identity = self.heat.create_stack(
+            self.ctx, utils.random_name(), template, params or {},
+            files or {}, dict({'disable_rollback': True}, **args))
+        self.wait_for(identity)
+        cfg.CONF.set_override('convergence_engine', True)
+        return identity
+
+    def wait_for(self, identity, status='COMPLETE'):
+        """Wait until the stack has ended what it does, and how.
+
+        :returns: its row.
+        """
+        def ended():
+            row = self.row(identity)
+            if row['status'] != 'IN_PROGRESS' and not stack_tree.get_locks(
+                    self.ctx, [row['id']]):
+                return row
+        row = processes.wait_until(ended, status)
+        self.assertEqual(status, row['status'], row['status_reason'])
+        return row
+
+    def row(self, identity):
+        """The row of a stack, as it is committed now."""
+        return self.database.rows(models.Stack, id=identity['stack_id'])[0]
+
+    def convert(self, identity):
+        """Convert the stack with its stored credentials."""
+        return convergence_migrate.convert(self.ctx, identity['stack_id'])
