@@ -25,6 +25,10 @@ from heat.db import stack_tree
 # bound parameters that SQLite (32,766) and PostgreSQL (65,535) allow.
 CHUNK = 1000
 
+# Resources written by one statement. The database searches the values of a
+# statement row by row, so that its time grows with the square of this.
+RESOURCE_CHUNK = 500
+
 
 @db_api.retry_on_db_error
 @db_api.context_manager.writer
@@ -62,9 +66,9 @@ def write(context, plan, engine_id, event):
     _unlock(session, plan, engine_id)
 
 
-def _chunks(items):
-    for start in range(0, len(items), CHUNK):
-        yield items[start:start + CHUNK]
+def _chunks(items, size=CHUNK):
+    for start in range(0, len(items), size):
+        yield items[start:start + size]
 
 
 def _lock(session, plan, engine_id):
@@ -85,10 +89,10 @@ def _unlock(session, plan, engine_id):
                 models.StackLock.engine_id == engine_id))
 
 
-def _execute_on(session, rows, plan, statement):
+def _execute_on(session, rows, plan, statement, **options):
     """Execute a statement that must meet exactly so many rows."""
     result = session.execute(
-        statement, execution_options={'synchronize_session': False})
+        statement, execution_options={'synchronize_session': False} | options)
     if result.rowcount != rows:
         raise migrate_exception.TreeChanged(stack=plan.label)
 
@@ -133,21 +137,33 @@ def _write_resources(session, plan):
     resource = models.Resource
     rows = [(planned, row) for planned in plan.stacks
             for row in planned.resources]
-    for chunk in _chunks(rows):
+    for chunk in _chunks(rows, RESOURCE_CHUNK):
         values = {
             resource.current_template_id: sqlalchemy.case(
                 {planned.id: planned.current_template_id
                  for planned, _ in chunk}, value=resource.stack_id),
-            resource.requires: _by_id(
-                resource, {row.id: row.requires for _, row in chunk},
-                resource.requires),
-            resource.needed_by: _by_id(
-                resource, {row.id: row.needed_by for _, row in chunk},
-                resource.needed_by),
+            resource.requires: _lists_by_id(
+                (row.id, row.requires) for _, row in chunk),
+            resource.needed_by: _lists_by_id(
+                (row.id, row.needed_by) for _, row in chunk),
         }
+        # No other plan has this text: SQLAlchemy need not remember it.
         _execute_on(session, len(chunk), plan, sqlalchemy.update(
             resource).where(resource.id.in_(
-                [row.id for _, row in chunk])).values(values))
+                [row.id for _, row in chunk])).values(values),
+            compiled_cache=None)
+
+
+def _lists_by_id(lists):
+    """A CASE that gives each resource row, by its id, a list of ids.
+
+    As text, of which every variable part is an integer: with a bound
+    parameter for each of them, compiling the statement takes longer than
+    the database takes to run it.
+    """
+    return sqlalchemy.literal_column('CASE resource.id %s END' % ' '.join(
+        "WHEN %d THEN '[%s]'" % (key, ', '.join('%d' % item for item in ids))
+        for key, ids in lists))
 
 
 def _delete_backup_stacks(session, plan):

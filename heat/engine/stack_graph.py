@@ -26,6 +26,7 @@ from heat.common import exception
 from heat.common.i18n import _
 from heat.common import migrate_exception
 from heat.engine import dependencies
+from heat.engine import resource
 from heat.engine import stack as parser
 from heat.objects import raw_template
 
@@ -41,7 +42,7 @@ def requirements(context, row, label):
     """
     try:
         stack = _load(context, row)
-        required, failed = _requirements(_resources(stack, label))
+        required, failed = _graph(stack, label)
         if failed:
             stack = _load_with_data(context, row)
             required, failed = _requirements(stack.resources)
@@ -81,26 +82,68 @@ def _load(context, row):
     return stack
 
 
-def _resources(stack, label):
-    try:
-        return stack.resources
-    except exception.StackValidationFailed as exc:
-        _refuse_unknown_types(stack, label)
-        raise exc
+def _graph(stack, label):
+    """Return what is required, and the errors of plug-ins by resource.
+
+    Where no plug-in has a say in it, the names in the definitions are all
+    there is to know, and Heat's Resource objects (several times the work of
+    parsing the template) are not made.
+    """
+    classes = _classes(stack, label)
+    if any(_adds_dependencies(plugin) for plugin in set(classes.values())):
+        return _requirements(stack.resources)
+    return _requirements_by_name(stack, classes), {}
 
 
-def _refuse_unknown_types(stack, label):
+def _classes(stack, label):
+    """The plug-in class of each enabled resource, by resource name."""
+    registry = stack.env.registry
+    # An environment may map a type for one resource name; without that the
+    # (slow) search depends on nothing but the type.
+    singled_out = {name for level in (registry, registry.global_registry)
+                   for name in level._registry['resources']}
+    found = {}
+    classes = {}
     for name in sorted(stack.defn.enabled_rsrc_names()):
         kind = stack.defn.resource_definition(name).resource_type
-        try:
-            stack.env.get_resource_info(kind, resource_name=name)
-        except exception.EntityNotFound as exc:
-            raise migrate_exception.UnknownResourceType(
-                stack=label, resource=name, type=kind) from exc
+        key = kind, name if name in singled_out else None
+        if key not in found:
+            try:
+                found[key] = registry.get_class_to_instantiate(
+                    kind, resource_name=name)
+            except exception.StackValidationFailed as exc:
+                raise migrate_exception.UnknownResourceType(
+                    stack=label, resource=name, type=kind) from exc
+        classes[name] = found[key]
+    return classes
+
+
+def _adds_dependencies(plugin):
+    return any(getattr(plugin, method) is not getattr(resource.Resource,
+                                                      method)
+               for method in ('add_dependencies', 'add_explicit_dependencies'))
+
+
+def _requirements_by_name(stack, classes):
+    """What heat.engine.rsrc_defn.ResourceDefinition.dependencies gives.
+
+    :raises InvalidTemplateReference: for a name that the template lacks
+    """
+    required = {}
+    for name in classes:
+        names = stack.defn.resource_definition(name).required_resource_names()
+        for other in names.difference(classes):
+            # One that a condition has disabled may be depended on.
+            if other not in stack.defn.all_rsrc_names():
+                raise exception.InvalidTemplateReference(resource=other,
+                                                         key=name)
+        required[name] = {other for other in names.intersection(classes)
+                          if classes[other].strict_dependency}
+    return required
 
 
 def _requirements(resources):
-    """Return what is required, and the errors of plug-ins by resource."""
+    """As :func:`_graph`, with the dependencies that plug-ins add."""
     graph = dependencies.Dependencies()
     failed = {}
     for member in resources.values():
