@@ -35,18 +35,22 @@ def prepare():
     # Only now: the migration inspects the schema over a second connection
     # while its transaction is open, and two of them cannot write.
     migration.db_sync()
-    sqlalchemy.event.listen(writer, 'before_cursor_execute', _begin_immediate,
+    lock_on_begin(writer)
+
+
+def lock_on_begin(engine):
+    """Let every transaction of an engine begin with SQLite's write lock.
+
+    A transaction that reads first and writes later fails at once, without
+    any wait, when another one has written meanwhile.
+    """
+    sqlalchemy.event.listen(engine, 'before_cursor_execute', _begin_immediate,
                             retval=True)
 
 
 def _begin_immediate(_connection, _cursor, statement, parameters, _context,
                      _executemany):
-    """Take SQLite's write lock when a writing transaction begins.
-
-    A transaction that reads first and writes later fails at once, without
-    any wait, when another one has written meanwhile. oslo.db begins every
-    transaction on SQLite with a plain BEGIN.
-    """
+    # oslo.db begins every transaction on SQLite with these very words.
     if statement == 'BEGIN':
         statement = 'BEGIN IMMEDIATE'
     return statement, parameters

@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# Show a legacy stack becoming a convergence stack, on a real Heat.
+#
+# Needs Python 3.11 or newer with venv. Example: ./run_demo.sh
+set -eu
+
+cd "$(dirname "$0")"
+tools/venv.sh
+export PYTHONPATH="$PWD" PYTHONWARNINGS=ignore
+exec .venv/bin/python demo/run.py
