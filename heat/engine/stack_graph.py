@@ -89,33 +89,44 @@ def _graph(stack, label):
     there is to know, and Heat's Resource objects (several times the work of
     parsing the template) are not made.
     """
-    classes = _classes(stack, label)
-    if any(_adds_dependencies(plugin) for plugin in set(classes.values())):
+    definitions = {name: stack.defn.resource_definition(name)
+                   for name in sorted(stack.defn.enabled_rsrc_names())}
+    if not _types_depend_on_names(stack, definitions):
+        plugins = _plugins(stack, definitions, label)
+        if not any(map(_adds_dependencies, plugins.values())):
+            return _requirements_by_name(stack, definitions, plugins), {}
+    try:
         return _requirements(stack.resources)
-    return _requirements_by_name(stack, classes), {}
+    except exception.StackValidationFailed:
+        _plugins(stack, definitions, label)
+        raise
 
 
-def _classes(stack, label):
-    """The plug-in class of each enabled resource, by resource name."""
+def _types_depend_on_names(stack, definitions):
+    """Whether an environment maps the type of one of these resources only.
+
+    To look such a type up changes what Heat finds next for another resource
+    of that type (heat.engine.environment.ResourceRegistry.get_resource_info
+    remembers it), so that it must be done exactly as Heat does it.
+    """
     registry = stack.env.registry
-    # An environment may map a type for one resource name; without that the
-    # (slow) search depends on nothing but the type.
-    singled_out = {name for level in (registry, registry.global_registry)
-                   for name in level._registry['resources']}
-    found = {}
-    classes = {}
-    for name in sorted(stack.defn.enabled_rsrc_names()):
-        kind = stack.defn.resource_definition(name).resource_type
-        key = kind, name if name in singled_out else None
-        if key not in found:
+    return any(not definitions.keys().isdisjoint(level._registry['resources'])
+               for level in (registry, registry.global_registry))
+
+
+def _plugins(stack, definitions, label):
+    """Return {resource type: its class} for the definitions of a stack."""
+    plugins = {}
+    for name, definition in definitions.items():
+        kind = definition.resource_type
+        if kind not in plugins:
             try:
-                found[key] = registry.get_class_to_instantiate(
+                plugins[kind] = stack.env.get_class_to_instantiate(
                     kind, resource_name=name)
             except exception.StackValidationFailed as exc:
                 raise migrate_exception.UnknownResourceType(
                     stack=label, resource=name, type=kind) from exc
-        classes[name] = found[key]
-    return classes
+    return plugins
 
 
 def _adds_dependencies(plugin):
@@ -124,21 +135,22 @@ def _adds_dependencies(plugin):
                for method in ('add_dependencies', 'add_explicit_dependencies'))
 
 
-def _requirements_by_name(stack, classes):
+def _requirements_by_name(stack, definitions, plugins):
     """What heat.engine.rsrc_defn.ResourceDefinition.dependencies gives.
 
     :raises InvalidTemplateReference: for a name that the template lacks
     """
+    strict = {name for name, definition in definitions.items()
+              if plugins[definition.resource_type].strict_dependency}
     required = {}
-    for name in classes:
-        names = stack.defn.resource_definition(name).required_resource_names()
-        for other in names.difference(classes):
+    for name, definition in definitions.items():
+        names = definition.required_resource_names()
+        for other in names.difference(definitions):
             # One that a condition has disabled may be depended on.
             if other not in stack.defn.all_rsrc_names():
                 raise exception.InvalidTemplateReference(resource=other,
                                                          key=name)
-        required[name] = {other for other in names.intersection(classes)
-                          if classes[other].strict_dependency}
+        required[name] = names & strict
     return required
 
 
