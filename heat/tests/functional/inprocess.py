@@ -43,6 +43,20 @@ def _begin_immediate(_connection, _cursor, statement, parameters, _context,
     return statement, parameters
 
 
+def _never_reuse_ids(database):
+    """Make SQLite count the ids of stored properties as servers do.
+
+    While a resource is updated, Heat may delete a row of attributes twice
+    (Resource.clear_stored_attributes), and another row with the id of that
+    one in between would be lost.
+    """
+    table = models.ResourcePropertiesData.__table__.to_metadata(
+        sqlalchemy.MetaData())
+    table.dialect_options['sqlite']['autoincrement'] = True
+    table.drop(database.engine)
+    table.create(database.engine)
+
+
 class Engine(fixtures.Fixture):
     """A started EngineService.
 
@@ -65,11 +79,18 @@ class Engine(fixtures.Fixture):
 
     def _use_database(self):
         manager = enginefacade.transaction_context()
+        # The database once more as slave: oslo.db then has an engine of its
+        # own for transactions that only read, and they never wait for one
+        # that writes.
         manager.configure(connection=self.database.url,
+                          slave_connection=self.database.url,
+                          synchronous_reader=False,
                           sqlite_synchronous=False)
         self.addCleanup(db_api.context_manager.patch_factory(manager))
         engine = db_api.context_manager.writer.get_engine()
         self.addCleanup(engine.dispose)
+        self.addCleanup(
+            db_api.context_manager.reader.get_engine().dispose)
         if self.database.backend == databases.SQLITE:
             sqlalchemy.event.listen(engine, 'before_cursor_execute',
                                     _begin_immediate, retval=True)
@@ -97,6 +118,8 @@ class EngineTestCase(common.HeatTestCase):
             cls.database = databases.Database(cls.backend)
             cls.database.setUp()
             cls.addClassCleanup(cls.database.cleanUp)
+            if cls.backend == databases.SQLITE:
+                _never_reuse_ids(cls.database)
 
     def setUp(self):
         super().setUp()

@@ -1,0 +1,80 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+
+"""A resource type that remembers each call of one of its handlers."""
+
+from heat.engine import attributes
+from heat.engine import properties
+from heat.engine import resource
+
+#: (resource name, handler, what it was given), in the order of the calls.
+calls = []
+
+
+class Recorder(resource.Resource):
+    """Has every handler that snapshots need, and nothing behind it."""
+
+    PROPERTIES = (VALUE, FAIL) = ('value', 'fail')
+    ATTRIBUTES = (COPY,) = ('copy',)
+
+    properties_schema = {
+        VALUE: properties.Schema(properties.Schema.STRING, default='',
+                                 update_allowed=True),
+        FAIL: properties.Schema(properties.Schema.STRING, default='',
+                                update_allowed=True),
+    }
+    attributes_schema = {COPY: attributes.Schema('The value')}
+
+    def _record(self, handler, *given):
+        calls.append((self.name, handler) + given)
+        if self.properties[self.FAIL] == handler:
+            raise ValueError('%s of %s fails' % (handler, self.name))
+
+    def _resolve_attribute(self, name):
+        return self.properties[self.VALUE]
+
+    def handle_create(self):
+        self.resource_id_set('physical-' + self.name)
+        self._record('create', self.properties[self.VALUE])
+
+    def handle_update(self, json_snippet, tmpl_diff, prop_diff):
+        self._record('update', sorted(prop_diff.items()))
+
+    def handle_delete(self):
+        self._record('delete')
+
+    def handle_suspend(self):
+        self._record('suspend')
+
+    def handle_resume(self):
+        self._record('resume')
+
+    def handle_check(self):
+        self._record('check')
+
+    def handle_snapshot(self):
+        self.data_set('image', 'image-of-%s' % self.properties[self.VALUE])
+        self._record('snapshot')
+
+    def handle_delete_snapshot(self, snapshot):
+        self._record('delete_snapshot', self.resource_id,
+                     snapshot['resource_data'])
+
+    def handle_restore(self, defn, restore_data):
+        self._record('restore', restore_data['resource_data'])
+        return defn.freeze(properties={
+            self.VALUE: restore_data['resource_data']['image']})
+
+
+def resource_mapping():
+    return {'Test::Recorder': Recorder}
