@@ -18,6 +18,7 @@ from heatclient.common import template_utils
 import testtools
 from testtools import content
 
+from heat.db import models
 from heat.tests.functional import broker
 from heat.tests.functional import databases
 from heat.tests.functional import deployment
@@ -61,44 +62,61 @@ def missing_services(backend):
 class DeploymentTestCase(testtools.TestCase):
     """The tests of a class share one deployment.
 
-    A subclass names its ``backend``; one without is a base of others and has
-    no tests of its own. Stacks that the tests need from before the flag go
-    into ``legacy_stacks``: they are created together, by legacy engines,
-    which then start again with ``conf``.
+    A subclass names its ``backend``. The stacks that its tests need are
+    created together, by legacy engines, which then start again with ``conf``.
 
     :cvar backend: one of ``databases.BACKENDS``.
     :cvar engines: how many engines there are.
     :cvar conf: the options of the engines while the tests run.
-    :cvar legacy_stacks: what to create before: a dict of the arguments of
+    :cvar legacy_stacks: what to create: a dict of the arguments of
         ``heatclient``'s ``stacks.create`` by stack name.
-    :cvar legacy_conf: further options of the engines that create them.
+    :cvar converted_stacks: as ``legacy_stacks``; these are updated before
+        the tests begin.
+    :cvar legacy_conf: further options of the engines that create the stacks.
+    :cvar deployment_class: the class of the deployment.
     :ivar heat: the running ``deployment.Deployment``.
     """
 
+    deployment_class = deployment.Deployment
     backend = None
     engines = 2
     conf = {'convergence_engine': True, 'migrate_on_update': True}
     legacy_stacks = {}
+    converted_stacks = {}
     legacy_conf = {}
 
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.missing = missing_services(cls.backend)
+        cls.missing = cls.find_missing()
         if cls.missing is None:
-            cls.heat = deployment.Deployment(cls.backend, cls.engines,
-                                             extra_conf=cls.legacy_conf)
+            cls.heat = cls.deployment_class(cls.backend, cls.engines,
+                                            extra_conf=cls.legacy_conf)
             cls.heat.setUp()
             cls.addClassCleanup(cls.heat.cleanUp)
-            cls._create_legacy_stacks()
+            cls._create_stacks()
             cls.heat.restart_engines(**cls.conf)
+            cls._convert_stacks()
 
     @classmethod
-    def _create_legacy_stacks(cls):
-        for name, arguments in cls.legacy_stacks.items():
+    def find_missing(cls):
+        """Tell in one line what the tests cannot be run without, or None."""
+        return missing_services(cls.backend)
+
+    @classmethod
+    def _create_stacks(cls):
+        stacks = dict(cls.legacy_stacks, **cls.converted_stacks)
+        for name, arguments in stacks.items():
             cls.heat.client.stacks.create(stack_name=name, **arguments)
-        for name in cls.legacy_stacks:
+        for name in stacks:
             cls.heat.wait_for(name, 'CREATE_COMPLETE')
+
+    @classmethod
+    def _convert_stacks(cls):
+        for name in cls.converted_stacks:
+            cls.heat.client.stacks.update(name, existing=True)
+        for name in cls.converted_stacks:
+            cls.heat.wait_for(name, 'UPDATE_COMPLETE')
 
     def setUp(self):
         super().setUp()
@@ -130,11 +148,10 @@ class DeploymentTestCase(testtools.TestCase):
         return {output['output_key']: output['output_value']
                 for output in stack.outputs}
 
-    def migration_events(self, name):
+    def migration_events(self, stack_id):
         """Return the statuses that conversions have left as events."""
-        return [event['resource_status'] for event in self.heat.openstack(
-            'stack', 'event', 'list', name)
-            if event['resource_status'].startswith('MIGRATE_')]
+        return [event['resource_status'] for event in self.heat.database.rows(
+            models.Event, stack_id=stack_id, resource_action='MIGRATE')]
 
     def _processes(self):
         return [self.heat.api] + self.heat.engines

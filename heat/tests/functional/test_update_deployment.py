@@ -19,6 +19,7 @@ updates are those of a user at the ``openstack`` command.
 from heat.tests.functional import case
 from heat.tests.functional import databases
 from heat.tests.functional import processes
+from heat.tests.functional import trees
 
 TREE = case.template('tree.yaml')
 TEMPLATE = ('-t', case.template_path('tree.yaml'))
@@ -28,12 +29,10 @@ NEW_OUTPUTS = {'first': 'two', 'second': 'two', 'group': ['two', 'two'],
                'nested': 'two'}
 
 
-class ConversionTests:
+class UpdateMixin:
+    """Update with a change, and see which engine made it."""
 
-    legacy_stacks = {name: TREE for name in (
-        'put', 'patch', 'preview', 'flag', 'canary')}
-
-    def assert_converts(self, name, *arguments):
+    def _update(self, name, arguments, convergence, events):
         stack_id = self.stack_id(name)
         before = self.tree(stack_id)
         self.assertEqual({False}, before.convergence())
@@ -41,27 +40,22 @@ class ConversionTests:
         stack = self.update(name, *arguments)
 
         after = self.tree(stack_id)
-        self.assertEqual({True}, after.convergence())
+        self.assertEqual({convergence}, after.convergence())
         self.assertEqual(before.physical_ids(), after.physical_ids())
         self.assertEqual(NEW_OUTPUTS, self.outputs(stack))
-        self.assertEqual(['MIGRATE_COMPLETE'], self.migration_events(name))
+        self.assertEqual(events, self.migration_events(stack_id))
+
+    def assert_converts(self, name, *arguments):
+        self._update(name, arguments, True, ['COMPLETE'])
 
     def assert_stays_legacy(self, name, *arguments):
-        stack_id = self.stack_id(name)
-        before = self.tree(stack_id)
+        self._update(name, arguments, False, [])
 
-        stack = self.update(name, *arguments)
 
-        after = self.tree(stack_id)
-        self.assertEqual({False}, after.convergence())
-        self.assertEqual(before.physical_ids(), after.physical_ids())
-        self.assertEqual(NEW_OUTPUTS, self.outputs(stack))
-        self.assertEqual([], self.migration_events(name))
+class ConversionMixin(UpdateMixin):
+    """The update that converts."""
 
-    def change_mutable_options(self, **conf):
-        usual = {'migrate_on_update': True, 'migrate_on_update_projects': ''}
-        self.addCleanup(self.heat.sighup, **usual)
-        self.heat.sighup(**conf)
+    legacy_stacks = {name: TREE for name in ('put', 'patch', 'preview')}
 
     def test_put_converts_the_whole_tree(self):
         self.assert_converts('put', *TEMPLATE, *NEW_VALUE)
@@ -73,52 +67,22 @@ class ConversionTests:
         stack_id = self.stack_id('preview')
         before = self.tree(stack_id)
 
-        for arguments in (TEMPLATE, ('--existing',)):
-            changes = self.heat.openstack(
-                'stack', 'update', '--dry-run', *arguments, *NEW_VALUE,
-                'preview')
+        put = self.heat.openstack('stack', 'update', '--dry-run', *TEMPLATE,
+                                  *NEW_VALUE, 'preview')
+        patch = self.heat.client.stacks.preview_update(
+            stack_id, existing=True, parameters={'value': 'two'})
+
+        for changes in (put, patch['resource_changes']):
             self.assertIn('first', [resource['resource_name'] for resource
                                     in changes['updated']])
-
         self.assertEqual(before, self.tree(stack_id))
 
-    def test_nothing_converts_until_the_flag_is_on(self):
-        self.change_mutable_options(migrate_on_update=False)
-        self.assert_stays_legacy('flag', *TEMPLATE, *NEW_VALUE)
 
-        self.heat.sighup(migrate_on_update=True)
-        self.assert_converts('flag', '--existing')
+class ConvertedStackMixin:
+    """Every operation after the update that converted."""
 
-    def test_only_stacks_of_the_listed_projects_convert(self):
-        self.change_mutable_options(migrate_on_update_projects='other')
-        self.assert_stays_legacy('canary', '--existing', *NEW_VALUE)
-
-        self.heat.sighup(migrate_on_update_projects='other,admin')
-        self.assert_converts('canary', '--existing')
-
-
-class MySQLConversionTest(ConversionTests, case.DeploymentTestCase):
-    backend = databases.MYSQL
-
-
-class PostgreSQLConversionTest(ConversionTests, case.DeploymentTestCase):
-    backend = databases.POSTGRESQL
-
-
-class ConvertedStackTests:
-    """Every operation after the update that converted the stack."""
-
-    legacy_stacks = {name: TREE for name in (
+    converted_stacks = {name: TREE for name in (
         'grow', 'scale', 'check', 'suspend', 'delete')}
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        if cls.missing is None:
-            for name in cls.legacy_stacks:
-                cls.heat.client.stacks.update(name, existing=True)
-            for name in cls.legacy_stacks:
-                cls.heat.wait_for(name, 'UPDATE_COMPLETE')
 
     def converted(self, name):
         stack_id = self.stack_id(name)
@@ -126,75 +90,106 @@ class ConvertedStackTests:
         self.assertEqual({True}, tree.convergence())
         return stack_id, tree
 
-    def assert_kept(self, before, after):
+    def assert_kept(self, before, stack_id, new_members=0):
         """Nothing physical was lost or replaced."""
-        kept = after.physical_ids()
-        for resource, physical_id in before.physical_ids().items():
-            self.assertEqual(physical_id, kept[resource])
-        self.assertEqual({True}, after.convergence())
-
-    def act(self, action, name):
-        self.heat.openstack('stack', action, name)
-        self.heat.wait_for(name, '%s_COMPLETE' % action.upper())
-
-    def test_later_update_grows_the_resource_group(self):
-        stack_id, before = self.converted('grow')
-
-        stack = self.update('grow', '--existing', '--parameter', 'members=3')
-
         after = self.tree(stack_id)
-        self.assert_kept(before, after)
-        self.assertEqual(len(before.resources) + 1, len(after.resources))
-        self.assertEqual(['one'] * 3, self.outputs(stack)['group'])
-
-    def test_scaling_policy_adds_a_member(self):
-        stack_id, before = self.converted('scale')
-
-        self.heat.run_openstack('stack', 'resource', 'signal', 'scale',
-                                'grow')
-
-        processes.wait_until(
-            lambda: len(self.tree(stack_id).resources) ==
-            len(before.resources) + 1 and self.idle(stack_id),
-            'new member of the group')
-        self.assert_kept(before, self.tree(stack_id))
+        self.assertEqual({True}, after.convergence())
+        old, new = before.physical_ids(), after.physical_ids()
+        self.assertEqual(old, {key: new.get(key) for key in old})
+        self.assertEqual(new_members, len(new) - len(old))
 
     def idle(self, stack_id):
         tree = self.tree(stack_id)
         return {row['status'] for row in tree.stacks + tree.resources} == {
             'COMPLETE'}
 
+    def test_later_update_grows_the_resource_group(self):
+        stack_id, before = self.converted('grow')
+
+        stack = self.update('grow', '--existing', '--parameter', 'members=3')
+
+        self.assert_kept(before, stack_id, new_members=1)
+        self.assertEqual(['one'] * 3, self.outputs(stack)['group'])
+
+    def test_scaling_policy_adds_a_member(self):
+        stack_id, before = self.converted('scale')
+
+        self.heat.client.resources.signal(stack_id, 'grow')
+
+        processes.wait_until(
+            lambda: len(self.tree(stack_id).resources) > len(before.resources)
+            and self.idle(stack_id), 'new member of the group')
+        self.assert_kept(before, stack_id, new_members=1)
+
     def test_check_completes(self):
         stack_id, before = self.converted('check')
 
-        self.act('check', 'check')
+        self.heat.client.actions.check(stack_id)
 
-        self.assert_kept(before, self.tree(stack_id))
+        self.heat.wait_for(stack_id, 'CHECK_COMPLETE')
+        self.assert_kept(before, stack_id)
 
     def test_suspend_and_resume_complete(self):
         stack_id, before = self.converted('suspend')
 
-        self.act('suspend', 'suspend')
-        self.act('resume', 'suspend')
+        self.heat.client.actions.suspend(stack_id)
+        self.heat.wait_for(stack_id, 'SUSPEND_COMPLETE')
+        self.heat.client.actions.resume(stack_id)
 
-        self.assert_kept(before, self.tree(stack_id))
+        self.heat.wait_for(stack_id, 'RESUME_COMPLETE')
+        self.assert_kept(before, stack_id)
 
     def test_delete_leaves_nothing(self):
         stack_id, before = self.converted('delete')
 
-        self.heat.run_openstack('stack', 'delete', '--yes', 'delete')
+        self.heat.client.stacks.delete(stack_id)
+
         self.heat.wait_for(stack_id, 'DELETE_COMPLETE')
-
+        # Heat tells the status first and deletes the row then.
+        processes.wait_until(lambda: not self.tree(stack_id).stacks,
+                             'deleted_at of the root stack')
         for stack in before.stacks:
-            after = self.tree(stack['id'])
-            self.assertEqual([], after.stacks)
-            self.assertEqual([], after.resources)
+            self.assertEqual(trees.Tree([], []), self.tree(stack['id']))
 
 
-class MySQLConvertedStackTest(ConvertedStackTests, case.DeploymentTestCase):
+class MySQLUpdateTest(ConversionMixin, ConvertedStackMixin,
+                      case.DeploymentTestCase):
     backend = databases.MYSQL
 
 
-class PostgreSQLConvertedStackTest(ConvertedStackTests,
-                                   case.DeploymentTestCase):
+class PostgreSQLUpdateTest(ConversionMixin, ConvertedStackMixin,
+                           case.DeploymentTestCase):
     backend = databases.POSTGRESQL
+
+
+class MutableOptionsTest(UpdateMixin, case.DeploymentTestCase):
+    """The options count as they are when an engine has got its SIGHUP."""
+
+    backend = databases.POSTGRESQL
+    conf = {'convergence_engine': True, 'migrate_on_update': False}
+    legacy_stacks = {'stack': TREE}
+
+    def test_flag_and_projects_decide_what_converts(self):
+        self.assert_stays_legacy('stack', *TEMPLATE, *NEW_VALUE)
+
+        self.heat.sighup(migrate_on_update=True,
+                         migrate_on_update_projects='another,and-another')
+        self.assert_stays_legacy('stack', '--existing')
+
+        self.heat.sighup(migrate_on_update_projects='another,admin')
+        self.assert_converts('stack', '--existing')
+
+
+class NoConvergenceEngineTest(UpdateMixin, case.DeploymentTestCase):
+    """With convergence_engine off, converted parents got legacy children."""
+
+    backend = databases.POSTGRESQL
+    engines = 1
+    conf = {'convergence_engine': False, 'migrate_on_update': True}
+    legacy_stacks = {'stack': TREE}
+
+    def test_nothing_converts_and_the_engine_says_so_once(self):
+        self.assert_stays_legacy('stack', '--existing', *NEW_VALUE)
+
+        log = self.heat.engines[0].log()
+        self.assertEqual(1, log.count('migrate_on_update does nothing'), log)

@@ -1,0 +1,137 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Updates that Heat refuses, on a real deployment that converts stacks.
+
+The user sees the error that Heat gives without the overlay, and nothing of
+the stack is lost.
+"""
+
+import os
+
+from heatclient import exc
+
+from heat.db import models
+from heat.tests.functional import case
+from heat.tests.functional import databases
+
+SMALL = case.template('small.yaml')
+NEW_VALUE = ('--parameter', 'value=two')
+NEW_OUTPUTS = {'first': 'two', 'group': ['two']}
+
+PLUGINS = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'plugins')
+
+
+class BadInputMixin:
+
+    legacy_conf = {'plugin_dirs': PLUGINS}
+    conf = {'convergence_engine': True, 'migrate_on_update': True,
+            'plugin_dirs': ''}
+    legacy_stacks = dict(
+        {name: SMALL for name in ('reference', 'property', 'immutable',
+                                  'nested', 'foreign')},
+        gone=case.template('gone_type.yaml'))
+
+    def assert_refused(self, error, name, *arguments):
+        result = self.heat.run_openstack('stack', 'update', *arguments, name)
+        self.assertEqual(1, result.returncode)
+        self.assertIn(error, result.stderr)
+
+    def assert_still_works(self, name, before):
+        """All of it is legacy or all of it is not, and it can be updated."""
+        stack_id = self.stack_id(name)
+        tree = self.tree(stack_id)
+        self.assertEqual(1, len(tree.convergence()), tree)
+        self.assertEqual({'COMPLETE'}, {row['status'] for row in
+                                        tree.stacks + tree.resources})
+        self.assertEqual(before.physical_ids(), tree.physical_ids())
+
+        stack = self.update(name, '--existing', *NEW_VALUE)
+
+        self.assertEqual(NEW_OUTPUTS, self.outputs(stack))
+        after = self.tree(stack_id)
+        self.assertEqual({True}, after.convergence())
+        self.assertEqual(before.physical_ids(), after.physical_ids())
+
+    def test_bad_template(self):
+        before = self.tree(self.stack_id('reference'))
+        self.assert_refused(
+            'ERROR: The specified reference "nowhere" (in first) is '
+            'incorrect.', 'reference',
+            '-t', case.template_path('dangling_reference.yaml'))
+        self.assert_still_works('reference', before)
+
+    def test_unknown_property(self):
+        before = self.tree(self.stack_id('property'))
+        self.assert_refused(
+            'ERROR: Property error: : resources.first.properties: : Unknown '
+            'Property colour', 'property',
+            '-t', case.template_path('unknown_property.yaml'))
+        self.assert_still_works('property', before)
+
+    def test_immutable_parameter(self):
+        before = self.tree(self.stack_id('immutable'))
+        self.assert_refused(
+            'ERROR: The following parameters are immutable and may not be '
+            'updated: fixed', 'immutable',
+            '--existing', '--parameter', 'fixed=other')
+        self.assert_still_works('immutable', before)
+
+    def test_unknown_stack(self):
+        before = self.heat.database.rows(models.Stack)
+        self.assert_refused('ERROR: The Stack (ghost) could not be found.',
+                            'ghost', '--existing')
+        self.assertEqual(before, self.heat.database.rows(models.Stack))
+
+    def test_stack_of_another_project(self):
+        stack_id = self.stack_id('foreign')
+        before = self.tree(stack_id)
+        stacks = self.heat.client_of('another').stacks
+        for known_as in ('foreign', stack_id):
+            error = self.assertRaises(exc.HTTPNotFound, stacks.update,
+                                      known_as, existing=True)
+            self.assertIn('The Stack (%s) could not be found.' % known_as,
+                          str(error))
+        self.assertEqual(before, self.tree(stack_id))
+        self.assertEqual([], self.migration_events(stack_id))
+
+    def test_own_update_of_a_nested_stack_converts_nothing(self):
+        root_id = self.stack_id('nested')
+        before = self.tree(root_id)
+        nested_id = before.stacks[1]['id']
+
+        self.heat.client.stacks.update(nested_id, existing=True)
+        self.heat.wait_for(nested_id, 'UPDATE_COMPLETE')
+
+        after = self.tree(root_id)
+        self.assertEqual({False}, after.convergence())
+        self.assertEqual(before.physical_ids(), after.physical_ids())
+        self.assert_still_works('nested', before)
+
+    def test_resource_type_that_no_longer_exists(self):
+        # Heat cannot even show such a stack.
+        stack_id, = [row['id'] for row in self.heat.database.rows(
+            models.Stack, name='gone')]
+        before = self.tree(stack_id)
+        self.assert_refused(
+            'ERROR: The Resource Type (Example::Gone) could not be found.',
+            'gone', '--existing')
+        self.assertEqual(before, self.tree(stack_id))
+        self.assertEqual(['FAILED'], self.migration_events(stack_id))
+
+
+class MySQLBadInputTest(BadInputMixin, case.DeploymentTestCase):
+    backend = databases.MYSQL
+
+
+class PostgreSQLBadInputTest(BadInputMixin, case.DeploymentTestCase):
+    backend = databases.POSTGRESQL
