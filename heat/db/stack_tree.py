@@ -104,33 +104,81 @@ class State(typing.NamedTuple):
     legacy: int
 
 
+def _columns(model):
+    """The columns of a model's table, by the names of its attributes.
+
+    Selected without the model around them, rows come as plain tuples and
+    the ORM has nothing to do.
+    """
+    return sqlalchemy.inspect(model).columns
+
+
+_stack = _columns(models.Stack)
+_template = _columns(models.RawTemplate)
+_lock = _columns(models.StackLock)
+
+
 def _ids_below(stack_id):
     """Ids of a stack and of every stack below it that is not deleted.
 
     A recursive common table expression; UNION (and not UNION ALL) ends it
     even where damaged rows own each other.
     """
-    child = orm.aliased(models.Stack)
-    tree = sqlalchemy.select(models.Stack.id).where(
-        models.Stack.id == stack_id,
-        models.Stack.deleted_at.is_(None)).cte('tree', recursive=True)
-    return tree.union(sqlalchemy.select(child.id).where(
-        child.owner_id == tree.c.id, child.deleted_at.is_(None)))
+    child = models.Stack.__table__.alias()
+    tree = sqlalchemy.select(_stack.id).where(
+        _stack.id == stack_id,
+        _stack.deleted_at.is_(None)).cte('tree', recursive=True)
+    return tree.union(sqlalchemy.select(child.c.id).where(
+        child.c.owner_id == tree.c.id, child.c.deleted_at.is_(None)))
 
 
 def _as_text(column):
     return sqlalchemy.type_coerce(column, sqlalchemy.Text)
 
 
-def _stack_columns():
+# Statements are built once: that takes several times as long as it takes the
+# database to answer them for a small stack.
+_ROOT_ID = sqlalchemy.bindparam('root_id')
+_TREE = _ids_below(_ROOT_ID)
+
+
+def _select_stacks():
     of_template = {
-        'template': _as_text(models.RawTemplate.template),
-        'environment': _as_text(models.RawTemplate.environment),
-        'files': _as_text(models.RawTemplate.files),
-        'files_id': models.RawTemplate.files_id,
+        'template': _as_text(_template.template),
+        'environment': _as_text(_template.environment),
+        'files': _as_text(_template.files),
+        'files_id': _template.files_id,
     }
-    return [of_template[field] if field in of_template
-            else getattr(models.Stack, field) for field in StackRow._fields]
+    columns = [of_template[field] if field in of_template
+               else _stack[field] for field in StackRow._fields]
+    return sqlalchemy.select(*columns).join_from(
+        models.Stack.__table__, _TREE, _stack.id == _TREE.c.id).outerjoin(
+            models.RawTemplate.__table__,
+            _template.id == _stack.raw_template_id)
+
+
+def _select_below(model, kind):
+    columns = _columns(model)
+    return sqlalchemy.select(*[columns[field] for field in kind._fields]).join(
+        _TREE, columns.stack_id == _TREE.c.id).order_by(columns.id)
+
+
+def _select_state():
+    member = models.Stack.__table__.alias()
+    legacy = sqlalchemy.select(sqlalchemy.func.count()).select_from(
+        member).join(_TREE, member.c.id == _TREE.c.id).where(
+            sqlalchemy.func.coalesce(member.c.convergence, False).is_(False),
+            sqlalchemy.func.coalesce(member.c.backup, False).is_(False))
+    return sqlalchemy.select(
+        *[_stack[field] for field in State._fields[:-1]],
+        legacy.scalar_subquery()
+    ).where(_stack.id == _ROOT_ID, _stack.deleted_at.is_(None))
+
+
+_STACKS = _select_stacks()
+_RESOURCES = _select_below(models.Resource, ResourceRow)
+_SNAPSHOTS = _select_below(models.Snapshot, SnapshotRow)
+_STATE = _select_state()
 
 
 def _parents_first(rows, root_id):
@@ -151,25 +199,16 @@ def read(session, root_id):
 
     :returns: a :class:`Tree`, or None when there is no such stack.
     """
-    tree = _ids_below(root_id)
-    stacks = session.execute(
-        sqlalchemy.select(*_stack_columns())
-        .join(tree, models.Stack.id == tree.c.id)
-        .outerjoin(models.RawTemplate,
-                   models.RawTemplate.id == models.Stack.raw_template_id))
-    rows = [StackRow._make(row) for row in stacks]
-    if not rows:
+    def execute(statement, kind):
+        return tuple(map(kind._make, session.execute(
+            statement, {'root_id': root_id})))
+
+    stacks = execute(_STACKS, StackRow)
+    if not stacks:
         return None
-    return Tree(_parents_first(rows, root_id),
-                _rows_below(session, tree, models.Resource, ResourceRow),
-                _rows_below(session, tree, models.Snapshot, SnapshotRow))
-
-
-def _rows_below(session, tree, model, kind):
-    rows = session.execute(
-        sqlalchemy.select(*[getattr(model, field) for field in kind._fields])
-        .join(tree, model.stack_id == tree.c.id).order_by(model.id))
-    return tuple(kind._make(row) for row in rows)
+    return Tree(_parents_first(stacks, root_id),
+                execute(_RESOURCES, ResourceRow),
+                execute(_SNAPSHOTS, SnapshotRow))
 
 
 @db_api.retry_on_db_error
@@ -214,9 +253,8 @@ def get_graph(context, root_id):
 def get_locks(context, stack_ids):
     """Map the ids of those stacks that are locked to the locking engine."""
     locks = context.session.execute(
-        sqlalchemy.select(models.StackLock.stack_id,
-                          models.StackLock.engine_id)
-        .where(models.StackLock.stack_id.in_(stack_ids)))
+        sqlalchemy.select(_lock.stack_id, _lock.engine_id)
+        .where(_lock.stack_id.in_(stack_ids)))
     return {stack_id: engine_id for stack_id, engine_id in locks}
 
 
@@ -228,18 +266,7 @@ def get_state(context, stack_id):
     :returns: a :class:`State` whose ``legacy`` is the number of legacy
         stacks in its tree, or None when there is no such stack.
     """
-    tree = _ids_below(stack_id)
-    member = orm.aliased(models.Stack)
-    legacy = sqlalchemy.select(sqlalchemy.func.count()).select_from(
-        member).join(tree, member.id == tree.c.id).where(
-            sqlalchemy.func.coalesce(member.convergence, False).is_(False),
-            sqlalchemy.func.coalesce(member.backup, False).is_(False))
-    row = context.session.execute(
-        sqlalchemy.select(*[getattr(models.Stack, field)
-                            for field in State._fields[:-1]],
-                          legacy.scalar_subquery())
-        .where(models.Stack.id == stack_id,
-               models.Stack.deleted_at.is_(None))).first()
+    row = context.session.execute(_STATE, {'root_id': stack_id}).first()
     return State._make(row) if row else None
 
 
