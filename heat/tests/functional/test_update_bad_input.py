@@ -28,7 +28,8 @@ SMALL = case.template('small.yaml')
 NEW_VALUE = ('--parameter', 'value=two')
 NEW_OUTPUTS = {'first': 'two', 'group': ['two']}
 
-PLUGINS = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'plugins')
+PLUGINS = os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                       'plugins', 'gone')
 
 
 class BadInputMixin:
