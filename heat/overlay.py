@@ -51,7 +51,7 @@ _refusal = None
 def _is_ours(entry):
     # A second copy, say a checkout in PYTHONPATH beside an enabled wheel, is
     # no installed Heat either.
-    path = os.path.realpath(entry or os.getcwd())
+    path = os.path.realpath(entry)
     return ((path + os.sep).startswith(ROOT + os.sep) or
             os.path.isfile(os.path.join(path, 'heat', 'overlay.py')))
 

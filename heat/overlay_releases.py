@@ -36,6 +36,7 @@ TESTED = {
             'EngineService.migrate_convergence_1': 'self, ctxt, stack_id',
         },
         'heat.cmd.manage': {
+            'command_opt': None,
             'add_command_parsers': 'subparsers',
             'do_migrate': '',
             'main': '',
@@ -88,7 +89,9 @@ def _difference(path, names):
         if expected is None:
             continue
         args = getattr(found[name], 'args', None)
-        actual = None if args is None else ast.unparse(args)
+        if args is None:
+            return '%s in %s is not a function' % (name, path)
+        actual = ast.unparse(args)
         if actual != expected:
             return ('%s in %s takes (%s), and the overlay is tested with (%s)'
                     % (name, path, actual, expected))

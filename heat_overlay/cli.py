@@ -58,7 +58,8 @@ def do_run(args):
         raise environment.OverlayError(
             'There is no command %s here or in PATH.' % words[0])
     environment.require_usable(environment.python_of(command))
-    os.execve(command, words, environment.with_overlay())
+    # A Python that is not in PATH finds itself by the name it is called with.
+    os.execve(command, [command] + words[1:], environment.with_overlay())
 
 
 def do_path(args):

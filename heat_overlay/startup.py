@@ -118,6 +118,6 @@ def enabled(folders, tree):
 
 def since(folder):
     """Return when the start-up files were written, in ISO 8601."""
-    written = os.stat(os.path.join(folder, MODULE + '.py')).st_mtime
+    written = os.stat(os.path.join(folder, PTH)).st_mtime
     return datetime.datetime.fromtimestamp(written).astimezone().isoformat(
         timespec='seconds')

@@ -1,0 +1,210 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import os
+import pkgutil
+import shutil
+import sys
+
+import fixtures
+import heat
+import testtools
+
+from heat import overlay
+from heat.tests import overlay_fixtures
+
+CHECKOUT = overlay_fixtures.CHECKOUT
+SHOW = overlay_fixtures.SHOW
+
+
+class InstalledHeatTest(testtools.TestCase):
+    """The overlay in front of the Heat that these tests run with."""
+
+    def test_is_active(self):
+        self.assertIsNone(overlay.refusal())
+        self.assertEqual(overlay.ROOT, heat.__path__[0])
+
+    def test_heat_package_is_the_installed_one(self):
+        self.assertFalse(heat.__file__.startswith(CHECKOUT + os.sep + 'heat'))
+        self.assertEqual([os.path.dirname(heat.__file__)], heat.__path__[1:])
+        self.assertIs(heat, sys.modules['heat'])
+
+    def test_package_data_of_heat_is_found(self):
+        self.assertIn(b'cloud-init',
+                      pkgutil.get_data('heat', 'cloudinit/config'))
+
+    def test_module_that_heat_does_not_have_is_not_found(self):
+        self.assertRaises(ModuleNotFoundError, overlay.installed,
+                          'heat.no_such_module')
+        self.assertNotIn('heat.no_such_module', sys.modules)
+
+
+class SearchPathTest(testtools.TestCase):
+    """Where in sys.path the overlay may be."""
+
+    def setUp(self):
+        super().setUp()
+        self.env = self.useFixture(overlay_fixtures.Environment())
+        self.other = self.useFixture(fixtures.TempDir()).path
+
+    def assertInFront(self, done, root=overlay.ROOT):
+        self.assertEqual('', done.stderr)
+        self.assertEqual([os.path.join(self.env.heat, '__init__.py'),
+                          root, self.env.heat], done.stdout.split('\n')[:3])
+
+    def run_heat(self, **kwargs):
+        return self.env.run('-c', 'import heat; print(heat.__file__, '
+                            '*heat.__path__, sep="\\n")', **kwargs)
+
+    def test_first_in_python_path(self):
+        self.assertInFront(self.run_heat(python_path=[CHECKOUT]))
+
+    def test_behind_another_entry(self):
+        self.assertInFront(
+            self.run_heat(python_path=[self.other, CHECKOUT]))
+
+    def test_relative_entry(self):
+        done = self.run_heat(cwd=os.path.join(CHECKOUT, 'heat'),
+                             python_path=[os.pardir])
+        self.assertInFront(done)
+
+    def test_current_folder(self):
+        self.assertInFront(self.run_heat(cwd=CHECKOUT))
+
+    def test_symbolic_link(self):
+        link = os.path.join(self.other, 'link')
+        os.symlink(CHECKOUT, link)
+        self.assertInFront(self.run_heat(python_path=[link]))
+
+    def test_behind_the_installed_heat_it_does_nothing(self):
+        done = self.run_heat(python_path=[self.env.site_packages, CHECKOUT])
+        self.assertEqual([self.env.heat], done.stdout.split()[1:])
+
+    def test_second_copy_is_not_taken_for_the_installed_heat(self):
+        shutil.copytree(overlay.ROOT, os.path.join(self.other, 'heat'))
+        done = self.run_heat(python_path=[CHECKOUT, self.other])
+        self.assertInFront(done)
+        done = self.run_heat(python_path=[self.other, CHECKOUT])
+        self.assertInFront(done, os.path.join(self.other, 'heat'))
+
+    def test_no_installed_heat(self):
+        shutil.rmtree(self.env.heat)
+        done = self.run_heat(python_path=[CHECKOUT])
+        self.assertEqual(1, done.returncode)
+        error = done.stderr.splitlines()[-1]
+        self.assertIn('ImportError: ', error)
+        self.assertIn('install openstack-heat where %s finds it'
+                      % self.env.python, error)
+
+
+class RefusalTest(testtools.TestCase):
+    """A Heat that the overlay is not tested with stays the stock one."""
+
+    def setUp(self):
+        super().setUp()
+        self.env = self.useFixture(overlay_fixtures.Environment())
+
+    def run_heat(self, code=SHOW):
+        return self.env.run('-c', code, python_path=[CHECKOUT])
+
+    def assertStock(self, reason):
+        done = self.run_heat()
+        self.assertEqual(0, done.returncode, done.stderr)
+        self.assertEqual([os.path.join(self.env.heat, '__init__.py'),
+                          self.env.heat,
+                          self.env.module('heat.engine.service')],
+                         done.stdout.splitlines())
+        self.assertEqual(1, len(done.stderr.splitlines()), done.stderr)
+        self.assertIn(reason, done.stderr)
+        for part in (self.env.heat, 'runs as the stock one',
+                     'heat-overlay disable'):
+            self.assertIn(part, done.stderr)
+
+    def rename_version(self, version):
+        path = os.path.join(self.env.dist_info, 'METADATA')
+        with open(path) as found:
+            text = found.read()
+        self.env.write(path, text.replace(self.env.version, version))
+
+    def test_older_release(self):
+        self.rename_version('26.0.2')
+        self.assertStock('Heat 26.0.2 in %s runs as the stock one, because '
+                         'the overlay is tested with Heat 27 only'
+                         % self.env.heat)
+
+    def test_newer_release(self):
+        self.rename_version('28.0.0.0rc1')
+        self.assertStock('Heat 28.0.0.0rc1 in ')
+
+    def test_release_of_the_distribution_beside_the_package_counts(self):
+        other = self.useFixture(overlay_fixtures.Environment('26.0.2'))
+        shutil.rmtree(other.heat)
+        done = self.env.run('-c', 'import heat', python_path=[
+            CHECKOUT, other.site_packages])
+        self.assertEqual((0, ''), (done.returncode, done.stderr))
+
+    def test_unknown_release(self):
+        shutil.rmtree(self.env.dist_info)
+        self.assertStock('Heat (unknown) in ')
+
+    def test_method_with_another_signature(self):
+        self.env.edit('heat.engine.service', 'template_id=None',
+                      'template_id=None, dry_run=False')
+        self.assertStock('EngineService.update_stack in %s takes (self, cnxt, '
+                         % self.env.module('heat.engine.service'))
+
+    def test_method_that_is_gone(self):
+        self.env.edit('heat.engine.service', 'def start_with_acquired_lock',
+                      'def start_locked')
+        self.assertStock(
+            'it has no ThreadGroupManager.start_with_acquired_lock in %s'
+            % self.env.module('heat.engine.service'))
+
+    def test_method_that_is_no_longer_one(self):
+        self.env.edit('heat.cmd.manage', 'def do_migrate(): pass',
+                      'do_migrate = None')
+        self.assertStock('do_migrate in %s is not a function'
+                         % self.env.module('heat.cmd.manage'))
+
+    def test_attribute_that_is_gone(self):
+        self.env.edit('heat.cmd.status', '_upgrade_checks', '_checks')
+        self.assertStock('it has no Checks._upgrade_checks in ')
+
+    def test_source_that_is_missing(self):
+        os.remove(self.env.module('heat.cmd.status'))
+        self.assertStock('its source file %s cannot be read'
+                         % self.env.module('heat.cmd.status'))
+
+    def test_source_that_does_not_parse(self):
+        self.env.write(self.env.module('heat.cmd.status'), 'def\n')
+        self.assertStock('its source file %s cannot be read'
+                         % self.env.module('heat.cmd.status'))
+
+    def test_body_of_a_method_may_differ(self):
+        self.env.edit('heat.engine.service', 'class EngineService:',
+                      'class EngineService:\n    other = 1')
+        done = self.run_heat('import heat; print(heat.overlay.refusal())')
+        self.assertEqual(('None\n', ''), (done.stdout, done.stderr))
+
+    def test_reason_can_be_asked_for(self):
+        self.rename_version('26.0.2')
+        done = self.run_heat('from heat import overlay; '
+                             'print(overlay.refusal())')
+        self.assertEqual(done.stderr, done.stdout)
+        self.assertIn('26.0.2', done.stdout)
+
+    def test_is_one_error_record_where_logging_is_set_up(self):
+        self.rename_version('26.0.2')
+        done = self.run_heat(
+            'import logging; logging.basicConfig(format="%(levelname)s '
+            '%(name)s"); import heat')
+        self.assertEqual('ERROR heat.overlay\n', done.stderr)
