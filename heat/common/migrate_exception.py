@@ -49,8 +49,8 @@ class NestedStack(MigrationRefused):
 class DanglingStack(MigrationRefused):
     code = 'no_root'
     msg_fmt = _("Stack %(stack)s is nested, but no root stack can be reached "
-                "from it: its owner %(owner)s does not exist any more. "
-                "Delete it if nothing uses it.")
+                "from it: its owner %(owner)s, or one above that, is gone or "
+                "is nested in itself. Delete the stack if nothing uses it.")
 
 
 class InProgress(MigrationRefused):
@@ -136,6 +136,13 @@ class ReplacedResource(MigrationRefused):
                 "it, and run the command again.")
 
 
+class InvalidParameters(MigrationRefused):
+    code = 'invalid_parameters'
+    msg_fmt = _("Stack %(stack)s has stored parameters that its template "
+                "does not allow any more: %(parameters)s. Update the stack "
+                "with values that it allows.")
+
+
 class Credentials(MigrationRefused):
     code = 'credentials'
     msg_fmt = _("The stored credentials of stack %(stack)s cannot be used: "
@@ -144,5 +151,6 @@ class Credentials(MigrationRefused):
 
 class HasSnapshots(MigrationRefused):
     code = 'snapshots'
-    msg_fmt = _("Stack %(stack)s has %(count)d snapshots: delete them, or "
-                "leave the stack legacy.")
+    msg_fmt = _("Stack %(stack)s has snapshots taken under convergence, of "
+                "which the legacy engine could not restore or delete the "
+                "resources: %(snapshots)s. Delete them first.")

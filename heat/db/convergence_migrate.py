@@ -29,6 +29,9 @@ CHUNK = 1000
 # statement row by row, so that its time grows with the square of this.
 RESOURCE_CHUNK = 500
 
+# The status reason of a snapshot that no engine will complete.
+INTERRUPTED = 'The engine went down while it took the snapshot'
+
 
 @db_api.retry_on_db_error
 @db_api.context_manager.writer
@@ -59,6 +62,7 @@ def write(context, plan, engine_id, event):
     _delete_resources(session, [row.id for stack in plan.stacks
                                 for row in stack.dropped])
     _delete_backup_stacks(session, plan)
+    _mend_snapshots(session, plan)
     _delete_raw_templates(session, {stack.prev_raw_template_id
                                     for stack in plan.stacks
                                     if stack.prev_raw_template_id})
@@ -146,6 +150,7 @@ def _write_resources(session, plan):
                 (row.id, row.requires) for _, row in chunk),
             resource.needed_by: _lists_by_id(
                 (row.id, row.needed_by) for _, row in chunk),
+            resource.root_stack_id: plan.stack_id,
         }
         # No other plan has this text: SQLAlchemy need not remember it.
         _execute_on(session, len(chunk), plan, sqlalchemy.update(
@@ -174,12 +179,35 @@ def _delete_backup_stacks(session, plan):
                 models.Stack.deleted_at: timeutils.utcnow()}))
 
 
+def _mend_snapshots(session, plan):
+    snapshot = models.Snapshot
+    for chunk in _chunks([row.id for row in plan.snapshots
+                          if row.without_data]):
+        _execute_on(session, len(chunk), plan, sqlalchemy.update(
+            snapshot).where(snapshot.id.in_(chunk)).values({
+                snapshot.data: {'resources': {}}}))
+    for chunk in _chunks([row.id for row in plan.snapshots
+                          if row.interrupted]):
+        _execute_on(session, len(chunk), plan, sqlalchemy.update(
+            snapshot).where(snapshot.id.in_(chunk)).values({
+                snapshot.action: 'CREATE', snapshot.status: 'FAILED',
+                snapshot.status_reason: INTERRUPTED}))
+
+
 def _delete_resources(session, resource_ids):
+    resource = models.Resource
     for chunk in _chunks(resource_ids):
+        attributes = session.scalars(sqlalchemy.select(
+            resource.attr_data_id).where(
+                resource.id.in_(chunk),
+                resource.attr_data_id.is_not(None))).all()
         session.execute(sqlalchemy.delete(models.ResourceData).where(
             models.ResourceData.resource_id.in_(chunk)))
-        session.execute(sqlalchemy.delete(models.Resource).where(
-            models.Resource.id.in_(chunk)))
+        session.execute(sqlalchemy.delete(resource).where(
+            resource.id.in_(chunk)))
+        session.execute(sqlalchemy.delete(
+            models.ResourcePropertiesData).where(
+                models.ResourcePropertiesData.id.in_(attributes)))
 
 
 def _delete_raw_templates(session, template_ids):

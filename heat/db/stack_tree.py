@@ -66,18 +66,26 @@ class ResourceRow(typing.NamedTuple):
     status: str
     engine_id: str
     current_template_id: int
+    root_stack_id: str
     replaces: int
     replaced_by: int
     updated_at: object
 
 
 class SnapshotRow(typing.NamedTuple):
-    """One snapshot of a stack."""
+    """One snapshot of a stack.
+
+    ``has_data`` tells whether its row has any, ``has_rows`` whether there
+    are rows of resource_snapshot, which only convergence writes.
+    """
 
     id: str
     stack_id: str
     name: str
+    action: str
     status: str
+    has_data: bool
+    has_rows: bool
 
 
 class Tree(typing.NamedTuple):
@@ -157,10 +165,25 @@ def _select_stacks():
             _template.id == _stack.raw_template_id)
 
 
-def _select_below(model, kind):
+def _select_below(model, kind, **computed):
     columns = _columns(model)
-    return sqlalchemy.select(*[columns[field] for field in kind._fields]).join(
-        _TREE, columns.stack_id == _TREE.c.id).order_by(columns.id)
+    return sqlalchemy.select(*[
+        computed[field] if field in computed else columns[field]
+        for field in kind._fields]).join_from(
+            model.__table__, _TREE, columns.stack_id == _TREE.c.id
+        ).order_by(columns.id)
+
+
+def _select_snapshots():
+    snapshot = _columns(models.Snapshot)
+    of_resource = _columns(models.ResourceSnapshot)
+    return _select_below(
+        models.Snapshot, SnapshotRow,
+        # A JSON column may hold NULL or the JSON text of it.
+        has_data=sqlalchemy.func.coalesce(
+            _as_text(snapshot.data), 'null') != 'null',
+        has_rows=sqlalchemy.exists().where(
+            of_resource.snapshot_id == snapshot.id))
 
 
 def _select_state():
@@ -177,7 +200,7 @@ def _select_state():
 
 _STACKS = _select_stacks()
 _RESOURCES = _select_below(models.Resource, ResourceRow)
-_SNAPSHOTS = _select_below(models.Snapshot, SnapshotRow)
+_SNAPSHOTS = _select_snapshots()
 _STATE = _select_state()
 
 

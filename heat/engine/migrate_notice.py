@@ -34,8 +34,9 @@ def event_values(plan, by):
     """Values of the event that a conversion leaves in its transaction."""
     return _event_values(
         plan.tree.root, 'COMPLETE',
-        '%s %s: %d stacks, %d resources, %d dependencies'
-        % (_what(plan), by, len(plan.stacks), plan.resources, plan.edges))
+        '. '.join(('%s %s: %d stacks, %d resources, %d dependencies'
+                   % (_what(plan), by, len(plan.stacks), plan.resources,
+                      plan.edges),) + plan.warnings))
 
 
 def migrated(context, plan, seconds, by):
@@ -50,9 +51,11 @@ def migrated(context, plan, seconds, by):
               'seconds': seconds, 'stacks': len(plan.stacks),
               'resources': plan.resources, 'edges': plan.edges})
     if plan.dropped:
-        LOG.info('Deleted resource rows of stack %(stack)s that held nothing '
-                 'and that its template does not name: %(dropped)s',
+        LOG.info('Deleted resource rows of stack %(stack)s that held '
+                 'nothing: %(dropped)s',
                  {'stack': plan.label, 'dropped': ', '.join(plan.dropped)})
+    for warning in plan.warnings:
+        LOG.warning('%s', warning)
     _notify(context, 'end', _payload(plan.tree.root, 'COMPLETE', by))
 
 

@@ -22,6 +22,7 @@ import typing
 from oslo_utils import uuidutils
 
 from heat.common import migrate_exception
+from heat.engine import migrate_snapshots
 
 
 class PlannedResource(typing.NamedTuple):
@@ -82,8 +83,9 @@ class Plan:
 
     ``convergence`` is what the stacks will be; ``stacks`` are those of the
     tree that are not (none when there is nothing to do), ``tree`` the rows
-    that all this was computed from. With ``repair`` they are convergence
-    stacks already, and their rows are set right.
+    that all this was computed from. ``snapshots`` are those to mend, and
+    ``warnings`` sentences for the owner of the stack. With ``repair`` the
+    stacks are convergence stacks already, and their rows are set right.
     """
 
     stack_id: str
@@ -92,6 +94,8 @@ class Plan:
     stacks: tuple
     tree: object = dataclasses.field(repr=False)
     empty_backups: tuple = ()
+    snapshots: tuple = ()
+    warnings: tuple = ()
     repair: bool = False
 
     @property
@@ -120,14 +124,30 @@ class Plan:
         return tuple(row.name for stack in self.stacks
                      for row in stack.dropped)
 
+    @property
+    def without_root(self):
+        """Number of resource rows without the id of their root stack.
+
+        Very old Heat stored none, and lists and counts of a whole tree
+        (resource_get_all_by_root_stack in heat.db.api) leave such rows out.
+        """
+        return sum(1 for row in self.tree.resources
+                   if row.root_stack_id != self.stack_id)
+
     def __str__(self):
         text = ('%s: %d stacks, %d resources, %d dependencies'
                 % (self.label, len(self.stacks), self.resources, self.edges))
         if self.dropped:
-            text += ('; resource rows without a physical id that the '
-                     'template does not name will be deleted: %s'
+            text += ('; resource rows that hold nothing will be deleted: %s'
                      % ', '.join(self.dropped))
-        return text
+        if self.empty_backups:
+            text += ('; backup stacks with nothing in them will be deleted: '
+                     '%s' % ', '.join(self.empty_backups))
+        if self.without_root:
+            text += ('; resource rows of an older Heat that will get the id '
+                     'of their root stack: %d' % self.without_root)
+        return ' '.join([text] + ['Warning: ' + warning
+                                  for warning in self.warnings])
 
 
 def label(row):
@@ -148,10 +168,11 @@ def check(tree, locks):
     :param locks: {stack id: engine id} of the locked stacks
     :raises MigrationRefused: with the reason
     """
-    resources = collections.Counter(row.stack_id for row in tree.resources)
+    held = collections.Counter(row.stack_id for row in tree.resources)
+    held.update(row.owner_id for row in tree.stacks)
     for row in tree.stacks:
         if row.backup:
-            if resources[row.id]:
+            if held[row.id]:
                 raise migrate_exception.BackupResources(
                     stack=label(tree.root), backup=label(row))
             continue
@@ -165,9 +186,6 @@ def check(tree, locks):
         if row.id in locks:
             raise migrate_exception.Locked(stack=label(row),
                                            engine=locks[row.id])
-    if tree.snapshots:
-        raise migrate_exception.HasSnapshots(stack=label(tree.root),
-                                             count=len(tree.snapshots))
 
 
 def make(tree, requirements):
@@ -179,12 +197,23 @@ def make(tree, requirements):
     :raises MigrationRefused: when rows and template do not fit together
     """
     resources = by_stack(tree.resources)
-    stacks = tuple(plan_stack(row, resources[row.id], requirements(row))
-                   for row in to_change(tree, convergence=True))
+    rows = to_change(tree, convergence=True)
+    snapshots = snapshots_of(tree, rows)
     return Plan(stack_id=tree.root.id, label=label(tree.root),
-                convergence=True, stacks=stacks, tree=tree,
+                convergence=True, tree=tree,
+                stacks=tuple(plan_stack(row, resources[row.id],
+                                        requirements(row)) for row in rows),
                 empty_backups=tuple(row.id for row in tree.stacks
-                                    if row.backup) if stacks else ())
+                                    if row.backup) if rows else (),
+                snapshots=migrate_snapshots.to_mend(snapshots),
+                warnings=tuple(migrate_snapshots.warnings(
+                    label(tree.root), snapshots)))
+
+
+def snapshots_of(tree, rows):
+    """The snapshot rows of some of the stack rows of a tree."""
+    ids = {row.id for row in rows}
+    return [row for row in tree.snapshots if row.stack_id in ids]
 
 
 def by_stack(rows):
@@ -231,14 +260,14 @@ def match(stack, resources, names):
     :returns: {name: row}, and the rows that hold nothing and can go
     """
     members, dropped, orphans = {}, [], []
-    for row in resources:
+    for row in sorted(resources, key=_worth):
         if row.status == 'IN_PROGRESS' or row.engine_id:
             raise migrate_exception.ResourceInProgress(
                 stack=label(stack), resource=row.name, action=row.action)
-        if row.name in names and row.name not in members and (
-                row.action, row.status) != ('DELETE', 'COMPLETE'):
+        if (row.name in names and row.name not in members and
+                not _is_deleted(row)):
             members[row.name] = row
-        elif row.physical_resource_id:
+        elif row.physical_resource_id and not _is_deleted(row):
             orphans.append('%s (%s)' % (row.name, row.physical_resource_id))
         else:
             dropped.append(row)
@@ -250,3 +279,23 @@ def match(stack, resources, names):
         raise migrate_exception.MissingResources(
             stack=label(stack), resources=', '.join(missing))
     return members, dropped
+
+
+def _worth(row):
+    """Sort key: of rows with the same name the one to keep comes first.
+
+    A crash of the legacy engine can leave two. One with a physical resource
+    is worth more than one without, and then the later one, which is the one
+    that the legacy engine itself uses (resource_get_all_by_stack in
+    heat.db.api).
+    """
+    return row.name, not row.physical_resource_id, -row.id
+
+
+def _is_deleted(row):
+    """Whether the physical resource is gone, though the row tells its id.
+
+    Heat has deleted it, or let it be as its deletion policy says, and would
+    remove such a row itself (resource_purge_deleted in heat.db.api).
+    """
+    return (row.action, row.status) == ('DELETE', 'COMPLETE')

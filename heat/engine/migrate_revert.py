@@ -14,6 +14,7 @@
 
 from heat.common import migrate_exception
 from heat.engine import migrate_plan
+from heat.engine import migrate_snapshots
 
 
 def make(tree, requirements):
@@ -28,8 +29,11 @@ def make(tree, requirements):
     :raises MigrationRefused: when the legacy engine could not go on
     """
     resources = migrate_plan.by_stack(tree.resources)
+    rows = migrate_plan.to_change(tree, convergence=False)
+    migrate_snapshots.refuse_native(migrate_plan.label(tree.root),
+                                    migrate_plan.snapshots_of(tree, rows))
     stacks = tuple(_plan_stack(row, resources[row.id], requirements(row))
-                   for row in migrate_plan.to_change(tree, convergence=False))
+                   for row in rows)
     return migrate_plan.Plan(
         stack_id=tree.root.id, label=migrate_plan.label(tree.root),
         convergence=False, stacks=stacks, tree=tree)
