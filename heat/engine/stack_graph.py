@@ -26,6 +26,7 @@ from heat.common import exception
 from heat.common.i18n import _
 from heat.common import migrate_exception
 from heat.engine import dependencies
+from heat.engine import migrate_parameters
 from heat.engine import resource
 from heat.engine import stack as parser
 from heat.objects import raw_template
@@ -42,6 +43,7 @@ def requirements(context, row, label):
     """
     try:
         stack = _load(context, row)
+        migrate_parameters.check(stack, label)
         required, failed = _graph(stack, label)
         if failed:
             stack = _load_with_data(context, row)
@@ -52,15 +54,18 @@ def requirements(context, row, label):
     except Exception as exc:
         # Whatever a stored template may hold, only this stack is the worse.
         raise migrate_exception.InvalidTemplate(
-            stack=label, error=_in_words(exc)) from exc
+            stack=label, error=_in_words(exc, row)) from exc
     for name, error in failed.items():
         raise migrate_exception.ImplicitDependencies(
-            stack=label, resource=name, error=_in_words(error)) from error
+            stack=label, resource=name,
+            error=_in_words(error, row)) from error
     return required
 
 
-def _in_words(error):
-    return str(error) or type(error).__name__
+def _in_words(error, row):
+    # One line, of which the rest of the sentence follows.
+    text = ' '.join(str(error).split()).rstrip('.')
+    return migrate_parameters.hide(text, row) or type(error).__name__
 
 
 def _load(context, row):
