@@ -1,0 +1,220 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Hand stacks to the running engines over RPC."""
+
+from concurrent import futures
+import queue
+import random
+import re
+import time
+
+import oslo_messaging
+
+from heat.cmd.migrate import checks
+from heat.cmd.migrate import outcome as outcomes
+from heat.common import context as heat_context
+from heat.common import exception
+from heat.common import messaging
+from heat.common import migrate_exception
+from heat.common import service_utils
+from heat.db import stack_tree
+from heat.objects import service as service_object
+from heat.rpc import api as rpc_api
+from heat.rpc import client as rpc_client
+
+# The version of Heat's RPC API that brought migrate_convergence_1.
+_VERSION = '1.34'
+
+NO_ENGINE, NO_ANSWER = 'no_engine', 'no_answer'
+
+#: What an engine without the overlay answers: since Heat 22 its method uses
+#: a database session outside a transaction.
+_STOCK = 'NoEngineContextEstablished'
+
+_NO_ENGINE = ('No engine can convert stack %s: those on %s run without the '
+              'convergence overlay or did not answer. Enable it there '
+              '(heat-overlay enable), or leave --via-engines out.')
+_NO_ANSWER = ('The engine on host %s did not answer in time about stack %s: '
+              'see its log, and run the command again.')
+
+# How the RPC method ends the text of a refusal that has no exception of
+# Heat's: see heat.engine.service.
+_CODE = re.compile(r'^(?P<text>.*) \[(?P<code>\w+)\]$', re.DOTALL)
+
+
+class _StockEngine(Exception):
+    """The engine that was called runs without the overlay."""
+
+
+def hosts_up(context):
+    """The hosts of the engines that are up, once for each engine process.
+
+    :raises CommandError: when there is none
+    """
+    hosts = [service['host'] for service in map(
+        service_utils.format_service, service_object.Service.get_all(context))
+        if service['status'] == 'up']
+    if not hosts:
+        raise checks.CommandError(
+            'No engine is up (see heat-manage service list): start one, or '
+            'leave --via-engines out.')
+    return hosts
+
+
+class Engines:
+    """Have some stacks in hand at a time, each on an engine.
+
+    Has the methods of heat.cmd.migrate.workers.Processes.
+
+    :param hosts: the host of each engine process that is up
+    :param size: stacks at a time (default: as many as engine processes)
+    :param warn: called with a line that the operator should read
+    """
+
+    def __init__(self, hosts, size=None, warn=print):
+        self.size = size or len(hosts)
+        self._hosts = sorted(set(hosts))
+        self._warn = warn
+        # Whose turn it is; hosts that turned out to be of no use are left
+        # out when they come.
+        self._turns = queue.SimpleQueue()
+        for index in range(self.size):
+            self._turns.put(hosts[index % len(hosts)])
+        self._useless = set()
+        self._pool = futures.ThreadPoolExecutor(self.size)
+        self._futures = set()
+
+    @property
+    def in_hand(self):
+        return len(self._futures)
+
+    def begin(self, stack):
+        self._futures.add(self._pool.submit(self._convert, stack))
+
+    def finished(self, timeout):
+        """Wait until a stack is done, at most so many seconds."""
+        done, self._futures = futures.wait(
+            self._futures, timeout, return_when=futures.FIRST_COMPLETED)
+        return [future.result() for future in done]
+
+    def close(self):
+        self._pool.shutdown()
+
+    def _next_host(self):
+        host = self._turns.get()
+        if host in self._useless:
+            usable = [other for other in self._hosts
+                      if other not in self._useless]
+            host = random.choice(usable) if usable else None
+        return host
+
+    def _convert(self, stack):
+        begun = time.monotonic()
+        while (host := self._next_host()) is not None:
+            try:
+                return _ask(host, stack, begun)
+            except _StockEngine:
+                self._give_up(host, 'it runs without the convergence overlay')
+            except oslo_messaging.MessagingTimeout:
+                self._give_up(host, 'it does not answer')
+                return outcomes.failure(
+                    stack, outcomes.FAILED, NO_ANSWER,
+                    _NO_ANSWER % (host, stack.id), time.monotonic() - begun)
+            finally:
+                self._turns.put(host)
+        self._turns.put(None)
+        return outcomes.failure(
+            stack, outcomes.FAILED, NO_ENGINE,
+            _NO_ENGINE % (stack.id, ', '.join(self._hosts)),
+            time.monotonic() - begun)
+
+    def _give_up(self, host, why):
+        if host not in self._useless:
+            self._useless.add(host)
+            self._warn('No stack is handed to the engine on host %s any '
+                       'more: %s.' % (host, why))
+
+
+def _ask(host, stack, begun):
+    """Have the engine on a host convert a stack.
+
+    :raises _StockEngine: when it runs without the overlay
+    :raises MessagingTimeout: when it does not answer
+    """
+    context = heat_context.get_admin_context()
+    try:
+        state = stack_tree.get_state(context, stack.id)
+        already = state is not None and not state.owner_id and (
+            not state.legacy)
+        if not already:
+            _call(context, host, stack.id)
+        nested, resources = _sizes(context, stack.id)
+    except (_StockEngine, oslo_messaging.MessagingTimeout):
+        raise
+    except Exception as exc:
+        return _undone(stack, exc, time.monotonic() - begun)
+    return outcomes.Outcome(
+        stack.id, stack.name, stack.tenant,
+        outcomes.ALREADY if already else outcomes.CONVERTED, None,
+        None if already else 'by the engine on host %s' % host,
+        nested, 0 if already else resources,
+        round(time.monotonic() - begun, 3))
+
+
+def _call(context, host, stack_id):
+    client = messaging.get_rpc_client(
+        topic=rpc_api.ENGINE_TOPIC, server=host,
+        version=rpc_client.EngineClient.BASE_RPC_API_VERSION)
+    try:
+        client.prepare(version=_VERSION).call(
+            context, 'migrate_convergence_1', stack_id=stack_id)
+    except oslo_messaging.RemoteError as exc:
+        if exc.exc_type == _STOCK:
+            raise _StockEngine()
+        raise
+
+
+def _sizes(context, stack_id):
+    tree = stack_tree.get(context, stack_id)
+    return (sum(1 for row in tree.stacks[1:] if not row.backup),
+            len(tree.resources))
+
+
+def _undone(stack, exc, seconds):
+    outcome, code, text = _read(exc)
+    return outcomes.failure(stack, outcome, code, text, seconds)
+
+
+def _read(exc):
+    """The outcome, code and text for an exception of the RPC method's."""
+    if isinstance(exc, exception.NotFound):
+        code = migrate_exception.StackNotFound.code
+    elif isinstance(exc, exception.NotSupported):
+        code = migrate_exception.NestedStack.code
+    elif isinstance(exc, exception.ActionInProgress):
+        code = migrate_exception.Locked.code
+    elif isinstance(exc, exception.ActionNotComplete):
+        code = (migrate_exception.NotComplete.code if '_' in
+                exc.kwargs['action'] else migrate_exception.InProgress.code)
+    else:
+        return _read_other(exc)
+    return outcomes.REFUSED, code, outcomes.one_line(exc.message)
+
+
+def _read_other(exc):
+    text = outcomes.one_line(getattr(exc, 'value', None) or
+                             getattr(exc, 'message', None) or exc)
+    match = _CODE.match(text)
+    if match:
+        return outcomes.REFUSED, match['code'], match['text']
+    return outcomes.FAILED, outcomes.ERROR, text

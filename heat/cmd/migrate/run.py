@@ -1,0 +1,188 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Have many stacks handled, at a pace, until the end or a signal."""
+
+import contextlib
+import os
+import signal
+import time
+
+from heat.db import migrate_census
+
+#: Stacks read from the database at a time: few statements, and no matter for
+#: the memory.
+PAGE = 1000
+
+# How long a stop or the end of a pause may go unnoticed, in seconds.
+_TICK = 0.25
+
+
+class Stop:
+    """Whether to begin no more stacks: SIGINT and SIGTERM ask for that.
+
+    The second signal ends the process at once.
+    """
+
+    def __init__(self):
+        self.requested = False
+
+    def _request(self, number, _frame):
+        self.requested = True
+        signal.signal(number, signal.SIG_DFL)
+
+    @contextlib.contextmanager
+    def on_signals(self):
+        numbers = (signal.SIGINT, signal.SIGTERM)
+        before = {number: signal.signal(number, self._request)
+                  for number in numbers}
+        try:
+            yield self
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+class Pace:
+    """When the next stack may begin.
+
+    :param max_rate: stacks a second at most
+    :param pause_file: while a file has this path no stack begins
+    """
+
+    def __init__(self, max_rate=None, pause_file=None):
+        self._interval = 1 / max_rate if max_rate else 0
+        self._pause_file = pause_file
+        self._next = 0
+
+    @property
+    def paused(self):
+        return self._pause_file is not None and os.path.exists(
+            self._pause_file)
+
+    def delay(self):
+        """Seconds until the next stack may begin, 0 for now."""
+        if self.paused:
+            return _TICK
+        return max(0, self._next - time.monotonic())
+
+    def begun(self):
+        """Take note that a stack has begun."""
+        self._next = time.monotonic() + self._interval
+
+
+def all_stacks(context, convergence=False, project=None, page=PAGE):
+    """Yield the root stacks to handle, oldest first, read page by page.
+
+    A stack that stays as it is, whatever the reason, is met only once.
+
+    :param convergence: stacks to revert, and not to convert
+    """
+    after = None
+    while True:
+        stacks = migrate_census.get_page(context, page, after, convergence,
+                                         project)
+        yield from stacks
+        if len(stacks) < page:
+            return
+        after = stacks[-1]
+
+
+def named_stacks(context, stack_ids):
+    """Yield a RootStack for each id, which need not be that of a stack."""
+    known = migrate_census.get_named(context, stack_ids)
+    for stack_id in stack_ids:
+        yield known.get(stack_id) or migrate_census.RootStack(
+            stack_id, None, None, None)
+
+
+class Run:
+    """One run of a command over its stacks.
+
+    :param stacks: the RootStacks, an iterator that may read as it goes
+    :param workers: see heat.cmd.migrate.workers
+    :param report: called with each Outcome
+    :param idle: called now and then, with whether the run is paused
+    :param limit: how many stacks to change at most; those that have to be
+        left as they are do not count, or they would be all that a run of the
+        oldest ones ever meets
+    """
+
+    def __init__(self, stacks, workers, report, idle, pace, stop, limit=None):
+        self._stacks = iter(stacks)
+        self._workers = workers
+        self._report = report
+        self._idle = idle
+        self._pace = pace
+        self._stop = stop
+        self._left = limit
+        self.complete = False
+
+    def go(self):
+        """Handle the stacks.
+
+        Afterwards ``complete`` tells whether there are no more stacks: not
+        if a signal or the limit came first.
+        """
+        try:
+            while True:
+                delay = self._begin_some()
+                self._idle(self._pace.paused)
+                if self._workers.in_hand:
+                    self._collect(min(delay or _TICK, _TICK))
+                elif delay is None:
+                    return
+                else:
+                    time.sleep(min(delay, _TICK))
+        finally:
+            self._finish()
+
+    def _finish(self):
+        """Let the stacks in hand come to their end, whatever went wrong."""
+        try:
+            while self._workers.in_hand:
+                self._collect(_TICK)
+        finally:
+            self._workers.close()
+
+    def _begin_some(self):
+        """Begin as many stacks as may begin now.
+
+        :returns: seconds until the next may, None when there is no next
+        """
+        while not (self.complete or self._stop.requested):
+            if self._left == 0:
+                self.complete = next(self._stacks, None) is None
+                return None
+            if self._workers.in_hand >= self._room():
+                return _TICK
+            delay = self._pace.delay()
+            if delay:
+                return delay
+            stack = next(self._stacks, None)
+            if stack is None:
+                self.complete = True
+            else:
+                self._workers.begin(stack)
+                self._pace.begun()
+        return None
+
+    def _room(self):
+        if self._left is None:
+            return self._workers.size
+        return min(self._workers.size, self._left)
+
+    def _collect(self, timeout):
+        for outcome in self._workers.finished(timeout):
+            if self._left is not None and outcome.changed:
+                self._left -= 1
+            self._report(outcome)
