@@ -1,0 +1,78 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""heat-status with the upgrade checks of the conversion to convergence."""
+
+import os
+
+from oslo_upgradecheck import upgradecheck
+
+from heat import overlay
+
+# The installed module comes first: it is what the rest of this file refines.
+_heat = overlay.installed(__name__)
+
+from heat.cmd.migrate import checks  # noqa: E402
+from heat.common import context  # noqa: E402
+from heat.common.i18n import _  # noqa: E402
+from heat.common import migrate_version  # noqa: E402
+from heat.db import migrate_census  # noqa: E402
+from heat import overlay_releases  # noqa: E402
+
+
+class Checks(_heat.Checks):
+    """Heat's upgrade checks, and ours."""
+
+    def _check_legacy_stacks(self):
+        """Warn while there are stacks that the legacy engine has to run."""
+        try:
+            checks.check_database()
+            tallies = migrate_census.tally(context.get_admin_context())
+        except checks.CommandError as exc:
+            return upgradecheck.Result(upgradecheck.Code.FAILURE, str(exc))
+        left = [tally for tally in tallies
+                if tally.state != migrate_census.CONVERGENCE]
+        if not left:
+            return upgradecheck.Result(upgradecheck.Code.SUCCESS)
+        ready = sum(tally.roots for tally in left
+                    if tally.state == migrate_census.READY)
+        return upgradecheck.Result(upgradecheck.Code.WARNING, _(
+            '%(roots)d legacy root stacks are left (%(nested)d legacy nested '
+            'stacks), %(ready)d of them ready to be converted. Run '
+            '"heat-manage migrate-convergence-1 --all"; "heat-manage '
+            'convergence-status" tells more.') % {
+                'roots': sum(tally.roots for tally in left),
+                'nested': sum(tally.nested_legacy for tally in left),
+                'ready': ready})
+
+    def _check_overlay(self):
+        """Compare what the overlay refines with what it was tested with."""
+        reason = overlay_releases.why_not(
+            migrate_version.heat_version(),
+            os.path.dirname(os.path.dirname(os.path.realpath(
+                _heat.__file__))))
+        if reason is not None:
+            return upgradecheck.Result(
+                upgradecheck.Code.FAILURE,
+                '%s: %s' % (migrate_version.both(), reason))
+        return upgradecheck.Result(
+            upgradecheck.Code.SUCCESS, _(
+                '%s: what it refines is what it was tested with')
+            % migrate_version.both())
+
+    _upgrade_checks = _heat.Checks._upgrade_checks + (
+        (_('Legacy stacks'), _check_legacy_stacks),
+        (_('Overlay'), _check_overlay),
+    )
+
+
+_heat.Checks = Checks
