@@ -97,11 +97,12 @@ class BadInputMixin:
         stack_id = self.stack_id('foreign')
         before = self.tree(stack_id)
         stacks = self.heat.client_of('another').stacks
-        for known_as in ('foreign', stack_id):
-            error = self.assertRaises(exc.HTTPNotFound, stacks.update,
-                                      known_as, existing=True)
-            self.assertIn('The Stack (%s) could not be found.' % known_as,
-                          str(error))
+        # The API looks up a name or an id; both together go to the engine.
+        for path in ('foreign', stack_id, 'foreign/%s' % stack_id):
+            error = self.assertRaises(exc.HTTPNotFound, stacks.update, path,
+                                      existing=True)
+            self.assertIn('The Stack (%s) could not be found.' %
+                          path.partition('/')[0], str(error))
         self.assertEqual(before, self.tree(stack_id))
         self.assertEqual([], self.migration_events(stack_id))
 
