@@ -20,6 +20,7 @@ from heat.common import crypt
 from heat.common import exception
 from heat.common import migrate_exception
 from heat.engine import constraints
+from heat.engine import parameters
 
 MASK = '******'
 
@@ -37,9 +38,9 @@ def check(stack, label):
     """
     invalid = []
     for name in stack.parameters.non_pseudo_param_keys:
+        parameter = _without_custom_constraints(stack.parameters.params[name])
         try:
-            _without_custom_constraints(
-                stack.parameters.params[name]).validate(context=stack.context)
+            parameter.validate(context=stack.context)
         except (exception.HeatException, ValueError, TypeError):
             invalid.append(name)
     if invalid:
@@ -48,12 +49,14 @@ def check(stack, label):
 
 
 def _without_custom_constraints(parameter):
-    parameter = copy.copy(parameter)
-    parameter.schema = copy.copy(parameter.schema)
-    parameter.schema.constraints = [
-        constraint for constraint in parameter.schema.constraints
+    schema = copy.copy(parameter.schema)
+    schema.constraints = [
+        constraint for constraint in schema.constraints
         if not isinstance(constraint, constraints.CustomConstraint)]
-    return parameter
+    result = parameters.Parameter(parameter.name, schema,
+                                  parameter.user_value)
+    result.user_default = parameter.user_default
+    return result
 
 
 def hide(text, row):
