@@ -25,6 +25,8 @@ _heat = overlay.installed(__name__)
 from heat.common import context  # noqa: E402
 from heat.common import exception  # noqa: E402
 from heat.common import migrate_exception  # noqa: E402
+from heat.common import migrate_version  # noqa: E402
+from heat.db import migrate_census  # noqa: E402
 from heat.db import stack_tree  # noqa: E402
 from heat.engine import convergence_migrate  # noqa: E402
 from heat.engine import migrate_notice  # noqa: E402
@@ -51,6 +53,8 @@ class EngineService(_heat.EngineService):
                         'convergence_engine is false: converted stacks would '
                         'get legacy nested stacks. Set convergence_engine = '
                         'true as well.')
+        elif migrates_on_update():
+            _tell_what_is_left()
 
     @context.request_context
     def update_stack(self, cnxt, stack_identity, *args, **kwargs):
@@ -86,6 +90,17 @@ class EngineService(_heat.EngineService):
                                         by='by the operator')
         except migrate_exception.MigrationRefused as exc:
             raise _as_heat_has_it(exc)
+
+
+def _tell_what_is_left():
+    try:
+        left = migrate_census.count_roots(context.get_admin_context())
+    except Exception:
+        LOG.exception('Cannot count the legacy stacks')
+        return
+    LOG.info('%(versions)s converts stacks on update; legacy root stacks '
+             'left: %(left)d',
+             {'versions': migrate_version.both(), 'left': left})
 
 
 def _as_heat_has_it(refused):

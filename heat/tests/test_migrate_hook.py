@@ -23,6 +23,7 @@ import sqlalchemy
 from heat.common import exception
 from heat.common import policy
 from heat.db import api as db_api
+from heat.db import migrate_census
 from heat.db import models
 from heat.db import stack_tree
 from heat.engine import convergence_migrate
@@ -318,3 +319,19 @@ class StartTest(HookTestCase):
 
     def test_the_flag_with_convergence_engine_is_none(self):
         self.assertNotIn('migrate_on_update does nothing', self.start())
+
+    def test_one_line_tells_the_versions_and_what_is_left(self):
+        self.legacy({}, name='another')
+        self.assertRegex(self.start(), '(?m)^heat-convergence-migrate .* on '
+                         'Heat 27.*; legacy root stacks left: 2$')
+
+    def test_without_the_flag_nothing_is_counted(self):
+        cfg.CONF.set_override('migrate_on_update', False)
+        with statements() as sent:
+            self.assertEqual('', self.start())
+        self.assertEqual([], sent)
+
+    def test_a_count_that_fails_does_not_keep_the_engine_from_starting(self):
+        with mock.patch.object(migrate_census, 'count_roots',
+                               side_effect=ZeroDivisionError):
+            self.assertIn('Cannot count', self.start())
