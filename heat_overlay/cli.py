@@ -117,7 +117,8 @@ def do_status(args):
 def _add_python(parser):
     parser.add_argument(
         '--python', metavar='PYTHON', type=lambda python: [python],
-        help='the Python that Heat runs in; default: %s' % sys.executable)
+        help='the Python that Heat runs in; default: the one that runs '
+             'heat-overlay')
 
 
 def _add_site_dir(parser):
