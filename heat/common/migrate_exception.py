@@ -113,7 +113,8 @@ class UnknownResourceType(MigrationRefused):
     code = 'unknown_resource_type'
     msg_fmt = _("Stack %(stack)s uses a resource type that this Heat does "
                 "not have, %(type)s for resource %(resource)s: install its "
-                "plug-in, or update the stack without it.")
+                "plug-in where the engines run, and run the conversion "
+                "again.")
 
 
 class ImplicitDependencies(MigrationRefused):
