@@ -63,9 +63,9 @@ def requirements(context, row, label):
 
 
 def _in_words(error, row):
+    text = migrate_parameters.hide(str(error), row)
     # One line, of which the rest of the sentence follows.
-    text = ' '.join(str(error).split()).rstrip('.')
-    return migrate_parameters.hide(text, row) or type(error).__name__
+    return ' '.join(text.split()).rstrip('.') or type(error).__name__
 
 
 def _load(context, row):

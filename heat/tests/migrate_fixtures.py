@@ -15,6 +15,7 @@
 from heat.common import template_format
 from heat.db import models
 from heat.db import stack_tree
+from heat.engine import environment
 from heat.engine import stack as parser
 from heat.engine import template
 
@@ -37,11 +38,14 @@ def template_of(requirements, kind='GenericResourceType'):
                           for name, required in requirements.items()}}
 
 
-def create_legacy(context, snippet, name='legacy', **kwargs):
+def create_legacy(context, snippet, name='legacy', parameters=None,
+                  **kwargs):
     """Create a legacy stack with all its resources; returns heat's Stack."""
     if isinstance(snippet, str):
         snippet = template_format.parse(snippet)
-    stack = parser.Stack(context, name, template.Template(snippet), **kwargs)
+    env = environment.Environment({'parameters': parameters or {}})
+    stack = parser.Stack(context, name, template.Template(snippet, env=env),
+                         **kwargs)
     stack.store()
     stack.create()
     # The legacy engine stores the end of a create when it releases the lock.
