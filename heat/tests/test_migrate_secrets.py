@@ -1,0 +1,103 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+
+"""A conversion neither rewrites nor tells what is encrypted."""
+
+from oslo_config import cfg
+import sqlalchemy
+
+from heat.db import api as db_api
+from heat.db import models
+from heat.engine import convergence_migrate
+from heat.objects import event as event_object
+from heat.tests import migrate_fixtures
+from heat.tests import test_convergence_migrate
+
+HIDDEN = 'only-for-me'
+PROPERTY = 'a-property-of-it'
+DATA = 'a-private-key'
+
+TEMPLATE = {
+    'heat_template_version': '2018-08-31',
+    'parameters': {'secret': {'type': 'string', 'hidden': True}},
+    'resources': {'a': {'type': 'ResourceWithPropsType', 'properties': {
+        'Foo': {'list_join': ['', [PROPERTY, {'get_param': 'secret'}]]}}}},
+}
+
+# Where Heat stores what encrypt_parameters_and_properties encrypts, and what
+# it always encrypts.
+COLUMNS = ((models.RawTemplate, 'environment'),
+           (models.ResourcePropertiesData, 'data'),
+           (models.ResourceData, 'value'),
+           (models.UserCreds, 'password'),
+           (models.UserCreds, 'trust_id'))
+
+
+class EncryptedTest(test_convergence_migrate.MigrateTestCase):
+
+    def setUp(self):
+        super().setUp()
+        cfg.CONF.set_override('encrypt_parameters_and_properties', True)
+        self.stack = migrate_fixtures.create_legacy(
+            self.ctx, TEMPLATE, parameters={'secret': HIDDEN})
+        self.stack['a'].data_set('key', DATA, redact=True)
+
+    def _stored(self):
+        with db_api.context_manager.reader.using(self.ctx) as session:
+            return [(column, text) for model, column in COLUMNS
+                    for text in session.scalars(sqlalchemy.select(
+                        sqlalchemy.type_coerce(getattr(model, column),
+                                               sqlalchemy.Text)))]
+
+    def test_what_is_stored_stays_to_the_byte(self):
+        before = self._stored()
+        convergence_migrate.convert(self.ctx, self.stack.id)
+        self.assertEqual(before, self._stored())
+
+    def test_what_is_compared_is_encrypted(self):
+        stored = dict(self._stored())
+        self.assertIn('cryptography_decrypt_v1', stored['environment'])
+        self.assertIn('cryptography_decrypt_v1', stored['data'])
+        for secret in (HIDDEN, PROPERTY, DATA):
+            self.assertNotIn(secret, str(stored))
+
+    def test_heat_decrypts_it_after_the_conversion(self):
+        convergence_migrate.convert(self.ctx, self.stack.id)
+        loaded = migrate_fixtures.parser.Stack.load(self.ctx,
+                                                    stack_id=self.stack.id)
+        self.assertEqual(HIDDEN, loaded.parameters['secret'])
+        self.assertEqual({'Foo': PROPERTY + HIDDEN},
+                         loaded['a']._stored_properties_data)
+        self.assertEqual({'key': DATA}, loaded['a'].data())
+
+    def test_nothing_of_it_is_told(self):
+        plan = convergence_migrate.convert(self.ctx, self.stack.id)
+        events = [(event.resource_status_reason, event.rsrc_prop_data_id)
+                  for event in self.events(self.stack)]
+        self.assertEqual(1, len(events))
+        told = '%s %r %s %s' % (plan, plan, events, self.LOG.output)
+        for secret in (HIDDEN, PROPERTY, DATA):
+            self.assertNotIn(secret, told)
+
+    def test_a_key_that_does_not_fit_is_a_reason(self):
+        cfg.CONF.set_override('auth_encryption_key', 'x' * 32)
+        before = self.rows(self.stack)
+        exc = self.assertRaises(
+            convergence_migrate.migrate_exception.MigrationRefused,
+            convergence_migrate.convert, self.ctx, self.stack.id)
+        self.assertEqual(before, self.rows(self.stack))
+        self.assertIn('auth_encryption_key', str(exc))
+        self.assertEqual([], [
+            event for event in event_object.Event.get_all_by_stack(
+                self.ctx, self.stack.id)
+            if event.resource_action == 'MIGRATE'])
