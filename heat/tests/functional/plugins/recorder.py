@@ -71,9 +71,10 @@ class Recorder(resource.Resource):
                      snapshot['resource_data'])
 
     def handle_restore(self, defn, restore_data):
-        self._record('restore', restore_data['resource_data'])
-        return defn.freeze(properties={
-            self.VALUE: restore_data['resource_data']['image']})
+        # Nothing is known of a resource whose snapshot failed.
+        data = (restore_data or {}).get('resource_data', {})
+        self._record('restore', data)
+        return defn.freeze(properties={self.VALUE: data.get('image', '')})
 
 
 def resource_mapping():
