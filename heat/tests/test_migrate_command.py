@@ -17,6 +17,7 @@ import uuid
 
 import fixtures
 from oslo_db import exception as db_exception
+from sqlalchemy import exc as sqlalchemy_exc
 
 from heat.cmd import manage
 from heat.cmd.migrate import checks
@@ -208,11 +209,22 @@ class MigrateTest(_CommandTestCase):
         self.legacy('two')
         status, found = self.outcomes('migrate-convergence-1', '--all')
         self.assertEqual(2, status)
-        self.assertEqual([('failed', 'error', 'a b'),
-                          ('converted', None)],
-                         [(found[0]['outcome'], found[0]['code'],
-                           found[0]['message']),
-                          (found[1]['outcome'], found[1]['code'])])
+        self.assertEqual([('failed', 'error'), ('converted', None)],
+                         [(done['outcome'], done['code']) for done in found])
+        self.assertIn('LookupError came between: a b.',
+                      found[0]['message'])
+
+    def test_failing_database_does_not_show_what_was_to_be_written(self):
+        def fail(context, stack_id, **kwargs):
+            raise db_exception.DBError(sqlalchemy_exc.OperationalError(
+                'INSERT', {'value': 'secret'}, OSError('disk\nfull')))
+        self.useFixture(fixtures.MonkeyPatch(
+            'heat.engine.convergence_migrate.convert', fail))
+        status, found = self.outcomes('migrate-convergence-1', self.legacy())
+        self.assertEqual(
+            (2, 'failed', 'database', 'disk full'),
+            (status, found[0]['outcome'], found[0]['code'],
+             found[0]['message']))
 
     def test_unknown_and_deleted_stacks(self):
         gone = self.legacy()

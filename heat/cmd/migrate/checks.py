@@ -102,13 +102,8 @@ def database_errors():
         yield
     except (db_exception.DBError, db_exception.CantStartEngineError,
             sqlalchemy_exc.SQLAlchemyError) as exc:
-        # The driver's own error is the shortest: the others wrap it.
-        error = exc
-        while (inner := getattr(error, 'inner_exception', None) or
-               getattr(error, 'orig', None)) is not None:
-            error = inner
         raise CommandError(_('The database %s cannot be used: %s') % (
-            _database(), outcome.one_line(error))) from exc
+            _database(), outcome.one_line(exc))) from exc
 
 
 def _database():

@@ -38,6 +38,9 @@ ERROR, DATABASE, WORKER_DIED = 'error', 'database', 'worker_died'
 _DIED = ('The process that had stack %s in hand ended (%s), which leaves the '
          'stack as it was: see the log, and run the command again.')
 
+_UNEXPECTED = ('Stack %s was left as it was, an unexpected %s came between: '
+               '%s. The log tells more.')
+
 
 class Outcome(typing.NamedTuple):
     """What became of one root stack; the fields are the keys in JSON.
@@ -93,7 +96,14 @@ PLAN_REVERT = Action(convergence_migrate.plan_revert, PLANNED)
 
 
 def one_line(error):
-    """An error as one line, or its type when it has nothing to say."""
+    """An error as one line, or its type when it has nothing to say.
+
+    Of an error of the database, what the driver has said: those that wrap it
+    add the statement, with the values in it.
+    """
+    while (inner := getattr(error, 'inner_exception', None) or
+           getattr(error, 'orig', None)) is not None:
+        error = inner
     return ' '.join(str(error).split()) or type(error).__name__
 
 
@@ -120,6 +130,7 @@ def act(action, stack):
 
 
 def _undone(context, action, stack, exc, watch):
+    text = one_line(exc)
     if isinstance(exc, migrate_exception.MigrationRefused):
         outcome, code = REFUSED, exc.code
     elif isinstance(exc, db_exception.DBError):
@@ -127,9 +138,10 @@ def _undone(context, action, stack, exc, watch):
     else:
         LOG.exception('Migrating stack %s failed', stack.id)
         outcome, code = FAILED, ERROR
+        text = _UNEXPECTED % (stack.id, type(exc).__name__, text)
     if action.outcome != PLANNED and not _is_passing(exc):
         _tell(context, stack, exc)
-    return failure(stack, outcome, code, one_line(exc), watch.elapsed())
+    return failure(stack, outcome, code, text, watch.elapsed())
 
 
 def _is_passing(exc):
