@@ -26,9 +26,6 @@ from heat.common import migrate_exception
 from heat.db import api as db_api
 from heat.db import models
 
-#: What Heat's schema allows, though Heat itself never leaves it empty.
-_NO_DATE = datetime.datetime(1970, 1, 1)
-
 #: States of a tree in :func:`tally`, beside the codes of MigrationRefused.
 CONVERGENCE, READY = 'convergence', 'ready'
 
@@ -53,6 +50,9 @@ class RootStack(typing.NamedTuple):
     created_at: datetime.datetime
 
 
+_ROOT_COLUMNS = [getattr(_Stack, field) for field in RootStack._fields]
+
+
 class Tally(typing.NamedTuple):
     """How many stacks of a project are in trees of one state.
 
@@ -73,11 +73,6 @@ def _is_convergence(stack):
 
 def _is_backup(stack):
     return sqlalchemy.func.coalesce(stack.backup, False)
-
-
-def _created_at():
-    return sqlalchemy.func.coalesce(
-        _Stack.created_at, sqlalchemy.literal(_NO_DATE, sqlalchemy.DateTime))
 
 
 def _roots_of_mixed_trees(convergence):
@@ -135,17 +130,30 @@ def get_page(context, size, after=None, convergence=False, project=None):
     :param convergence: as in :func:`count_roots`
     :returns: a list of :class:`RootStack`, empty after the last one
     """
-    created_at = _created_at()
-    query = sqlalchemy.select(_Stack.id, _Stack.name, _Stack.tenant,
-                              created_at).where(*_roots(convergence, project))
+    query = sqlalchemy.select(*_ROOT_COLUMNS).where(
+        *_roots(convergence, project))
     if after is not None:
-        query = query.where(sqlalchemy.or_(
-            created_at > after.created_at,
-            sqlalchemy.and_(created_at == after.created_at,
-                            _Stack.id > after.id)))
-    rows = context.session.execute(
-        query.order_by(created_at, _Stack.id).limit(size))
+        query = query.where(_comes_after(after))
+    rows = context.session.execute(query.order_by(
+        # Databases differ in where they put NULL.
+        _Stack.created_at.is_not(None), _Stack.created_at,
+        _Stack.id).limit(size))
     return [RootStack._make(row) for row in rows]
+
+
+def _comes_after(stack):
+    """The condition of the stacks after one, in the order of the pages.
+
+    The schema lets created_at be NULL, though Heat itself always sets it.
+    """
+    if stack.created_at is None:
+        same_date = _Stack.created_at.is_(None)
+        later = _Stack.created_at.is_not(None)
+    else:
+        same_date = _Stack.created_at == stack.created_at
+        later = _Stack.created_at > stack.created_at
+    return sqlalchemy.or_(later, sqlalchemy.and_(same_date,
+                                                 _Stack.id > stack.id))
 
 
 @db_api.retry_on_db_error
@@ -157,8 +165,7 @@ def get_named(context, stack_ids):
     them in a report.
     """
     rows = context.session.execute(
-        sqlalchemy.select(_Stack.id, _Stack.name, _Stack.tenant,
-                          _created_at()).where(_Stack.id.in_(stack_ids)))
+        sqlalchemy.select(*_ROOT_COLUMNS).where(_Stack.id.in_(stack_ids)))
     return {row[0]: RootStack._make(row) for row in rows}
 
 

@@ -68,8 +68,12 @@ class PageTest(CensusTestCase):
 
     def test_stacks_of_very_old_heat_have_null_columns(self):
         self.add('a', convergence=None, backup=None, created_at=None)
-        self.add('b')
-        self.assertEqual(['a', 'b'], self.page())
+        self.add('b', created_at=None)
+        self.add('c')
+        first, second, _third = migrate_census.get_page(self.ctx, 3)
+        self.assertEqual(['a', 'b', 'c'], self.page())
+        self.assertEqual(['b', 'c'], self.page(after=first))
+        self.assertEqual(['c'], self.page(after=second))
 
     def test_pages_meet_each_stack_once_though_dates_are_equal(self):
         names = [self.add('s%d' % number) for number in range(5)]
