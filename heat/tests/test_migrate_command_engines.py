@@ -128,12 +128,23 @@ class EnginesTest(common.HeatTestCase):
         self.assertIn('without the convergence overlay', warning)
 
     def test_engine_that_does_not_answer_is_named_and_left_out(self):
-        done = self.run_on(_Hosts(a=_silent, b=_convert), self.stacks(2))
+        hosts = _Hosts(a=_silent, b=_convert)
+        done = self.run_on(hosts, self.stacks(2))
+        self.assertEqual(['converted'] * 2,
+                         [outcome.outcome for outcome in done])
+        self.assertEqual(['a', 'b', 'b'],
+                         [host for host, _method, _id in hosts.calls])
+        warning, = self.warnings
+        self.assertIn('host a', warning)
+        self.assertIn('does not answer', warning)
+
+    def test_stack_about_which_no_engine_answers_does_not_take_them_all(self):
+        hosts = _Hosts(a=_silent, b=_silent, c=_convert)
+        done = self.run_on(hosts, self.stacks(2))
         self.assertEqual([('failed', 'no_answer'), ('converted', None)],
                          [(outcome.outcome, outcome.code)
                           for outcome in done])
-        self.assertIn('host a', done[0].message)
-        self.assertIn('does not answer', self.warnings[0])
+        self.assertEqual(3, len(hosts.calls))
 
     def test_no_engine_with_the_overlay(self):
         done = self.run_on(_Hosts(a=_stock, b=_stock), self.stacks(2))
@@ -190,6 +201,10 @@ class HostsUpTest(common.HeatTestCase):
     def setUp(self):
         super().setUp()
         self.ctx = utils.dummy_context()
+        # Asks over RPC.
+        self.useFixture(fixtures.MonkeyPatch(
+            'heat.common.service_utils.engine_alive',
+            lambda context, engine_id: engine_id != 'killed'))
 
     def add(self, host, report_interval=60):
         service_object.Service.create(self.ctx, {
@@ -201,10 +216,12 @@ class HostsUpTest(common.HeatTestCase):
         self.add('a')
         self.add('a')
         self.add('b')
-        self.add('dead', report_interval=-60)
+        self.add('killed')
+        self.add('silent', report_interval=-60)
         self.assertEqual(['a', 'a', 'b'], sorted(engines.hosts_up(self.ctx)))
 
     def test_none(self):
+        self.add('killed')
         exc = self.assertRaises(checks.CommandError, engines.hosts_up,
                                 self.ctx)
         self.assertIn('No engine is up', str(exc))

@@ -36,6 +36,9 @@ CONF = cfg.CONF
 
 _BROKER_TIMEOUT = 5  # seconds
 
+_UNUSABLE_TRANSPORT = (oslo_messaging.InvalidTransportURL,
+                       oslo_messaging.DriverLoadFailure)
+
 
 class CommandError(Exception):
     """The command cannot begin or go on; the text is the line to print."""
@@ -119,17 +122,24 @@ def can_notify():
     """Whether notifications are wanted and the broker accepts them.
 
     With one that is down, sending each of them would be tried for ever.
+    Nothing stays open: the processes that are forked next connect themselves.
     """
-    _set_messaging_up(optional=True)
-    if not any(driver.startswith('messaging') for driver
-               in CONF.oslo_messaging_notifications.driver):
-        return bool(CONF.oslo_messaging_notifications.driver)
-    urls = (CONF.oslo_messaging_notifications.transport_url,
-            CONF.transport_url)
-    error = _broker_error(next((url for url in urls if url), None))
-    if error:
-        print('No notifications are sent: %s' % error, file=sys.stderr)
-    return error is None
+    try:
+        # Registers the options.
+        oslo_messaging.get_notification_transport(CONF).cleanup()
+    except _UNUSABLE_TRANSPORT as exc:
+        return _cannot_notify(outcome.one_line(exc))
+    options = CONF.oslo_messaging_notifications
+    if any(driver.startswith('messaging') for driver in options.driver):
+        error = _broker_error(options.transport_url or CONF.transport_url)
+        if error:
+            return _cannot_notify(error)
+    return bool(options.driver)
+
+
+def _cannot_notify(why):
+    print('No notifications are sent: %s' % why, file=sys.stderr)
+    return False
 
 
 def connect_to_engines():
@@ -137,19 +147,13 @@ def connect_to_engines():
 
     :raises CommandError: when the broker cannot be reached
     """
-    _set_messaging_up(optional=False)
-    error = _broker_error(CONF.transport_url)
+    try:
+        messaging.setup()
+        error = _broker_error(CONF.transport_url)
+    except _UNUSABLE_TRANSPORT as exc:
+        error = outcome.one_line(exc)
     if error:
         raise CommandError(_('No engine can be called: %s') % error)
-
-
-def _set_messaging_up(optional):
-    try:
-        messaging.setup(optional=optional)
-    except (oslo_messaging.InvalidTransportURL,
-            oslo_messaging.DriverLoadFailure) as exc:
-        raise CommandError(_('transport_url cannot be used: %s')
-                           % outcome.one_line(exc))
 
 
 def _broker_error(url):

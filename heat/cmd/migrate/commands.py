@@ -156,7 +156,7 @@ def _plan_all(context, project, tallies):
 def _staff(action, size, total, notify=False):
     """Who does it: worker processes, or this process if they do not pay."""
     if size is None and total <= FEW:
-        return workers.InProcess(action)
+        return workers.InProcess(action, notify)
     return workers.Processes(
         action, min(size or os.cpu_count(), max(total, 1)), notify)
 

@@ -14,7 +14,6 @@
 
 from concurrent import futures
 import queue
-import random
 import re
 import time
 
@@ -44,8 +43,8 @@ _STOCK = 'NoEngineContextEstablished'
 _NO_ENGINE = ('No engine can convert stack %s: those on %s run without the '
               'convergence overlay or did not answer. Enable it there '
               '(heat-overlay enable), or leave --via-engines out.')
-_NO_ANSWER = ('The engine on host %s did not answer in time about stack %s: '
-              'see its log, and run the command again.')
+_NO_ANSWER = ('The engines on %s did not answer in time about stack %s: see '
+              'their logs, and run the command again.')
 
 # How the RPC method ends the text of a refusal that has no exception of
 # Heat's: see heat.engine.service.
@@ -57,18 +56,29 @@ class _StockEngine(Exception):
 
 
 def hosts_up(context):
-    """The hosts of the engines that are up, once for each engine process.
+    """The hosts of the engines that answer, once for each engine process.
 
     :raises CommandError: when there is none
     """
-    hosts = [service['host'] for service in map(
+    up = [service for service in map(
         service_utils.format_service, service_object.Service.get_all(context))
         if service['status'] == 'up']
+    # One that was killed is still listed as up for some minutes.
+    with futures.ThreadPoolExecutor() as pool:
+        alive = list(pool.map(_is_alive, up))
+    hosts = [service['host'] for service, answers in zip(up, alive)
+             if answers]
     if not hosts:
         raise checks.CommandError(
             'No engine is up (see heat-manage service list): start one, or '
             'leave --via-engines out.')
     return hosts
+
+
+def _is_alive(service):
+    # A context must not be shared by threads.
+    return service_utils.engine_alive(heat_context.get_admin_context(),
+                                      service['engine_id'])
 
 
 class Engines:
@@ -85,8 +95,7 @@ class Engines:
         self.size = size or len(hosts)
         self._hosts = sorted(set(hosts))
         self._warn = warn
-        # Whose turn it is; hosts that turned out to be of no use are left
-        # out when they come.
+        # One for each stack at a time: the host that takes it.
         self._turns = queue.SimpleQueue()
         for index in range(self.size):
             self._turns.put(hosts[index % len(hosts)])
@@ -110,33 +119,41 @@ class Engines:
     def close(self):
         self._pool.shutdown()
 
-    def _next_host(self):
-        host = self._turns.get()
-        if host in self._useless:
-            usable = [other for other in self._hosts
-                      if other not in self._useless]
-            host = random.choice(usable) if usable else None
-        return host
-
     def _convert(self, stack):
+        turn = self._turns.get()
+        try:
+            return self._convert_on(turn, stack)
+        finally:
+            self._turns.put(turn)
+
+    def _convert_on(self, host, stack):
         begun = time.monotonic()
-        while (host := self._next_host()) is not None:
+        silent = []
+        # Another one is asked once: a conversion is safe to run twice, but
+        # a stack that silences its engine must not silence all of them.
+        while len(silent) < 2 and (host := self._stand_in(host)) is not None:
             try:
                 return _ask(host, stack, begun)
             except _StockEngine:
                 self._give_up(host, 'it runs without the convergence overlay')
             except oslo_messaging.MessagingTimeout:
+                silent.append(host)
                 self._give_up(host, 'it does not answer')
-                return outcomes.failure(
-                    stack, outcomes.FAILED, NO_ANSWER,
-                    _NO_ANSWER % (host, stack.id), time.monotonic() - begun)
-            finally:
-                self._turns.put(host)
-        self._turns.put(None)
-        return outcomes.failure(
-            stack, outcomes.FAILED, NO_ENGINE,
-            _NO_ENGINE % (stack.id, ', '.join(self._hosts)),
-            time.monotonic() - begun)
+        if silent:
+            code, text = NO_ANSWER, _NO_ANSWER % (
+                ', '.join(silent), stack.id)
+        else:
+            code, text = NO_ENGINE, _NO_ENGINE % (
+                stack.id, ', '.join(self._hosts))
+        return outcomes.failure(stack, outcomes.FAILED, code, text,
+                                time.monotonic() - begun)
+
+    def _stand_in(self, host):
+        """The host itself or, if it is of no use, the next that is."""
+        place = self._hosts.index(host)
+        return next((other for other in
+                     self._hosts[place:] + self._hosts[:place]
+                     if other not in self._useless), None)
 
     def _give_up(self, host, why):
         if host not in self._useless:

@@ -40,9 +40,11 @@ class InProcess:
 
     size = 1
 
-    def __init__(self, action):
+    def __init__(self, action, notify=False):
         self._action = action
         self._stack = None
+        if notify:
+            messaging.setup(optional=True)
 
     @property
     def in_hand(self):
