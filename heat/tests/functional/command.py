@@ -14,6 +14,7 @@
 
 import collections
 import json
+import socket
 import subprocess
 
 import fixtures
@@ -107,6 +108,12 @@ class Commands(fixtures.Fixture):
             self.folder))
 
 
+def free_port():
+    """A port of 127.0.0.1 that nobody listens on."""
+    with socket.create_server(('127.0.0.1', 0)) as listener:
+        return listener.getsockname()[1]
+
+
 def outcomes(text):
     """The outcomes among lines that may hold others too, by stack id."""
     found = (json.loads(line) for line in text.splitlines()
@@ -173,6 +180,13 @@ class CommandTestCase(inprocess.EngineTestCase):
         with self.database.engine.begin() as connection:
             connection.execute(model.__table__.update().where(
                 condition).values(**values))
+
+    def break_credentials(self, stack_id):
+        """Leave the stack with credentials that cannot be decrypted."""
+        creds_id = self.row({'stack_id': stack_id})['user_creds_id']
+        self.set_columns(models.UserCreds, models.UserCreds.id == creds_id,
+                         password='not what was encrypted',
+                         decrypt_method='cryptography_decrypt_v1')
 
     def tree(self, stack_id):
         return trees.read(self.database, stack_id)

@@ -13,7 +13,6 @@
 """What keeps a command from running is told in one line."""
 
 import os
-import socket
 import uuid
 
 import sqlalchemy
@@ -23,11 +22,6 @@ from heat.tests.functional import command
 from heat.tests.functional import databases
 
 _OLDEST = 'c6214ca60943'  # heat.db.migration.ALEMBIC_INIT_VERSION
-
-
-def _free_port():
-    with socket.create_server(('127.0.0.1', 0)) as listener:
-        return listener.getsockname()[1]
 
 
 class StacksTest(command.CommandTestCase):
@@ -40,10 +34,7 @@ class StacksTest(command.CommandTestCase):
             'a': {'type': 'OS::Gone::Type'},
             'b': command.SMALL['resources']['b']})
         no_credentials, = self.create_many(1)
-        self.set_columns(models.UserCreds, models.UserCreds.id == self.row(
-            {'stack_id': no_credentials})['user_creds_id'],
-            password='not what it was encrypted with',
-            decrypt_method='cryptography_decrypt_v1')
+        self.break_credentials(no_credentials)
         deleted, = self.create_many(1)
         self.set_columns(models.Stack, models.Stack.id == deleted,
                          deleted_at=sqlalchemy.func.current_timestamp())
@@ -124,7 +115,7 @@ class DatabaseTest(command.CommandTestCase):
     def test_server_that_is_down(self):
         for backend in (databases.MYSQL, databases.POSTGRESQL):
             url = databases.server_url(backend).set(
-                host='127.0.0.1', port=_free_port(), password='secret',
+                host='127.0.0.1', port=command.free_port(), password='secret',
                 database='heat')
             self.use(url.render_as_string(hide_password=False))
             for name in ('migrate-convergence-1', 'revert-convergence-1'):
