@@ -15,7 +15,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 
 import fixtures
@@ -29,17 +28,11 @@ from heat.tests.functional import configuration
 from heat.tests.functional import databases
 from heat.tests.functional import identity
 from heat.tests.functional import processes
+from heat.tests.functional import wsgi_server
 
 PROJECT = 'admin'  # the project of a request that names none (heat's noauth)
 
 _COMMAND_TIMEOUT = 300  # seconds
-
-_GUNICORN = """\
-wsgi_app = 'heat.wsgi.api:application'
-bind = 'fd://%d'
-worker_class = 'gthread'
-threads = 8
-"""
 
 
 class CommandFailed(Exception):
@@ -82,16 +75,20 @@ class Deployment(fixtures.Fixture):
     def _setUp(self):
         self.folder = self.useFixture(fixtures.TempDir()).path
         self.database = self.useFixture(databases.Database(self.backend))
+        self._conf = configuration.merged(self._conf, self._start_identity())
         self._conf = configuration.merged(self._conf, {
             'transport_url': self.useFixture(broker.Broker()).url,
-            'clients_keystone': {
-                'auth_uri': self.useFixture(identity.Identity()).url},
             'database': {'connection': self.database.url}})
         self.configure()
         self.engines = []
         self._started = 0
         self._start_api()
         self.start_engines(self._count)
+
+    def _start_identity(self):
+        """Start what answers for Keystone; returns the options to use it."""
+        return {'clients_keystone': {
+            'auth_uri': self.useFixture(identity.Identity()).url}}
 
     def configure(self, **conf):
         """Change options in heat.conf; who runs has to be told.
@@ -108,18 +105,13 @@ class Deployment(fixtures.Fixture):
         return processes.environment(stock, HOME=self.folder)
 
     def _start_api(self):
-        # The socket is bound here: no port can be lost to another process,
-        # and requests wait until the server is there.
-        with socket.create_server(('127.0.0.1', 0)) as listener:
-            self.url = 'http://127.0.0.1:%d' % listener.getsockname()[1]
-            with open(os.path.join(self.folder, 'gunicorn.conf.py'),
-                      'w') as conf:
-                conf.write(_GUNICORN % listener.fileno())
-            self.api = self.useFixture(processes.Process(
-                'api', [processes.command('gunicorn', self.bin_dir)],
-                self._environment(self.stock), self.folder,
-                pass_fds=(listener.fileno(),)))
-        self.client = self.client_of(PROJECT)
+        server = self.useFixture(wsgi_server.WSGIServer(
+            'api', 'heat.wsgi.api:application',
+            self._environment(self.stock), self.folder, threads=8,
+            bin_dir=self.bin_dir))
+        self.url = server.url
+        self.api = server.process
+        self.client = self.client_of()
 
     # Engines
 
@@ -210,7 +202,7 @@ class Deployment(fixtures.Fixture):
 
     # Clients
 
-    def client_of(self, project):
+    def client_of(self, project=PROJECT):
         """Return a heatclient that makes its requests in ``project``."""
         return heatclient.Client('1', session=session.Session(
             auth=noauth.NoAuth(endpoint='%s/v1/%s' % (self.url, project)),
