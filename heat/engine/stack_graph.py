@@ -27,6 +27,7 @@ from heat.common.i18n import _
 from heat.common import migrate_exception
 from heat.engine import dependencies
 from heat.engine import migrate_parameters
+from heat.engine import migrate_witness
 from heat.engine import resource
 from heat.engine import stack as parser
 from heat.objects import raw_template
@@ -47,7 +48,7 @@ def requirements(context, row, label):
         required, failed = _graph(stack, label)
         if failed:
             stack = _load_with_data(context, row)
-            required, failed = _requirements(stack.resources)
+            required, failed = _requirements(stack)
         list(graphlib.TopologicalSorter(required).static_order())
     except migrate_exception.MigrationRefused:
         raise
@@ -101,7 +102,7 @@ def _graph(stack, label):
         if not any(map(_adds_dependencies, plugins.values())):
             return _requirements_by_name(stack, definitions, plugins), {}
     try:
-        return _requirements(stack.resources)
+        return _requirements(stack)
     except exception.StackValidationFailed:
         _plugins(stack, definitions, label)
         raise
@@ -159,17 +160,22 @@ def _requirements_by_name(stack, definitions, plugins):
     return required
 
 
-def _requirements(resources):
+def _requirements(stack):
     """As :func:`_graph`, with the dependencies that plug-ins add."""
     graph = dependencies.Dependencies()
     failed = {}
+    resources = stack.resources
     for member in resources.values():
         member.add_explicit_dependencies(graph)
+    witness = migrate_witness.Witness(stack, resources.values())
     for name, member in resources.items():
+        del witness.errors[:]
         try:
             member.add_dependencies(graph)
         except Exception as exc:
             failed[name] = exc
+        if witness.errors:
+            failed[name] = witness.errors[0]
     return {name: {required.name for required in graph.requires(member)}
             for name, member in resources.items()}, failed
 

@@ -46,6 +46,20 @@ class Existing(Implicit):
         super().add_dependencies(deps)
 
 
+class Silent(Implicit):
+    """Skips what it cannot find out, as some of Heat's plug-ins do."""
+
+    default_client_name = 'nova'
+    asks = staticmethod(lambda member: None)
+
+    def add_dependencies(self, deps):
+        try:
+            self.asks(self)
+        except Exception:
+            return
+        super().add_dependencies(deps)
+
+
 class ImplicitTestCase(test_convergence_migrate.MigrateTestCase):
 
     def setUp(self):
@@ -122,6 +136,60 @@ class FailingPlugInTest(ImplicitTestCase):
     def test_an_error_of_many_lines_is_told_in_one(self):
         self.assertIn('computed: one two. Mend',
                       self._refused(LookupError('one\n  two.')))
+
+
+class SilentPlugInTest(ImplicitTestCase):
+    """What a plug-in keeps to itself is an error like any other."""
+
+    def setUp(self):
+        super().setUp()
+        resource._register_class('Silent', Silent)
+        self.stack = self.legacy_with('Silent')
+        self.nova = self.patch('heat.engine.clients.os.nova.NovaClientPlugin.'
+                               'client').return_value
+
+    def _refused(self, asks):
+        self.patchobject(Silent, 'asks', new=staticmethod(asks))
+        return self.assertRefused(self.stack, None)
+
+    def test_a_call_of_a_service(self):
+        self.nova.show.side_effect = LookupError('no answer')
+        text = self._refused(lambda member: member.client().show('id'))
+        self.assertIn('resource adding of stack', text)
+        self.assertIn('no answer', text)
+
+    def test_a_call_of_a_part_of_a_service(self):
+        self.nova.servers.get.side_effect = LookupError('no answer')
+        self.assertIn('no answer', self._refused(
+            lambda member: member.client().servers.get('id')))
+
+    def test_a_service_that_cannot_be_reached(self):
+        self.patch('heat.engine.clients.os.nova.NovaClientPlugin.client',
+                   side_effect=LookupError('no endpoint'))
+        self.assertIn('no endpoint', self._refused(
+            lambda member: member.client()))
+
+    def test_a_property_that_cannot_be_read(self):
+        self.patch('heat.engine.properties.Properties._get_property_value',
+                   side_effect=ValueError('not a number'))
+        self.assertIn('not a number', self._refused(
+            lambda member: member.properties.get('Foo')))
+
+    def test_a_property_that_a_type_does_not_have_is_no_error(self):
+        self.patchobject(Silent, 'asks', new=staticmethod(
+            lambda member: member.properties.get('unknown')))
+        convergence_migrate.convert(self.ctx, self.stack.id)
+        rows = self.resources(self.stack)
+        self.assertEqual([rows['plain'].id], rows['adding'].requires)
+
+    def test_an_answer_is_used(self):
+        self.nova.servers.get.return_value = 'server'
+        answers = []
+        self.patchobject(Silent, 'asks', new=staticmethod(
+            lambda member: answers.append(
+                member.client().servers.get('id'))))
+        convergence_migrate.convert(self.ctx, self.stack.id)
+        self.assertEqual(['server'], answers)
 
 
 class HiddenTest(ImplicitTestCase):

@@ -1,0 +1,187 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+
+"""A stand-in for the Neutron API, served over HTTP.
+
+It knows networks, subnets, ports, routers with their interfaces and floating
+IPs, remembers each request that changes one, and refuses with 409, as Neutron
+does, to delete what is in use.
+"""
+
+import http.server
+import json
+import re
+import threading
+import urllib.parse
+import uuid
+
+import fixtures
+
+_PATH = re.compile(r'/v2\.0/(?P<kind>\w+)(/(?P<id>[^/]+)(/(?P<verb>\w+))?)?$')
+
+# What one of these may be used by, and through which of its values.
+_USED_BY = {'networks': (('subnets', 'network_id'), ('ports', 'network_id')),
+            'subnets': (('ports', 'subnet_id'), ('interfaces', 'subnet_id')),
+            'routers': (('interfaces', 'router_id'),),
+            'ports': (('floatingips', 'port_id'),)}
+
+
+class NeutronAPI(fixtures.Fixture):
+    """Serve the API on a free port of the loopback interface.
+
+    :ivar url: where it is.
+    :ivar calls: (method, kind and name of what it is about, status) of each
+        request that was meant to change something, in their order. Floating
+        IPs have no name.
+    :ivar failing: when true, every request is answered with 503.
+    """
+
+    def _setUp(self):
+        self.calls = []
+        self.failing = False
+        self.clear()
+        api = self
+
+        class Handler(_Handler):
+            neutron = api
+
+        self._lock = threading.Lock()
+        server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Handler)
+        server.daemon_threads = True
+        self.url = 'http://127.0.0.1:%d' % server.server_address[1]
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        self.addCleanup(thread.join)
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+
+    def clear(self):
+        """Forget everything that was made."""
+        self._things = {kind: {} for kind in (
+            'networks', 'subnets', 'ports', 'routers', 'floatingips',
+            'interfaces')}
+
+    def add(self, kind, **values):
+        """Make something without a request; returns its id."""
+        thing = dict({'id': str(uuid.uuid4()), 'status': 'ACTIVE',
+                      'subnets': [], 'name': ''}, **values)
+        self._things[kind][thing['id']] = thing
+        if kind == 'subnets':
+            self._things['networks'][thing['network_id']]['subnets'].append(
+                thing['id'])
+        if kind == 'ports':
+            # As Neutron does, with the subnet that the network has.
+            network = self._things['networks'][thing['network_id']]
+            thing['subnet_id'] = (network['subnets'] or [None])[0]
+            thing['fixed_ips'] = [{'subnet_id': thing['subnet_id']}]
+        return thing['id']
+
+    def answer(self, method, path, query, body):
+        """Answer a request.
+
+        :returns: the status and the body.
+        """
+        with self._lock:
+            if self.failing:
+                return 503, {'NeutronError': 'Out of service'}
+            if path == '/v2.0/extensions':
+                return 200, {'extensions': [{'alias': 'router'}]}
+            match = _PATH.match(path)
+            if match is None or match['kind'] not in self._things:
+                return 404, {'NeutronError': path}
+            if method == 'GET':
+                return self._get(match['kind'], match['id'], query)
+            return self._change(method, body, **match.groupdict())
+
+    def _get(self, kind, key, query):
+        if key is None:
+            return 200, {kind: [
+                thing for thing in self._things[kind].values()
+                if all(thing.get(name) in values
+                       for name, values in query.items()
+                       if name in ('id', 'name'))]}
+        if key not in self._things[kind]:
+            return 404, {'NeutronError': key}
+        return 200, {kind[:-1]: self._things[kind][key]}
+
+    def _change(self, method, body, kind, id, verb):
+        about = self._about(kind, id, body, verb)
+        status, answer = getattr(self, '_' + (verb or method.lower()))(
+            kind, id, body)
+        self.calls.append((method, about, status))
+        return status, answer
+
+    def _about(self, kind, key, body, verb):
+        thing = self._things[kind].get(key) or body[kind[:-1]]
+        return ' '.join(filter(None, (kind[:-1], thing.get('name'), verb)))
+
+    def _post(self, kind, _key, body):
+        key = self.add(kind, **body[kind[:-1]])
+        return 201, {kind[:-1]: self._things[kind][key]}
+
+    def _put(self, kind, key, body):
+        self._things[kind][key].update(body[kind[:-1]])
+        return 200, {kind[:-1]: self._things[kind][key]}
+
+    def _delete(self, kind, key, _body):
+        if any(thing.get(name) == key for user, name in _USED_BY.get(kind, ())
+               for thing in self._things[user].values()):
+            return 409, {'NeutronError': {
+                'type': 'InUse', 'message': '%s is in use' % key,
+                'detail': ''}}
+        thing = self._things[kind].pop(key)
+        if kind == 'subnets':
+            self._things['networks'][thing['network_id']]['subnets'].remove(
+                key)
+        return 204, None
+
+    def _add_router_interface(self, _kind, key, body):
+        self.add('interfaces', router_id=key, **body)
+        return 200, dict(body, id=key)
+
+    def _remove_router_interface(self, _kind, key, body):
+        subnet_id = body['subnet_id']
+        # A floating IP reaches its port through the router.
+        for floating in self._things['floatingips'].values():
+            port = self._things['ports'].get(floating.get('port_id'), {})
+            if port.get('subnet_id') == subnet_id:
+                return 409, {'NeutronError': {
+                    'type': 'RouterInterfaceInUseByFloatingIP',
+                    'message': 'Router interface is in use', 'detail': ''}}
+        interfaces = self._things['interfaces']
+        for interface in list(interfaces.values()):
+            if (interface['router_id'], interface['subnet_id']) == (
+                    key, subnet_id):
+                del interfaces[interface['id']]
+        return 200, dict(body, id=key)
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+
+    def _answer(self):
+        length = int(self.headers.get('Content-Length') or 0)
+        body = json.loads(self.rfile.read(length) or 'null')
+        url = urllib.parse.urlsplit(self.path)
+        status, answer = self.neutron.answer(
+            self.command, url.path, urllib.parse.parse_qs(url.query), body)
+        content = b'' if answer is None else json.dumps(answer).encode()
+        self.send_response(status)
+        self.send_header('Content-Type', 'application/json')
+        self.send_header('Content-Length', str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    do_GET = do_POST = do_PUT = do_DELETE = _answer
+
+    def log_message(self, format, *args):
+        pass
