@@ -53,12 +53,12 @@ NESTED = {
 class Command(processes.Process):
     """A heat-manage that runs beside the test."""
 
-    def wait(self):
+    def wait(self, seconds=_TIMEOUT):
         """Wait for its end.
 
         :returns: the exit status
         """
-        return self._popen.wait(_TIMEOUT)
+        return self._popen.wait(seconds)
 
     def outcomes(self):
         """The outcomes that it has printed until now, by stack id."""

@@ -58,6 +58,11 @@ class _Source:
             models.UserCreds.id == self._stack['user_creds_id'])
         self._resources = _read(
             connection, models.Resource.stack_id == stack_id)
+        self._properties = {
+            row['id']: row for row in _read(
+                connection, models.ResourcePropertiesData.id.in_(
+                    [resource['rsrc_prop_data_id']
+                     for resource in self._resources]))}
 
     def copy(self, connection, number):
         stack_id = str(uuid.uuid4())
@@ -72,8 +77,16 @@ class _Source:
                user_creds_id=creds_id, created_at=date, updated_at=None)
         for resource in self._resources:
             _write(connection, models.Resource, resource, stack_id=stack_id,
-                   root_stack_id=stack_id, uuid=str(uuid.uuid4()))
+                   root_stack_id=stack_id, uuid=str(uuid.uuid4()),
+                   rsrc_prop_data_id=self._copy_properties(
+                       connection, resource['rsrc_prop_data_id']))
         return stack_id
+
+    def _copy_properties(self, connection, properties_id):
+        if properties_id is None:
+            return None
+        return _write(connection, models.ResourcePropertiesData,
+                      self._properties[properties_id])
 
 
 def _read(connection, condition):
