@@ -90,13 +90,18 @@ def _without_short_ids(tree):
 
     :returns: a function that replaces the names within a text.
     """
-    found = sorted({row['name'] for row in tree.resources
-                    if SHORT_ID.fullmatch(row['name'])})
+    members = {}
+    for stack in tree.stacks:
+        # Each group counts its own: there may be several.
+        members.update((name, 'member%d' % number) for number, name in
+                       enumerate(sorted(
+                           row['name'] for row in tree.resources
+                           if row['stack_id'] == stack['id'] and
+                           SHORT_ID.fullmatch(row['name']))))
 
     def plain(text):
-        for number, name in enumerate(found):
-            text = text.replace(name, 'member%d' % number)
-        return text
+        return SHORT_ID.sub(
+            lambda found: members.get(found[0], found[0]), text)
     return plain
 
 

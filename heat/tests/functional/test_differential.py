@@ -1,0 +1,105 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""A converted stack goes on as one created under convergence does.
+
+Random templates and operations. HEAT_TEST_EXAMPLES asks for a long run with
+that many of them, each time others.
+"""
+
+import collections
+import logging
+import os
+
+import hypothesis
+from hypothesis import strategies
+
+from heat.db import models
+from heat.engine import resource
+from heat.tests.functional import differential_templates as templates
+from heat.tests.functional import lockstep
+from heat.tests.functional.plugins import lockstep as plugin
+from heat.tests.functional import synchronous
+
+EXAMPLES = int(os.environ.get('HEAT_TEST_EXAMPLES', 0))
+
+#: In CI there are so few, and always the same.
+FIXED_EXAMPLES = 8
+
+SETTINGS = hypothesis.settings(
+    max_examples=EXAMPLES or FIXED_EXAMPLES, derandomize=not EXAMPLES,
+    deadline=None, database=None, phases=[hypothesis.Phase.generate],
+    suppress_health_check=list(hypothesis.HealthCheck))
+
+OPERATIONS = strategies.lists(
+    strategies.tuples(strategies.sampled_from(lockstep.OPERATIONS),
+                      strategies.integers(0, 11)),
+    min_size=1, max_size=6)
+
+
+class DifferentialTestCase(synchronous.EngineTestCase):
+    """:cvar tried: a Counter of what has been compared."""
+
+    def setUp(self):
+        super().setUp()
+        resource._register_class(plugin.TYPE, plugin.Lockstep)
+        # Operations that fail are logged with their tracebacks, which takes
+        # longer than everything else.
+        logging.disable(logging.CRITICAL)
+        self.addCleanup(logging.disable, logging.NOTSET)
+
+    def play(self, template, operations, snapshot_first=False):
+        """Compare a native and a converted stack, all their life long.
+
+        :returns: the ``lockstep.Pair``
+        """
+        pair = lockstep.Pair(self, template, snapshot_first)
+        if not snapshot_first:
+            # A snapshot under convergence leaves rows of its own.
+            pair.compare_rows()
+        for operation, number in operations:
+            operation(pair, number)
+        pair.delete()
+        return pair
+
+
+class DifferentialTest(DifferentialTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.tried = collections.Counter()
+        if EXAMPLES:
+            self.addCleanup(self.print_figures)
+
+    def forget(self):
+        """Empty the database, so that no example is slower than others."""
+        with self.database.engine.begin() as connection:
+            for table in reversed(models.BASE.metadata.sorted_tables):
+                connection.execute(table.delete())
+
+    def print_figures(self):
+        print('compared: ' + ', '.join(
+            '%d %s' % (count, what)
+            for what, count in sorted(self.tried.items())))
+
+    @SETTINGS
+    @hypothesis.given(templates.templates(), OPERATIONS,
+                      strategies.booleans())
+    def test_converted_stack_lives_as_a_native_one(self, template,
+                                                   operations, snapshot):
+        self.forget()
+        pair = self.play(template, operations, snapshot)
+        self.tried['root stacks'] += 1
+        self.tried['levels %d' % template.depth()] += 1
+        self.tried.update(pair.tried)
+        self.tried.update({'times ' + operation: count for operation, count
+                           in pair.operations.items()})
