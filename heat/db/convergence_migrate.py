@@ -143,9 +143,11 @@ def _write_resources(session, plan):
             for row in planned.resources]
     for chunk in _chunks(rows, RESOURCE_CHUNK):
         values = {
-            resource.current_template_id: sqlalchemy.case(
+            # PostgreSQL takes a CASE of nothing but NULLs for text.
+            resource.current_template_id: sqlalchemy.cast(sqlalchemy.case(
                 {planned.id: planned.current_template_id
                  for planned, _ in chunk}, value=resource.stack_id),
+                sqlalchemy.Integer),
             resource.requires: _lists_by_id(
                 (row.id, row.requires) for _, row in chunk),
             resource.needed_by: _lists_by_id(
