@@ -31,7 +31,7 @@ from heat.tests import migrate_fixtures
 from heat.tests import utils
 
 
-class _CommandTestCase(common.HeatTestCase):
+class CommandTestCase(common.HeatTestCase):
     """heat-manage's commands in the process of the test."""
 
     def setUp(self):
@@ -72,7 +72,7 @@ class _CommandTestCase(common.HeatTestCase):
                                         {'status': status})
 
 
-class ArgumentsTest(_CommandTestCase):
+class ArgumentsTest(CommandTestCase):
     """What cannot be is told in one line, and nothing is done."""
 
     def error(self, *words):
@@ -124,7 +124,7 @@ class ArgumentsTest(_CommandTestCase):
                       self.error('convergence-status'))
 
 
-class MigrateTest(_CommandTestCase):
+class MigrateTest(CommandTestCase):
 
     def test_converts_the_named_stacks(self):
         ids = [self.legacy('one'), self.legacy('two', {'a': [], 'b': ['a']})]
@@ -264,7 +264,7 @@ class MigrateTest(_CommandTestCase):
         self.assertFalse(self.is_convergence(stack_id))
 
 
-class RevertTest(_CommandTestCase):
+class RevertTest(CommandTestCase):
 
     def test_reverts_what_was_converted(self):
         stack_id = self.legacy()
@@ -290,7 +290,7 @@ class RevertTest(_CommandTestCase):
         self.assertTrue(self.is_convergence(stack_id))
 
 
-class StatusTest(_CommandTestCase):
+class StatusTest(CommandTestCase):
 
     def test_table_with_versions_and_what_to_run(self):
         self.legacy()

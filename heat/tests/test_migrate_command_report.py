@@ -110,12 +110,15 @@ class TableTest(_ReportTestCase):
         self.assertIn('\n  busy web\n', text)
         self.assertNotIn('\n  broken web\n', text)
 
-    def test_many_converted_stacks_are_not_listed(self):
+    def test_of_many_stacks_only_those_with_something_to_say(self):
         found = [_outcome(stack_id='converted'),
-                 _outcome(outcomes.REFUSED, 'nested', stack_id='left')]
+                 _outcome(outcomes.REFUSED, 'nested', 'no', stack_id='left'),
+                 _outcome(message='Mind this.', stack_id='warned')]
         text = self.print(report.Table, *found, keep_all=False)
-        self.assertNotIn('| converted', text)
+        self.assertNotIn('| converted ', text.replace('| converted |', ''))
         self.assertIn('| left', text)
+        self.assertIn('| warned', text)
+        self.assertIn('\nMind this.\n', text)
 
     def test_nothing_of_a_name_or_reason_steers_the_terminal(self):
         text = self.print(report.Table, _outcome(

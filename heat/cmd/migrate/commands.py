@@ -19,6 +19,7 @@ import sys
 import time
 import uuid
 
+from oslo_config import cfg
 from oslo_log import log as logging
 
 from heat.cmd.migrate import checks
@@ -212,6 +213,8 @@ class _Migration:
             checks.connect_to_engines()
             return engines.Engines(engines.hosts_up(context), size,
                                    warn=_warn)
+        if self._action.outcome == outcome.CONVERTED:
+            _warn_of_unguarded_engines(context)
         notify = checks.can_notify()
         # Before they fork: what is loaded now, the workers share.
         resources.initialise()
@@ -244,6 +247,17 @@ class _Migration:
 
 def _warn(line):
     print(report.printable(line), file=sys.stderr, flush=True)
+
+
+def _warn_of_unguarded_engines(context):
+    """Say what this run cannot keep engines from; see heat.engine.service."""
+    hosts = engines.hosts_listed(context)
+    if hosts and not cfg.CONF.migrate_on_update:
+        _warn('Engines are running (%s), and here migrate_on_update is false. '
+              'An engine without it does not notice that a stack is converted '
+              'while it begins an operation on it: set it to true for all '
+              'engines (migrate_on_update_projects limits what it converts), '
+              'or stop them.' % ', '.join(hosts))
 
 
 def _normalized(stack_id):

@@ -55,14 +55,23 @@ class _StockEngine(Exception):
     """The engine that was called runs without the overlay."""
 
 
+def _listed(context):
+    return [service for service in map(
+        service_utils.format_service, service_object.Service.get_all(context))
+        if service['status'] == 'up']
+
+
+def hosts_listed(context):
+    """The hosts of the engines that have reported in lately; asks no engine."""
+    return sorted({service['host'] for service in _listed(context)})
+
+
 def hosts_up(context):
     """The hosts of the engines that answer, once for each engine process.
 
     :raises CommandError: when there is none
     """
-    up = [service for service in map(
-        service_utils.format_service, service_object.Service.get_all(context))
-        if service['status'] == 'up']
+    up = _listed(context)
     # One that was killed is still listed as up for some minutes.
     with futures.ThreadPoolExecutor() as pool:
         alive = list(pool.map(_is_alive, up))
