@@ -62,7 +62,7 @@ def _listed(context):
 
 
 def hosts_listed(context):
-    """The hosts of the engines that have reported in lately; asks no engine."""
+    """The hosts of the engines that have reported lately; asks no engine."""
     return sorted({service['host'] for service in _listed(context)})
 
 
