@@ -282,14 +282,17 @@ def get_locks(context, stack_ids):
 
 
 @db_api.retry_on_db_error
-@db_api.context_manager.reader
 def get_state(context, stack_id):
     """Say in one statement whether an update of the stack should convert.
+
+    Every update of every stack asks this. It does without a session of the
+    context, which takes as long as the statement.
 
     :returns: a :class:`State` whose ``legacy`` is the number of legacy
         stacks in its tree, or None when there is no such stack.
     """
-    row = context.session.execute(_STATE, {'root_id': stack_id}).first()
+    with db_api.get_engine().connect() as connection:
+        row = connection.execute(_STATE, {'root_id': stack_id}).first()
     return State._make(row) if row else None
 
 
