@@ -20,7 +20,7 @@ from heat.tests import generic_resource
 from heat.tests import migrate_fixtures
 from heat.tests import test_convergence_migrate
 
-SECRET = "o'Hara\nsecret"
+SECRET = 'o\'Hara "the"\nsecret'
 
 
 class Implicit(generic_resource.ResourceWithProps):

@@ -13,12 +13,16 @@
 
 """A conversion neither rewrites nor tells what is encrypted."""
 
+import json
+
 from oslo_config import cfg
 import sqlalchemy
 
 from heat.db import api as db_api
 from heat.db import models
+from heat.db import stack_tree
 from heat.engine import convergence_migrate
+from heat.engine import migrate_parameters
 from heat.objects import event as event_object
 from heat.tests import migrate_fixtures
 from heat.tests import test_convergence_migrate
@@ -88,6 +92,18 @@ class EncryptedTest(test_convergence_migrate.MigrateTestCase):
         told = '%s %r %s %s' % (plan, plan, events, self.LOG.output)
         for secret in (HIDDEN, PROPERTY, DATA):
             self.assertNotIn(secret, told)
+
+    def test_what_is_encrypted_is_hidden_in_an_error(self):
+        row = stack_tree.get(self.ctx, self.stack.id).root
+        self.assertEqual('no ****** here', migrate_parameters.hide(
+            'no %s here' % HIDDEN, row))
+
+    def test_every_parameter_of_a_damaged_template_is_hidden(self):
+        row = stack_tree.get(self.ctx, self.stack.id).root
+        row = row._replace(template='{', environment=json.dumps(
+            {'parameters': {'open': 'value'}}))
+        self.assertEqual('no ****** here', migrate_parameters.hide(
+            'no value here', row))
 
     def test_a_key_that_does_not_fit_is_a_reason(self):
         cfg.CONF.set_override('auth_encryption_key', 'x' * 32)
