@@ -144,6 +144,19 @@ class InvalidParameters(MigrationRefused):
                 "with values that it allows.")
 
 
+class StillLegacy(MigrationRefused):
+    code = 'legacy'
+    msg_fmt = _("Stack %(stack)s is legacy, and only the rows of convergence "
+                "stacks can be verified: convert it first.")
+
+
+class RowsDiffer(MigrationRefused):
+    code = 'rows_differ'
+    msg_fmt = _("Stack %(stack)s has rows that are not what its template "
+                "says: %(findings)s. Set them right with heat-manage "
+                "migrate-convergence-1 --repair.")
+
+
 class Credentials(MigrationRefused):
     code = 'credentials'
     msg_fmt = _("The stored credentials of stack %(stack)s cannot be used: "

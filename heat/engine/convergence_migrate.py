@@ -19,14 +19,19 @@ it in one transaction; :func:`convert` does both and tells about it.
 :func:`revert` is the way back.
 """
 
+import dataclasses
+
 from oslo_config import cfg
+from oslo_db import exception as db_exception
 from oslo_log import log as logging
 from oslo_utils import timeutils
+import sqlalchemy
 
 from heat.common import context as heat_context
 from heat.common.i18n import _
 from heat.common import migrate_exception
 from heat.common import service_utils
+from heat.db import api as db_api
 from heat.db import convergence_migrate as db_migrate
 from heat.db import stack_tree
 from heat.engine import migrate_notice
@@ -136,10 +141,28 @@ def verify(context, stack_id, stored_credentials=True):
     :raises MigrationRefused: when the stack cannot be compared
     """
     tree = _read(context, stack_id)
+    if migrate_plan.to_change(tree, convergence=True):
+        raise migrate_exception.StillLegacy(
+            stack=migrate_plan.label(tree.root))
     _check(context, tree)
     graph = stack_tree.get_graph(context, stack_id)
     return migrate_verify.compare(
         tree, graph, _requirements(context, tree, stored_credentials))
+
+
+def check_rows(context, stack_id):
+    """Make sure that :func:`verify` finds nothing that matters.
+
+    :returns: a plan with nothing to do
+    :raises RowsDiffer: with what was found
+    """
+    findings, made = verify(context, stack_id)
+    differences = [str(finding) for finding in findings
+                   if not finding.harmless]
+    if differences:
+        raise migrate_exception.RowsDiffer(stack=made.label,
+                                           findings='; '.join(differences))
+    return dataclasses.replace(made, stacks=())
 
 
 def repair(context, stack_id, stored_credentials=True, engine_id=None,
@@ -222,11 +245,16 @@ def _stored_context(context, row):
     As heat.engine.stack.Stack.stored_context has it, but read once for the
     whole tree.
     """
+    # Heat itself does not try this read again when the database fails.
+    get = db_api.retry_on_db_error(user_creds.UserCreds.get_by_id)
     try:
-        stored = user_creds.UserCreds.get_by_id(context, row.user_creds_id)
+        stored = get(context, row.user_creds_id)
         return heat_context.StoredContext.from_dict(
             stored.obj_to_primitive()['versioned_object.data'],
             request_id=context.request_id, is_admin=False, overwrite=False)
+    except (db_exception.DBError, sqlalchemy.exc.SQLAlchemyError):
+        # Not the fault of the credentials, and nothing to renew them for.
+        raise
     except Exception as exc:
         raise migrate_exception.Credentials(
             stack=migrate_plan.label(row), error=exc) from exc

@@ -421,9 +421,9 @@ class VerifyTest(MigrateTestCase):
     def test_a_converted_stack_is_right(self):
         self.assertEqual([], self.found())
 
-    def test_a_legacy_stack_has_nothing_to_compare(self):
+    def test_a_legacy_stack_is_refused(self):
         convergence_migrate.revert(self.ctx, self.stack.id)
-        self.assertEqual([], self.found())
+        self.assertRaises(migrate_exception.StillLegacy, self.found)
 
     def test_a_missing_graph(self):
         self.set_values(models.Stack, self.stack.id, current_deps=None)

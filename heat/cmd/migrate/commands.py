@@ -61,6 +61,8 @@ examples:
       drain the cloud gently; "touch /run/heat/pause" makes it wait
   jq -r 'select(.code == "in_progress").id' converted.jsonl
       which stacks to run again later
+  heat-manage migrate-convergence-1 --verify --all
+      tell which convergence stacks have rows that their template denies
 
 """ + _EXIT_STATUS % {'kind': 'convergence'}
 
@@ -109,8 +111,12 @@ def command(function):
 # as its help says.
 @command
 def do_migrate(args):
+    if args.verify or args.repair:
+        return _Migration(
+            args, outcome.VERIFY if args.verify else outcome.REPAIR,
+            convergence=True, become='as they should be').main()
     return _Migration(args, outcome.PLAN if args.dry_run else outcome.CONVERT,
-                      convergence=False).main()
+                      convergence=False, become='convergence').main()
 
 
 # heat-manage revert-convergence-1: the way back, with the same contract.
@@ -118,7 +124,7 @@ def do_migrate(args):
 def do_revert(args):
     return _Migration(
         args, outcome.PLAN_REVERT if args.dry_run else outcome.REVERT,
-        convergence=True).main()
+        convergence=True, become='legacy').main()
 
 
 # heat-manage convergence-status: counts stacks and writes nothing. Ends with
@@ -167,12 +173,14 @@ class _Migration:
 
     :param action: what is done to each stack
     :param convergence: what the stacks are before
+    :param become: what they are to be, in a word or a few
     """
 
-    def __init__(self, args, action, convergence):
+    def __init__(self, args, action, convergence, become):
         self._args = args
         self._action = action
         self._convergence = convergence
+        self._become = become
         self._via_engines = getattr(args, 'via_engines', False)
 
     def main(self):
@@ -202,9 +210,15 @@ class _Migration:
                 'Give the id of at least one stack, or --all.')
         if args.project and not args.all:
             raise checks.CommandError('--project goes with --all only.')
-        if self._via_engines and args.dry_run:
+        here = [option for option in ('dry_run', 'verify', 'repair')
+                if getattr(args, option, False)]
+        if len(here) > 1:
+            raise checks.CommandError('Give only one of --dry-run, --verify '
+                                      'and --repair.')
+        if self._via_engines and here:
             raise checks.CommandError(
-                '--dry-run runs in this process: leave --via-engines out.')
+                '--%s runs in this process: leave --via-engines out.'
+                % here[0].replace('_', '-'))
         return list(dict.fromkeys(map(_normalized, args.stack_id)))
 
     def _workers(self, context, total):
@@ -224,7 +238,7 @@ class _Migration:
         args = self._args
         kept = self._action.outcome == outcome.PLANNED or not args.all
         counts = report.FORMATS[args.format](
-            'legacy' if self._convergence else 'convergence', kept)
+            self._become, kept)
         show = progress.of(counts, min(total, args.limit or total),
                            bar=total > 1 and not (
                                args.format == 'json' and sys.stdout.isatty()))
@@ -333,6 +347,13 @@ def add_migrate_parser(subparsers, run_as):
         'below them', _MIGRATE_EPILOG, aliases=['migrate_convergence_1'])
     _add_selection(parser)
     _add_run_options(parser)
+    parser.add_argument('--verify', action='store_true',
+                        help='convert nothing; compare the stored graph of '
+                             'convergence stacks with their templates')
+    parser.add_argument('--repair', action='store_true',
+                        help='convert nothing; store the graph anew where '
+                             'it differs, also for stacks that an older '
+                             'Heat converted without it')
     parser.add_argument('--via-engines', action='store_true',
                         help='hand the stacks to the running engines, which '
                              'convert them on their own hosts; --workers is '

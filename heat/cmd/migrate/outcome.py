@@ -29,8 +29,9 @@ BY = 'by the operator'
 
 #: Values of ``Outcome.outcome``. PLANNED is what a dry run gives, ALREADY a
 #: stack that had been migrated before.
-CONVERTED, REVERTED, PLANNED, ALREADY, REFUSED, FAILED = (
-    'converted', 'reverted', 'planned', 'already', 'refused', 'failed')
+CONVERTED, REVERTED, REPAIRED, PLANNED, ALREADY, REFUSED, FAILED = (
+    'converted', 'reverted', 'repaired', 'planned', 'already', 'refused',
+    'failed')
 
 #: Codes of failures that are no refusal of the converter's.
 ERROR, DATABASE, WORKER_DIED = 'error', 'database', 'worker_died'
@@ -62,7 +63,7 @@ class Outcome(typing.NamedTuple):
     @property
     def changed(self):
         """Whether this is what changed the stack (or would in a dry run)."""
-        return self.outcome in (CONVERTED, REVERTED, PLANNED)
+        return self.outcome in (CONVERTED, REVERTED, REPAIRED, PLANNED)
 
     @property
     def done(self):
@@ -89,10 +90,16 @@ def _revert(context, stack_id):
     return convergence_migrate.revert(context, stack_id, by=BY)
 
 
+def _repair(context, stack_id):
+    return convergence_migrate.repair(context, stack_id, by=BY)
+
+
 CONVERT = Action(_convert, CONVERTED)
 REVERT = Action(_revert, REVERTED)
 PLAN = Action(convergence_migrate.plan, PLANNED)
 PLAN_REVERT = Action(convergence_migrate.plan_revert, PLANNED)
+VERIFY = Action(convergence_migrate.check_rows, PLANNED)
+REPAIR = Action(_repair, REPAIRED)
 
 
 def one_line(error):
@@ -125,8 +132,17 @@ def act(action, stack):
     return Outcome(
         stack.id, stack.name, stack.tenant,
         ALREADY if plan.nothing_to_do else action.outcome, None,
-        None if plan.nothing_to_do else str(plan),
-        plan.nested, plan.resources, round(watch.elapsed(), 3))
+        _message(action, plan), plan.nested, plan.resources,
+        round(watch.elapsed(), 3))
+
+
+def _message(action, plan):
+    """What the operator should read of a plan: all of it before it is done."""
+    if plan.nothing_to_do:
+        return None
+    if action.outcome == PLANNED:
+        return str(plan)
+    return ' '.join(plan.warnings) or None
 
 
 def _undone(context, action, stack, exc, watch):
@@ -151,7 +167,8 @@ def _is_passing(exc):
     no news to the one who runs it.
     """
     return getattr(exc, 'transient', False) or isinstance(
-        exc, (migrate_exception.StackNotFound, migrate_exception.NestedStack))
+        exc, (migrate_exception.StackNotFound, migrate_exception.NestedStack,
+              migrate_exception.StillLegacy))
 
 
 def _tell(context, stack, exc):

@@ -42,6 +42,7 @@ _COLUMNS = ('Stack ID', 'Name', 'Project', 'Outcome', 'Reason', 'Nested',
 
 _WORDS = {outcomes.CONVERTED: 'converted to convergence',
           outcomes.REVERTED: 'reverted to legacy',
+          outcomes.REPAIRED: 'repaired',
           outcomes.PLANNED: 'would be changed (dry run)'}
 
 
@@ -54,8 +55,8 @@ class Report:
     """Counts outcomes and prints them.
 
     :param already: what a stack is called that there was nothing to do for
-    :param keep_all: list stacks that were converted too, and not only those
-        that were left
+    :param keep_all: list all stacks, and not only those that there is
+        something to say of
     """
 
     def __init__(self, already, keep_all=True, stdout=None, stderr=None):
@@ -82,7 +83,7 @@ class Report:
         self.counts[outcome.outcome] += 1
         if outcome.code:
             self.reasons[outcome.outcome, outcome.code] += 1
-        if self._keep_all or not outcome.done:
+        if self._keep_all or outcome.message:
             self._kept.append(outcome)
 
     def exit_status(self, complete=True):
@@ -132,8 +133,7 @@ class Table(Report):
         if self._kept:
             print(self._table(), file=self._stdout)
         for outcome in self._kept:
-            if outcome.message and outcome.outcome not in (
-                    outcomes.CONVERTED, outcomes.REVERTED):
+            if outcome.message:
                 print(printable(outcome.message), file=self._stdout)
         for line in self.summary(seconds):
             print(printable(line), file=self._stdout)
@@ -158,7 +158,7 @@ class JsonLines(Report):
     """
 
     def __init__(self, already, keep_all=True, **streams):
-        # Nothing is kept but what the summary names.
+        # All are printed at once.
         super().__init__(already, keep_all=False, **streams)
 
     def add(self, outcome):
