@@ -30,7 +30,8 @@ from heat.tests.functional import databases
 from heat.tests.functional import keystone_fixture
 from heat.tests.functional import processes
 
-PLUGINS = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'plugins')
+PLUGINS = os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                       'plugins', 'caller')
 
 STACK = case.template('member.yaml')
 CALLER = case.template('caller.yaml')
