@@ -127,6 +127,34 @@ class ConvertedTest(inprocess.EngineTestCase):
         self.delete(stack)
         self.assertEqual(3, len(self.calls_of('delete')))
 
+    def test_a_stack_that_the_legacy_engine_updated(self):
+        stack = self.legacy()
+        self.update(stack)
+        previous = self.row(stack)['prev_raw_template_id']
+        self.assertIsNotNone(previous)
+        self.convert(stack)
+        self.assertIsNone(self.row(stack)['prev_raw_template_id'])
+        self.assertEqual([], self.database.rows(models.RawTemplate,
+                                                id=previous))
+        self.delete(stack)
+        self.assertEqual(3, len(self.calls_of('delete')))
+
+    def test_a_stack_that_the_legacy_engine_rolled_back(self):
+        stack = self.legacy()
+        template = copy.deepcopy(TEMPLATE)
+        template['resources']['three'] = {'type': 'Test::Recorder',
+                                          'properties': {'fail': 'create'}}
+        self.heat.update_stack(self.ctx, stack, template, {},
+                               {'nested.yaml': NESTED},
+                               {'disable_rollback': False})
+        self.assertEqual('ROLLBACK', self.wait_for(stack)['action'])
+        self.convert(stack)
+        del recorder.calls[:]
+        self.update(stack)
+        self.assertEqual(['one'], self.calls_of('update'))
+        self.delete(stack)
+        self.assertEqual(3, len(self.calls_of('delete')))
+
     def test_a_suspended_stack_resumes(self):
         stack = self.legacy()
         self.heat.stack_suspend(self.ctx, stack)
