@@ -1,0 +1,66 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Count what is asked of the database, and how long it takes."""
+
+import contextlib
+import dataclasses
+import gc
+import time
+
+import sqlalchemy
+
+
+@dataclasses.dataclass
+class Cost:
+    """What a piece of work has cost.
+
+    ``statements`` counts each round of parameters that the driver sends on
+    its own: an INSERT of many rows goes out as one, an UPDATE does not.
+    ``trips`` are round trips on the wire, None where nobody saw them.
+    """
+
+    statements: int = 0
+    seconds: float = 0.0
+    trips: int = None
+
+
+class Meter(object):
+    """Measures pieces of work on one engine.
+
+    :param engine: the SQLAlchemy engine
+    :param trips: shared counter of a tools.bench.proxy.Proxy, or None
+    """
+
+    def __init__(self, engine, trips=None):
+        self._trips = trips
+        self._cost = Cost()
+        sqlalchemy.event.listen(engine, 'before_cursor_execute', self._count)
+
+    def _count(self, _connection, _cursor, statement, parameters, _context,
+               executemany):
+        sent_as_one = (not executemany
+                       or statement.lstrip()[:6].upper() == 'INSERT')
+        self._cost.statements += 1 if sent_as_one else len(parameters)
+
+    @contextlib.contextmanager
+    def measure(self):
+        """Give the Cost of what happens within the context."""
+        gc.collect()
+        self._cost = cost = Cost()
+        trips = self._trips and self._trips.value
+        start = time.perf_counter()
+        yield cost
+        cost.seconds = time.perf_counter() - start
+        if self._trips:
+            cost.trips = self._trips.value - trips
+        self._cost = Cost()

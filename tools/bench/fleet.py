@@ -1,0 +1,110 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""How fast heat-manage drains a cloud of small stacks."""
+
+import os
+import subprocess
+import tempfile
+import time
+
+import sqlalchemy
+
+from heat.tests.functional import configuration
+from heat.tests.functional import processes
+from tools.bench import deployment
+from tools.bench import side_by_side
+from tools.bench import stacks
+
+_RESOURCES = 5
+
+
+def run(url, counts, rounds):
+    """Measure on one database, in the calling process.
+
+    :param url: SQLAlchemy URL of a database with Heat's schema
+    :param counts: how many stacks the fleets have
+    :param rounds: how often the first fleet is drained with 1 and with 2
+        workers in turn, and how many stacks get a process of their own; the
+        other fleets are drained once with 2 workers
+    :returns: one result, a dict
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        fleet = _Fleet(url, folder)
+        return {'resources': _RESOURCES, 'counts': counts,
+                'alone': fleet.one_process_each(rounds)
+                } | fleet.with_workers(counts, rounds)
+
+
+class _Fleet(object):
+    def __init__(self, url, folder):
+        site = deployment.Deployment(sqlalchemy.make_url(url))
+        self._writer = stacks.Writer(site.engine, site.creds_id,
+                                     deployment.TENANT)
+        self._config = configuration.create(folder, {
+            'database': {'connection': url},
+            'transport_url': 'fake://'})
+
+    def one_process_each(self, count):
+        """Seconds for each of some stacks, with a process of its own."""
+        nodes = self._write(count)
+        return side_by_side.spread([
+            _run(self._config, node.id)[0] for node in nodes])
+
+    def with_workers(self, counts, rounds):
+        small = counts[0]
+        drained = {1: [], 2: []}
+        for number in range(rounds):
+            for workers in sorted(drained, reverse=number % 2):
+                drained[workers].append(self._drain(small, workers))
+        rates = {workers: [small / seconds for seconds, _ in runs]
+                 for workers, runs in drained.items()}
+        memory = {str(small): max(peak for _, peak in drained[2])}
+        for count in counts[1:]:
+            memory[str(count)] = self._drain(count, 2)[1]
+        return {
+            'stacks a second': {
+                str(workers): side_by_side.spread(rate)
+                for workers, rate in rates.items()},
+            '2 workers to 1': side_by_side.spread(
+                [two / one for one, two in zip(rates[1], rates[2])]),
+            'peak MB by stacks': memory}
+
+    def _drain(self, count, workers):
+        self._write(count)
+        return _run(self._config, '--all', '--workers', str(workers))
+
+    def _write(self, count):
+        self._writer.remove()
+        nodes = [stacks.flat(_RESOURCES) for _ in range(count)]
+        self._writer.write(nodes)
+        return nodes
+
+
+def _run(config, *arguments):
+    """Run heat-manage; returns its seconds and its largest process in MB.
+
+    :raises CalledProcessError: when it has not converted every stack
+    """
+    command = [processes.command('heat-manage'), '--config-file', config,
+               'migrate-convergence-1', *arguments]
+    start = time.perf_counter()
+    running = subprocess.Popen(
+        command, env=processes.environment(), stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL)
+    # Unlike RUSAGE_CHILDREN this knows of nothing that ran before.
+    _pid, status, usage = os.wait4(running.pid, 0)
+    seconds = time.perf_counter() - start
+    running.returncode = os.waitstatus_to_exitcode(status)
+    if running.returncode:
+        raise subprocess.CalledProcessError(running.returncode, command)
+    return seconds, usage.ru_maxrss / 1024

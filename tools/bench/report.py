@@ -1,0 +1,70 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The results in words: a line of a table for each."""
+
+
+def text(result):
+    """One result as a line or two, by the part of the benchmark it is of."""
+    return _PARTS[result['part']](result)
+
+
+def _tree(result):
+    return ('%(database)-10s %(added_ms)g ms  %(shape)-15s '
+            '%(rows)4d rows  ' % result
+            + '  '.join('%s %s' % (subject, _cost(result[subject]))
+                        for subject in ('convert', 'heat', 'load'))
+            + '  heat/convert %s  convert/load %s' % (
+                _spread(result['heat to convert']),
+                _spread(result['convert to load'])))
+
+
+def _hook(result):
+    return ('%(database)-10s hook on a %(stack)s stack of %(resources)d: '
+            % result + _cost(result['hook'])
+            + ', the update call %s' % _cost(result['update']))
+
+
+def _update(result):
+    return ('%(database)-10s hook on a convergence stack of %(resources)d: '
+            % result + '%s, the update request %.1f ms, ratio %s' % (
+                _cost(result['hook']),
+                result['request']['seconds']['median'] * 1000,
+                _spread(result['hook to request'], '%.3f')))
+
+
+def _fleet(result):
+    rates = result['stacks a second']
+    return ('%s fleet of %d: %s stacks a second with 1 worker, %s with 2 '
+            '(ratio %s), one process each %s; peak MB %s' % (
+                result['database'], result['counts'][0],
+                _spread(rates['1'], '%.1f'), _spread(rates['2'], '%.1f'),
+                _spread(result['2 workers to 1']),
+                _spread(result['alone'], '%.2f'),
+                ', '.join('%s: %.0f' % item for item in
+                          result['peak MB by stacks'].items())))
+
+
+_PARTS = {'tree': _tree, 'hook': _hook, 'update': _update, 'fleet': _fleet}
+
+
+def _cost(cost):
+    trips = cost['trips']
+    return '%d statements%s %.1f ms' % (
+        cost['statements'], '' if trips is None else ', %d trips' % trips,
+        cost['seconds']['median'] * 1000)
+
+
+def _spread(values, form='%.2f'):
+    """The median, with the lowest and the highest value."""
+    return '%s [%s-%s]' % tuple(form % values[name]
+                                for name in ('median', 'min', 'max'))

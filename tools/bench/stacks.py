@@ -1,0 +1,240 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Legacy stacks of any size, written to the database as rows.
+
+The legacy engine of today cannot create large stacks itself ("Maximum number
+of threads reached"), so the rows are written as it would have written them.
+"""
+
+import dataclasses
+import uuid
+
+from oslo_utils import timeutils
+import sqlalchemy
+
+from heat.db import models
+
+CREATED = timeutils.parse_isotime('2020-01-01T00:00:00Z').replace(tzinfo=None)
+
+# Resources of one group depend on the first of it.
+_GROUP = 10
+
+
+@dataclasses.dataclass
+class Node:
+    """A stack to be: its resources as in a template, and what is nested.
+
+    :ivar nested: {resource name: Node}; for each there is a resource
+    """
+
+    resources: dict
+    nested: dict = dataclasses.field(default_factory=dict)
+    id: str = dataclasses.field(default_factory=lambda: str(uuid.uuid4()))
+
+    def walk(self):
+        """Yield this stack and all below it, parents first."""
+        yield self
+        for node in self.nested.values():
+            yield from node.walk()
+
+    @property
+    def name(self):
+        """The name of the stack when it is a root."""
+        return 'bench-%s' % self.id
+
+    @property
+    def stacks(self):
+        return sum(1 for _ in self.walk())
+
+    @property
+    def size(self):
+        return sum(len(node.resources) for node in self.walk())
+
+    @property
+    def template(self):
+        return {'heat_template_version': '2018-08-31',
+                'parameters': {'number': {'type': 'number', 'default': 0}},
+                'resources': self.resources}
+
+
+def _resources(count):
+    """A chain of groups; in a group all depend on the first, some on two.
+
+    Half of the dependencies are depends_on and half are get_resource.
+    """
+    resources = {}
+    for i in range(count):
+        first = i - i % _GROUP
+        required = {first} if first != i else {i - _GROUP}
+        if i % 3 == 0:
+            required.add(i - 1)
+        names = ['r%d' % n for n in sorted(required) if n >= 0]
+        by_reference = i % 2
+        resources['r%d' % i] = {
+            'type': 'OS::Heat::Value',
+            'depends_on': [] if by_reference else names,
+            'properties': {'value': {
+                'number': i,
+                'of': [{'get_resource': name} for name in names]
+                if by_reference else []}}}
+    return resources
+
+
+def flat(count):
+    """One stack of so many resources."""
+    return Node(_resources(count))
+
+
+def wide(stacks, count):
+    """A root stack with so many nested stacks of so many resources."""
+    nested = {'m%d' % i: flat(count) for i in range(stacks)}
+    return Node({name: _provider(i) for i, name in enumerate(nested)}, nested)
+
+
+def deep(levels, count):
+    """Stacks of so many resources, each with the next one nested in it."""
+    node = flat(count)
+    for _ in range(levels - 1):
+        resources = _resources(count)
+        resources['next'] = _provider(0)
+        node = Node(resources, {'next': node})
+    return node
+
+
+def network(ports):
+    """Networks, subnets and ports: plug-ins add dependencies of their own."""
+    resources = {}
+    for i in range(ports):
+        net = 'net%d' % (i - i % _GROUP)
+        if i % _GROUP == 0:
+            resources[net] = {'type': 'OS::Neutron::Net'}
+            resources['sub' + net] = {
+                'type': 'OS::Neutron::Subnet', 'properties': {
+                    'network': {'get_resource': net}, 'cidr': '10.0.0.0/24'}}
+        resources['port%d' % i] = {
+            'type': 'OS::Neutron::Port',
+            'properties': {'network': {'get_resource': net}}}
+    return Node(resources)
+
+
+def _provider(number):
+    return {'type': 'member.yaml', 'properties': {'number': number}}
+
+
+class Writer(object):
+    """Writes trees of stacks, and makes them legacy again.
+
+    :param engine: the SQLAlchemy engine of a database with Heat's schema
+    :param creds_id: id of the stored credentials of all stacks
+    :param tenant: project id of all stacks
+    """
+
+    def __init__(self, engine, creds_id, tenant):
+        self._engine = engine
+        self._common = {
+            'username': 'bench', 'tenant': tenant, 'timeout': 60,
+            'user_creds_id': creds_id, 'action': 'CREATE',
+            'status': 'COMPLETE', 'status_reason': 'Stack CREATE completed',
+            'disable_rollback': True, 'backup': False, 'convergence': False,
+            'created_at': CREATED}
+
+    def write(self, roots):
+        """Write trees of stacks, given by their root Nodes."""
+        with self._engine.begin() as connection:
+            nodes = [node for root in roots for node in root.walk()]
+            files = dict(zip([node.id for node in nodes if node.nested],
+                             _write_files(connection, nodes)))
+            templates = _insert(connection, models.RawTemplate, [
+                {'template': node.template, 'files_id': files.get(node.id),
+                 'environment': {}} for node in nodes])
+            templates = {node.id: template_id
+                         for node, template_id in zip(nodes, templates)}
+            connection.execute(sqlalchemy.insert(models.Stack), [
+                self._common | row for root in roots
+                for row in _stack_rows(root, templates)])
+            _write_resources(connection, roots)
+
+    def remove(self):
+        """Delete every stack, and what belongs to it."""
+        with self._engine.begin() as connection:
+            for model in (models.Event, models.StackLock,
+                          models.SyncPoint, models.Resource,
+                          models.ResourcePropertiesData, models.Stack,
+                          models.RawTemplate, models.RawTemplateFiles):
+                connection.execute(sqlalchemy.delete(model))
+
+    def reset(self):
+        """Make every stack legacy again, as if nothing had happened."""
+        with self._engine.begin() as connection:
+            for model in (models.Event, models.StackLock):
+                connection.execute(sqlalchemy.delete(model))
+            connection.execute(sqlalchemy.update(models.Stack).values(
+                convergence=False, current_traversal=None,
+                current_deps=sqlalchemy.null(), updated_at=None))
+            connection.execute(sqlalchemy.update(models.Resource).values(
+                requires=[], needed_by=[], current_template_id=None,
+                atomic_key=None, updated_at=None))
+
+
+def _write_files(connection, nodes):
+    # JSON is YAML. Only the parameters matter to the stack above.
+    files = [{'files': {'member.yaml': models.types.dumps(
+        next(iter(node.nested.values())).template)}}
+        for node in nodes if node.nested]
+    return _insert(connection, models.RawTemplateFiles, files)
+
+
+def _stack_rows(node, templates, owner=None, via=None):
+    depth = owner['nested_depth'] + 1 if owner else 0
+    row = {'id': node.id, 'raw_template_id': templates[node.id],
+           'name': '%s-%s' % (owner['name'], via) if owner else node.name,
+           'owner_id': owner and owner['id'], 'parent_resource_name': via,
+           'nested_depth': depth}
+    yield row
+    for name, child in node.nested.items():
+        yield from _stack_rows(child, templates, row, name)
+
+
+def _insert(connection, model, rows):
+    """Insert rows; returns their ids in the same order."""
+    if not rows:
+        return []
+    last = connection.scalar(sqlalchemy.select(sqlalchemy.func.max(model.id)))
+    connection.execute(sqlalchemy.insert(model), rows)
+    return list(connection.scalars(sqlalchemy.select(model.id).where(
+        model.id > (last or 0)).order_by(model.id)))
+
+
+def _write_resources(connection, roots):
+    rows = []
+    for root in roots:
+        for node in root.walk():
+            rows += [_resource_row(root, node, name)
+                     for name in node.resources]
+    data = _insert(connection, models.ResourcePropertiesData, [
+        {'data': row.pop('properties'), 'encrypted': False} for row in rows])
+    connection.execute(sqlalchemy.insert(models.Resource), [
+        row | {'rsrc_prop_data_id': data_id}
+        for row, data_id in zip(rows, data)])
+
+
+def _resource_row(root, node, name):
+    nested = node.nested.get(name)
+    return {
+        'uuid': str(uuid.uuid4()), 'name': name, 'stack_id': node.id,
+        'root_stack_id': root.id, 'rsrc_metadata': {},
+        'physical_resource_id': nested.id if nested else str(uuid.uuid4()),
+        'action': 'CREATE', 'status': 'COMPLETE',
+        'status_reason': 'state changed', 'requires': [], 'needed_by': [],
+        'created_at': CREATED,
+        'properties': node.resources[name].get('properties', {})}
