@@ -160,7 +160,8 @@ class RowsDiffer(MigrationRefused):
 class Credentials(MigrationRefused):
     code = 'credentials'
     msg_fmt = _("The stored credentials of stack %(stack)s cannot be used: "
-                "%(error)s. Let its owner update it, which renews them.")
+                "%(error)s. Let its owner update it with migrate_on_update on, "
+                "or another member of its project, which stores new ones.")
 
 
 class HasSnapshots(MigrationRefused):
