@@ -160,8 +160,9 @@ class RowsDiffer(MigrationRefused):
 class Credentials(MigrationRefused):
     code = 'credentials'
     msg_fmt = _("The stored credentials of stack %(stack)s cannot be used: "
-                "%(error)s. Let its owner update it with migrate_on_update on, "
-                "or another member of its project, which stores new ones.")
+                "%(error)s. Let its owner update it with migrate_on_update "
+                "on, or another member of its project, for whom Heat stores "
+                "new ones.")
 
 
 class HasSnapshots(MigrationRefused):
