@@ -25,6 +25,7 @@ from heat.cmd.migrate import commands
 from heat.common import exception
 from heat.db import migrate_census
 from heat.engine import stack_graph
+from heat.objects import snapshot as snapshot_object
 from heat.objects import stack as stack_object
 from heat.tests import common
 from heat.tests import migrate_fixtures
@@ -185,6 +186,17 @@ class MigrateTest(CommandTestCase):
         status, found = self.outcomes('migrate-convergence-1', '--all',
                                       '--limit', '1')
         self.assertEqual((0, 1), (status, len(found)))
+
+    def test_warnings_of_a_plan_are_reported(self):
+        warned, other = self.legacy('warned'), self.legacy('other')
+        stack = stack_object.Stack.get_by_id(self.ctx, warned)
+        snapshot_object.Snapshot.create(self.ctx, {
+            'tenant': stack.tenant, 'name': 'before', 'stack_id': warned,
+            'status': 'COMPLETE', 'data': {}})
+        _status, out, _err = self.run_command('migrate-convergence-1', '--all')
+        self.assertIn('| %s' % warned, out)
+        self.assertIn('before', out)
+        self.assertNotIn(other, out)
 
     def test_stack_that_is_not_in_a_sane_state_does_not_stop_the_rest(self):
         busy, sane = self.legacy('busy'), self.legacy('sane')

@@ -83,8 +83,11 @@ class Report:
         self.counts[outcome.outcome] += 1
         if outcome.code:
             self.reasons[outcome.outcome, outcome.code] += 1
-        if self._keep_all or outcome.message:
+        if self._is_for_the_end(outcome):
             self._kept.append(outcome)
+
+    def _is_for_the_end(self, outcome):
+        return self._keep_all or outcome.message
 
     def exit_status(self, complete=True):
         """The exit status that tells what became of all of them.
@@ -157,13 +160,12 @@ class JsonLines(Report):
     The summary goes to standard error, so that what is piped is JSON only.
     """
 
-    def __init__(self, already, keep_all=True, **streams):
-        # All are printed at once.
-        super().__init__(already, keep_all=False, **streams)
-
     def add(self, outcome):
         super().add(outcome)
         print(json.dumps(outcome._asdict()), file=self._stdout, flush=True)
+
+    def _is_for_the_end(self, outcome):
+        return outcome.code in PASSING
 
     def end(self, seconds):
         for line in self.summary(seconds):

@@ -158,7 +158,6 @@ def _serve(parents, own, action, notify):
     # of a unit's: what it means is the business of the parent alone.
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_IGN)
-    signal.set_wakeup_fd(-1)
     if notify:
         messaging.setup(optional=True)
     with contextlib.suppress(EOFError, OSError):
