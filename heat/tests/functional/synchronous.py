@@ -261,8 +261,9 @@ class EngineTestCase(common.HeatTestCase):
         cfg.CONF.set_override('convergence_engine', convergence)
         try:
             identity = self.heat.create_stack(
-                self.ctx, 'stack-%s' % uuidutils.generate_uuid(), template, params or {},
-                files or {}, dict({'disable_rollback': True}, **args))
+                self.ctx, 'stack-%s' % uuidutils.generate_uuid(), template,
+                params or {}, files or {},
+                dict({'disable_rollback': True}, **args))
             self.heat.run()
         finally:
             cfg.CONF.set_override('convergence_engine', True)
