@@ -25,6 +25,7 @@ from heat.cmd.migrate import commands
 from heat.common import exception
 from heat.db import migrate_census
 from heat.engine import stack_graph
+from heat.objects import event as event_object
 from heat.objects import snapshot as snapshot_object
 from heat.objects import stack as stack_object
 from heat.tests import common
@@ -197,6 +198,26 @@ class MigrateTest(CommandTestCase):
         self.assertIn('| %s' % warned, out)
         self.assertIn('before', out)
         self.assertNotIn(other, out)
+
+    def test_event_says_why_a_stack_was_left(self):
+        stack_id = self.legacy()
+        stack_object.Stack.update_by_id(self.ctx, stack_id,
+                                        {'user_creds_id': None})
+        self.outcomes('migrate-convergence-1', stack_id, '--dry-run')
+        self.assertEqual([], self.migration_events(stack_id))
+        self.outcomes('migrate-convergence-1', stack_id)
+        self.assertEqual(['FAILED'], self.migration_events(stack_id))
+
+    def test_operation_in_progress_is_no_news_to_its_owner(self):
+        stack_id = self.legacy()
+        self.set_status(stack_id, 'IN_PROGRESS')
+        self.outcomes('migrate-convergence-1', stack_id)
+        self.assertEqual([], self.migration_events(stack_id))
+
+    def migration_events(self, stack_id):
+        return [event.resource_status for event in
+                event_object.Event.get_all_by_stack(self.ctx, stack_id)
+                if event.resource_action == 'MIGRATE']
 
     def test_stack_that_is_not_in_a_sane_state_does_not_stop_the_rest(self):
         busy, sane = self.legacy('busy'), self.legacy('sane')
