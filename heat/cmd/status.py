@@ -35,8 +35,8 @@ class Checks(_heat.Checks):
     def _check_legacy_stacks(self):
         """Warn while there are stacks that the legacy engine has to run."""
         try:
-            checks.check_database()
-            tallies = migrate_census.tally(context.get_admin_context())
+            with checks.database_errors():
+                tallies = migrate_census.tally(context.get_admin_context())
         except checks.CommandError as exc:
             return upgradecheck.Result(upgradecheck.Code.FAILURE, str(exc))
         left = [tally for tally in tallies

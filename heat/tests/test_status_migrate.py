@@ -10,11 +10,14 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+from unittest import mock
+
 import fixtures
+from oslo_db import exception as db_exception
 from oslo_upgradecheck import upgradecheck
 
-from heat.cmd.migrate import checks
 from heat.cmd import status
+from heat.db import migrate_census
 from heat.engine import convergence_migrate
 from heat.tests import common
 from heat.tests import migrate_fixtures
@@ -27,10 +30,6 @@ class UpgradeCheckTest(common.HeatTestCase):
         super().setUp()
         self.ctx = utils.dummy_context()
         self.checks = status.Checks()
-        self.database = lambda: None
-        self.useFixture(fixtures.MonkeyPatch(
-            'heat.cmd.migrate.checks.check_database',
-            lambda: self.database()))
 
     def assertCode(self, code, result):
         self.assertEqual(code, result.code, result.details)
@@ -55,12 +54,11 @@ class UpgradeCheckTest(common.HeatTestCase):
                         self.checks._check_legacy_stacks())
 
     def test_fails_when_nobody_can_tell(self):
-        def down():
-            raise checks.CommandError('down')
-        self.database = down
-        result = self.checks._check_legacy_stacks()
+        with mock.patch.object(migrate_census, 'tally',
+                               side_effect=db_exception.DBError('down')):
+            result = self.checks._check_legacy_stacks()
         self.assertCode(upgradecheck.Code.FAILURE, result)
-        self.assertEqual('down', result.details)
+        self.assertIn('cannot be used: down', result.details)
 
     def test_overlay_with_its_versions(self):
         result = self.checks._check_overlay()
