@@ -26,6 +26,7 @@ from heat.common import exception
 from heat.common import messaging
 from heat.common import migrate_exception
 from heat.common import service_utils
+from heat.db import api as db_api
 from heat.db import stack_tree
 from heat.objects import service as service_object
 from heat.rpc import api as rpc_api
@@ -56,8 +57,10 @@ class _StockEngine(Exception):
 
 
 def _listed(context):
+    # Heat itself does not try this read again when the database fails.
+    get_all = db_api.retry_on_db_error(service_object.Service.get_all)
     return [service for service in map(
-        service_utils.format_service, service_object.Service.get_all(context))
+        service_utils.format_service, get_all(context))
         if service['status'] == 'up']
 
 

@@ -35,8 +35,6 @@ TEMPLATE = {
                 'properties': {'count': 1, 'resource_def': {
                     'type': 'OS::Heat::TestResource'}}}}}}}
 
-CONVERTED, LEGACY, LOST = 'converted', 'legacy', 'lost'
-
 # What no two conversions of one tree have in common.
 _NEW_EACH_TIME = {'stack': {'current_traversal', 'deleted_at'},
                   'event': {'id', 'uuid', 'created_at', 'updated_at'}}
@@ -98,7 +96,7 @@ class FaultTestCase(inprocess.EngineTestCase):
     def convert_once(self, what):
         """Convert the tree with nothing in the way, and bring it back.
 
-        :param what: fault_process.COMMAND or UPDATE
+        :param what: fault_table.COMMAND or UPDATE
         :returns: how that ended; ``self.converted`` are the rows afterwards.
         """
         ended = self.runner.run(what)
@@ -121,35 +119,27 @@ class FaultTestCase(inprocess.EngineTestCase):
                              len(rows[table]), table)
 
     def state(self, rows):
-        """CONVERTED or LEGACY, each as a whole, or LOST."""
+        """What of fault_table's three the tree is."""
         if comparable(rows) == comparable(self.converted):
-            return CONVERTED
+            return fault_table.CONVERTED
         # Events may say why.
         if dict(rows, event=None) == dict(self.legacy, event=None):
-            return LEGACY
-        return LOST
+            return fault_table.LEGACY
+        return fault_table.LOST
 
     def restore(self, now=None):
         """Make the tree legacy as it was; see ``stored_rows.Rows.write``."""
         self.rows.write(self.legacy, now)
 
-    def tell(self, states):
+    def tell(self, by, states):
         """Compare with the table in the documents, or update it.
 
+        :param by: what has converted, in the words of fault_table
         :param states: {fault: [what :meth:`state` has returned]}
         """
-        rows = [fault_table.Row(
-            fault, fault_table.NAMES[self.backend], len(found),
-            *map(found.count, (CONVERTED, LEGACY, LOST)))
-            for fault, found in states.items()]
-        if fault_table.updated():
-            fault_table.write(rows)
-        self.assertEqual(
-            [], [row for row in rows if row.lost], 'faults that lost a tree')
-        self.assertLessEqual(
-            {row[:2] for row in rows},
-            {row[:2] for row in fault_table.read()},
-            'Run the tests with HEAT_TEST_UPDATE_DOCS=1.')
+        fault_table.check(self, [
+            fault_table.row(fault, by, self.backend, found)
+            for fault, found in states.items()])
 
 
 def comparable(rows):

@@ -36,6 +36,7 @@ from oslo_config import cfg  # noqa: E402
 from oslo_log import log as logging  # noqa: E402
 
 from heat.cmd import manage  # noqa: E402
+from heat.cmd.migrate import checks  # noqa: E402
 from heat.common import context as heat_context  # noqa: E402
 from heat.common import messaging  # noqa: E402
 from heat.db import api as db_api  # noqa: E402
@@ -45,12 +46,11 @@ from heat.engine import service  # noqa: E402
 from heat.tests.functional import configuration  # noqa: E402
 from heat.tests.functional import fault_errors  # noqa: E402
 from heat.tests.functional import fault_points  # noqa: E402
+from heat.tests.functional import fault_table  # noqa: E402
 from heat.tests.functional import processes  # noqa: E402
 from heat.tests import utils  # noqa: E402
 
 #: What a child does.
-COMMAND, UPDATE = 'command', 'update'
-
 KILL = 'kill'
 
 #: How often Heat begins a failed transaction again.
@@ -107,7 +107,7 @@ class Runner(fixtures.Fixture):
     def run(self, what, at=None, fault=KILL, always=False):
         """Run one conversion in a child.
 
-        :param what: COMMAND or UPDATE
+        :param what: fault_table.COMMAND or UPDATE
         :param at: the number of the moment to do it at, None for never
         :param fault: KILL, or what fault_errors.FAULTS calls it
         :param always: do it again whenever it comes to the same statement
@@ -127,9 +127,10 @@ def _serve(database, conf, stack_id):
     """Fork a child for each line of the standard input."""
     cfg.CONF(['--config-file', conf], project='heat', prog='heat-manage')
     resources.initialise()
-    # What has been imported, and what SQLAlchemy has compiled, need not be
-    # in every child. A connection must not be in any.
+    # What has been imported and found, and what SQLAlchemy has compiled, need
+    # not be in every child. A connection must not be in any.
     convergence_migrate.plan(heat_context.get_admin_context(), stack_id)
+    checks.can_notify()
     db_api.get_engine().dispose()
     cfg.CONF.clear()
     fork = multiprocessing.get_context('fork')
@@ -214,7 +215,7 @@ def _run_update(conf, identity, switch):
         return 0
 
 
-_RUNS = {COMMAND: _run_command, UPDATE: _run_update}
+_RUNS = {fault_table.COMMAND: _run_command, fault_table.UPDATE: _run_update}
 
 if __name__ == '__main__':
     _serve(*sys.argv[1:])

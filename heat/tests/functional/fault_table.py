@@ -13,7 +13,8 @@
 """The table of faults in the contributor guide, which the tests write.
 
 With HEAT_TEST_UPDATE_DOCS=1 the tests of crashes and faults write what they
-have counted; without it they see that the table has all of their rows.
+have counted; without it they see that the table has all of their rows. For
+a new table, delete the old one first.
 """
 
 import csv
@@ -32,39 +33,78 @@ NAMES = {databases.SQLITE: 'SQLite', databases.MYSQL: 'MariaDB',
          databases.POSTGRESQL: 'PostgreSQL'}
 
 #: What a fault is called when it is none of fault_errors.FAULTS.
-KILLED = {'command': 'Process of heat-manage killed',
-          'update': 'Process of the engine killed'}
-REAL = '%s, a real one'
-IN_UPDATE = 'One of the faults of this database, in an update'
+#: What a tree is afterwards: as a whole one of two, or neither.
+CONVERTED, LEGACY, LOST = 'converted', 'legacy', 'lost'
+
+KILLED = 'Process killed'
+BROKER = 'RabbitMQ restarted'
+
+#: What converts when the fault comes. A real fault comes to the converter
+#: alone, and one of the broker to stacks that engines have been given.
+COMMAND, UPDATE = 'heat-manage', 'update'
+REAL = 'converter, real fault'
+VIA_ENGINES = 'heat-manage --via-engines'
 
 
 class Row(typing.NamedTuple):
-    """How often a fault was injected, and how that ended."""
+    """How often a fault was injected, and how that ended.
+
+    Survived is who is convergence or legacy afterwards, as a whole.
+    """
 
     fault: str
+    by: str
     database: str
     injected: int
     converted: int
     legacy: int
     lost: int
 
+    @property
+    def name(self):
+        """What no two rows have in common."""
+        return self[:3]
 
-HEADER = ('Fault', 'Database', 'Injected', 'Converted', 'Left legacy',
-          'Lost')
+
+HEADER = ('Fault', 'Conversion by', 'Database', 'Injected',
+          'Survived, convergence', 'Survived, legacy', 'Lost')
+
+
+def row(fault, by, backend, states):
+    """Count how trees have ended.
+
+    :param backend: one of ``databases.BACKENDS``
+    :param states: CONVERTED, LEGACY or LOST for each tree
+    """
+    return Row(fault, by, NAMES[backend], len(states),
+               *map(states.count, (CONVERTED, LEGACY, LOST)))
+
+
+def check(test, rows):
+    """Have a test fail for a lost tree, or for a row that is missing.
+
+    With HEAT_TEST_UPDATE_DOCS=1 the rows are written first.
+    """
+    if updated():
+        write(rows)
+    test.assertEqual([], [row for row in rows if row.lost])
+    test.assertLessEqual(
+        {row.name for row in rows}, {row.name for row in read()},
+        'Run the tests with HEAT_TEST_UPDATE_DOCS=1.')
 
 
 def read():
     """Read the committed table as a list of :class:`Row`."""
     with open(PATH, newline='') as source:
         lines = list(csv.reader(source))
-    return [Row(*line[:2], *map(int, line[2:])) for line in lines[1:]]
+    return [Row(*line[:3], *map(int, line[3:])) for line in lines[1:]]
 
 
 def write(rows):
     """Put rows into the table, in the place of those of the same name."""
     with lockutils.lock('fault_table', external=True,
                         lock_path=os.path.dirname(PATH)):
-        table = {row[:2]: row for row in
+        table = {row.name: row for row in
                  [*(read() if os.path.exists(PATH) else ()), *rows]}
         with open(PATH, 'w', newline='') as target:
             writer = csv.writer(target, lineterminator='\n')
