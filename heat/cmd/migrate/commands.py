@@ -12,9 +12,7 @@
 
 """The commands of heat-manage that convert stacks, and their options."""
 
-import argparse
 import functools
-import os
 import sys
 import time
 import uuid
@@ -25,6 +23,7 @@ from oslo_log import log as logging
 from heat.cmd.migrate import checks
 from heat.cmd.migrate import engines
 from heat.cmd.migrate import outcome
+from heat.cmd.migrate import parsers
 from heat.cmd.migrate import progress
 from heat.cmd.migrate import report
 from heat.cmd.migrate import run
@@ -35,45 +34,6 @@ from heat.db import migrate_census
 from heat.engine import resources
 
 LOG = logging.getLogger(__name__)
-
-# So few stacks are done before worker processes would be of any use.
-FEW = 8
-
-_EXIT_STATUS = """\
-exit status:
-  0  all of the stacks are %(kind)s stacks now (with --dry-run: can be)
-  1  run it again: some were left because they are not in a sane state (an
-     operation is in progress, or the last one failed), or a signal or
-     --limit ended the run before the last stack
-  2  something failed or stays refused, or the arguments are wrong
-"""
-
-_MIGRATE_EPILOG = """\
-examples:
-  heat-manage migrate-convergence-1 --all --dry-run
-      tell what would be converted, and what would not and why
-  heat-manage migrate-convergence-1 6fe7ad0a-7a5b-44a8-b67a-a4d3d6a0a001
-      convert one stack with everything nested below it
-  heat-manage migrate-convergence-1 --all --limit 10
-      convert the ten oldest that can be, to begin with
-  heat-manage migrate-convergence-1 --all --max-rate 5 \\
-      --pause-file /run/heat/pause --format json > converted.jsonl
-      drain the cloud gently; "touch /run/heat/pause" makes it wait
-  jq -r 'select(.code == "in_progress").id' converted.jsonl
-      which stacks to run again later
-  heat-manage migrate-convergence-1 --verify --all
-      tell which convergence stacks have rows that their template denies
-
-""" + _EXIT_STATUS % {'kind': 'convergence'}
-
-_REVERT_EPILOG = """\
-examples:
-  heat-manage revert-convergence-1 --all --dry-run
-      tell which stacks can become legacy again, and why others cannot
-  heat-manage revert-convergence-1 6fe7ad0a-7a5b-44a8-b67a-a4d3d6a0a001
-      make it legacy again, with everything nested below it
-
-""" + _EXIT_STATUS % {'kind': 'legacy'}
 
 
 def command(function):
@@ -151,21 +111,13 @@ def _plan_all(context, project, tallies):
     resources.initialise()
     with run.Stop().on_signals() as stop:
         going = run.Run(run.all_stacks(context, project=project),
-                        _staff(outcome.PLAN, None, total), planned.add, show,
-                        run.Pace(), stop)
+                        workers.staff(outcome.PLAN, None, total),
+                        planned.add, show, run.Pace(), stop)
         try:
             going.go()
         finally:
             show.close()
     return planned.tallies, going.complete
-
-
-def _staff(action, size, total, notify=False):
-    """Who does it: worker processes, or this process if they do not pay."""
-    if size is None and total <= FEW:
-        return workers.InProcess(action, notify)
-    return workers.Processes(
-        action, min(size or os.cpu_count(), max(total, 1)), notify)
 
 
 class _Migration:
@@ -232,7 +184,7 @@ class _Migration:
         notify = checks.can_notify()
         # Before they fork: what is loaded now, the workers share.
         resources.initialise()
-        return _staff(self._action, size, total, notify)
+        return workers.staff(self._action, size, total, notify)
 
     def _run(self, stacks, total, staff):
         args = self._args
@@ -284,114 +236,12 @@ def _normalized(stack_id):
             % (stack_id, '6fe7ad0a-7a5b-44a8-b67a-a4d3d6a0a001'))
 
 
-def _positive(kind):
-    def parse(text):
-        number = kind(text)
-        if not number > 0:
-            raise ValueError(text)
-        return number
-    # argparse says "invalid NAME value".
-    parse.__name__ = 'positive number'
-    return parse
-
-
-def _add_parser(subparsers, name, function, text, epilog, **kwargs):
-    parser = subparsers.add_parser(
-        name, help=text, description=text[0].upper() + text[1:] + '.',
-        epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter,
-        **kwargs)
-    parser.set_defaults(func=function)
-    return parser
-
-
-def _add_selection(parser):
-    parser.add_argument('stack_id', nargs='*', metavar='STACK_ID',
-                        help='id of a root stack')
-    parser.add_argument('--all', action='store_true',
-                        help='every root stack that there is something to do '
-                             'for, oldest first')
-    parser.add_argument('--project', metavar='ID',
-                        help='with --all, only the stacks of this project')
-
-
-def _add_run_options(parser):
-    parser.add_argument('--dry-run', action='store_true',
-                        help='check and plan, and print what would change or '
-                             'why it cannot; nothing is written')
-    parser.add_argument('--limit', type=_positive(int), metavar='N',
-                        help='change at most so many stacks; those that '
-                             'have to be left do not count')
-    parser.add_argument('--workers', type=_positive(int), metavar='N',
-                        help='processes (default: one for each core, and '
-                             'this process alone for up to %d stacks)' % FEW)
-    parser.add_argument('--max-rate', type=_positive(float), metavar='N',
-                        help='begin at most so many stacks a second')
-    parser.add_argument('--pause-file', metavar='PATH',
-                        help='begin no stack while this file exists')
-    _add_format(parser, 'table at the end, or one JSON object a stack as a '
-                        'line at once (default: %(default)s)')
-
-
-def _add_format(parser, text):
-    parser.add_argument('--format', choices=sorted(report.FORMATS),
-                        default='table', help=text)
-
-
-def add_migrate_parser(subparsers, run_as):
-    """Add ``migrate-convergence-1`` under both of its names."""
-    # argparse refuses a name twice, and Heat's own command has this one.
-    subparsers.choices.pop('migrate_convergence_1', None)
-    parser = _add_parser(
-        subparsers, 'migrate-convergence-1', run_as(do_migrate),
-        'convert legacy root stacks to convergence, with everything nested '
-        'below them', _MIGRATE_EPILOG, aliases=['migrate_convergence_1'])
-    _add_selection(parser)
-    _add_run_options(parser)
-    parser.add_argument('--verify', action='store_true',
-                        help='convert nothing; compare the stored graph of '
-                             'convergence stacks with their templates')
-    parser.add_argument('--repair', action='store_true',
-                        help='convert nothing; store the graph anew where '
-                             'it differs, also for stacks that an older '
-                             'Heat converted without it')
-    parser.add_argument('--via-engines', action='store_true',
-                        help='hand the stacks to the running engines, which '
-                             'convert them on their own hosts; --workers is '
-                             'then how many are in hand at a time (default: '
-                             'one for each engine process)')
-
-
-def add_revert_parser(subparsers, run_as):
-    """Add ``revert-convergence-1``."""
-    parser = _add_parser(
-        subparsers, 'revert-convergence-1', run_as(do_revert),
-        'make convergence root stacks legacy again, with everything nested '
-        'below them', _REVERT_EPILOG)
-    _add_selection(parser)
-    _add_run_options(parser)
-
-
-def add_status_parser(subparsers, run_as):
-    """Add ``convergence-status``."""
-    parser = _add_parser(
-        subparsers, 'convergence-status', run_as(do_status),
-        'count convergence and legacy stacks by project, and what keeps '
-        'legacy ones from being converted', status.EPILOG)
-    parser.add_argument('--project', metavar='ID',
-                        help='only the stacks of this project')
-    parser.add_argument('--deep', action='store_true',
-                        help='load and plan every legacy stack, to find what '
-                             'its rows alone do not tell (slow)')
-    _add_format(parser, 'table, or one JSON object a line (default: '
-                        '%(default)s)')
-
-
 def add_parsers(subparsers, run_as):
     """Add all of the commands.
 
     :param run_as: makes, of a function that takes the parsed arguments and
         returns an exit status, what is to be called for the command
     """
-    add_migrate_parser(subparsers, run_as)
-    add_revert_parser(subparsers, run_as)
-    add_status_parser(subparsers, run_as)
+    parsers.add_migrate(subparsers, run_as(do_migrate))
+    parsers.add_revert(subparsers, run_as(do_revert))
+    parsers.add_status(subparsers, run_as(do_status))

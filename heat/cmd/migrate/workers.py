@@ -34,6 +34,21 @@ from heat.db import api as db_api
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
+# So few stacks are done before worker processes would be of any use.
+FEW = 8
+
+
+def staff(action, size, total, notify=False):
+    """Who handles the stacks: worker processes, or this one if they don't pay.
+
+    :param size: how many processes, None for as many as are of use
+    :param total: how many stacks there are
+    """
+    if size is None and total <= FEW:
+        return InProcess(action, notify)
+    return Processes(
+        action, min(size or os.cpu_count(), max(total, 1)), notify)
+
 
 class InProcess:
     """Handle one stack at a time, in this process."""
