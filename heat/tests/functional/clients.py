@@ -42,10 +42,13 @@ class CommandFailed(Exception):
 class Clients(object):
     """The real clients, for a fixture that runs Heat without Keystone.
 
+    :ivar bin_dir: where Heat's commands are, None for this environment.
     :ivar url: where the API is, with no path.
     :ivar folder: where commands run.
     :ivar config_file: the heat.conf of the engines.
     """
+
+    bin_dir = None
 
     @property
     def endpoint(self):
@@ -55,9 +58,9 @@ class Clients(object):
     @property
     def client(self):
         """A heatclient in ``PROJECT``."""
-        return self.client_of(PROJECT)
+        return self.client_of()
 
-    def client_of(self, project):
+    def client_of(self, project=PROJECT):
         """Return a heatclient that makes its requests in ``project``."""
         return heatclient.Client('1', session=session.Session(
             auth=noauth.NoAuth(endpoint='%s/v1/%s' % (self.url, project)),
@@ -82,6 +85,10 @@ class Clients(object):
                 shown.stack_status_reason))
         return shown
 
+    def environment(self, **variables):
+        """Return the environment of the commands, with more variables."""
+        return processes.environment(**variables)
+
     def run(self, name, *arguments, **variables):
         """Run a command of this environment.
 
@@ -89,8 +96,8 @@ class Clients(object):
         :returns: a ``subprocess.CompletedProcess`` with text output.
         """
         return subprocess.run(
-            (processes.command(name),) + arguments,
-            env=processes.environment(**variables), cwd=self.folder,
+            (processes.command(name, self.bin_dir),) + arguments,
+            env=self.environment(**variables), cwd=self.folder,
             capture_output=True, text=True, stdin=subprocess.DEVNULL,
             timeout=_COMMAND_TIMEOUT)
 

@@ -12,40 +12,23 @@
 
 """A real Heat: an API, some engines, a message broker and a database."""
 
-import json
+import functools
 import os
 import signal
-import subprocess
 
 import fixtures
-from heatclient import client as heatclient
-from keystoneauth1 import noauth
-from keystoneauth1 import session
 
 from heat.db import models
 from heat.tests.functional import broker
+from heat.tests.functional import clients
 from heat.tests.functional import configuration
 from heat.tests.functional import databases
 from heat.tests.functional import identity
 from heat.tests.functional import processes
 from heat.tests.functional import wsgi_server
 
-PROJECT = 'admin'  # the project of a request that names none (heat's noauth)
 
-_COMMAND_TIMEOUT = 300  # seconds
-
-
-class CommandFailed(Exception):
-    """A command ended with a status that is not 0."""
-
-    def __init__(self, result):
-        super().__init__('%s: status %d\n%s%s' % (
-            ' '.join(result.args), result.returncode, result.stdout,
-            result.stderr))
-        self.result = result
-
-
-class Deployment(fixtures.Fixture):
+class Deployment(clients.Clients, fixtures.Fixture):
     """Start Heat and stop it, with everything it used, at the end.
 
     :param database: a backend of ``databases.BACKENDS``. SQLite is good for
@@ -101,17 +84,23 @@ class Deployment(fixtures.Fixture):
         os.makedirs(folder, exist_ok=True)
         self.config_file = configuration.create(folder, self._conf)
 
-    def _environment(self, stock):
-        return processes.environment(stock, HOME=self.folder)
+    @functools.cached_property
+    def client(self):
+        """A heatclient in the project ``PROJECT``, logged in only once."""
+        return self.client_of()
+
+    def environment(self, stock=None, **variables):
+        return processes.environment(
+            self.stock if stock is None else stock, HOME=self.folder,
+            **variables)
 
     def _start_api(self):
         server = self.useFixture(wsgi_server.WSGIServer(
             'api', 'heat.wsgi.api:application',
-            self._environment(self.stock), self.folder, threads=8,
+            self.environment(), self.folder, threads=8,
             bin_dir=self.bin_dir))
         self.url = server.url
         self.api = server.process
-        self.client = self.client_of()
 
     # Engines
 
@@ -141,7 +130,7 @@ class Deployment(fixtures.Fixture):
         engine = self.useFixture(processes.Process(
             name, [processes.command('heat-engine', self.bin_dir),
                    '--config-file', self.config_file, '--config-file', own],
-            self._environment(stock), self.folder))
+            self.environment(stock), self.folder))
         self.engines.append(engine)
         return engine
 
@@ -199,63 +188,3 @@ class Deployment(fixtures.Fixture):
             engine.wait_until(
                 lambda: {row['id'] for row in self._registered(engine)} - old,
                 'new worker')
-
-    # Clients
-
-    def client_of(self, project=PROJECT):
-        """Return a heatclient that makes its requests in ``project``."""
-        return heatclient.Client('1', session=session.Session(
-            auth=noauth.NoAuth(endpoint='%s/v1/%s' % (self.url, project)),
-            additional_headers={'X-Auth-Project': project}))
-
-    def wait_for(self, stack, status, seconds=120):
-        """Poll until the operation in progress on a stack is over.
-
-        :param stack: its name or id; a deleted one is known by its id.
-        :param status: how it has to end, e.g. ``UPDATE_COMPLETE``.
-        :returns: the stack as heatclient sees it.
-        :raises processes.Unready: when it ended otherwise, or not yet.
-        """
-        def done():
-            shown = self.client.stacks.get(stack)
-            return shown.status != 'IN_PROGRESS' and shown
-        shown = processes.wait_until(
-            done, '%s of stack %s' % (status, stack), seconds)
-        if shown.stack_status != status:
-            raise processes.Unready('Stack %s is not %s but %s: %s' % (
-                stack, status, shown.stack_status,
-                shown.stack_status_reason))
-        return shown
-
-    def run(self, name, *arguments, **variables):
-        """Run a command of this environment.
-
-        :param variables: what to add to its environment.
-        :returns: a ``subprocess.CompletedProcess`` with text output.
-        """
-        env = self._environment(self.stock)
-        env.update(variables)
-        return subprocess.run(
-            (processes.command(name, self.bin_dir),) + arguments, env=env,
-            cwd=self.folder, capture_output=True, text=True,
-            stdin=subprocess.DEVNULL, timeout=_COMMAND_TIMEOUT)
-
-    def run_openstack(self, *arguments):
-        """Run the ``openstack`` command as a user does."""
-        return self.run('openstack', *arguments, OS_AUTH_TYPE='none',
-                        OS_ENDPOINT='%s/v1/%s' % (self.url, PROJECT))
-
-    def openstack(self, *arguments):
-        """Run the ``openstack`` command and decode what it prints.
-
-        :raises CommandFailed: when its status is not 0.
-        """
-        result = self.run_openstack(*arguments, '-f', 'json')
-        if result.returncode:
-            raise CommandFailed(result)
-        return json.loads(result.stdout)
-
-    def heat_manage(self, *arguments):
-        """Run ``heat-manage`` with the configuration of the engines."""
-        return self.run('heat-manage', '--config-file', self.config_file,
-                        *arguments)

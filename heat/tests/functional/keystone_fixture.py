@@ -26,6 +26,7 @@ from keystoneauth1.identity import v3
 from keystoneauth1 import session
 from keystoneclient.v3 import client as keystoneclient
 
+from heat.tests.functional import clients
 from heat.tests.functional import configuration
 from heat.tests.functional import deployment
 from heat.tests.functional import processes
@@ -125,7 +126,7 @@ class Keystone(fixtures.Fixture):
             stdin=subprocess.DEVNULL, capture_output=True, text=True,
             timeout=_MANAGE_TIMEOUT)
         if result.returncode:
-            raise deployment.CommandFailed(result)
+            raise clients.CommandFailed(result)
 
     def _log_in(self, password):
         self.admin = keystoneclient.Client(

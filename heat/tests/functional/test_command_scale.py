@@ -28,9 +28,9 @@ from testtools import content
 
 from heat.db import models
 from heat.tests.functional import case
+from heat.tests.functional import clients
 from heat.tests.functional import command
 from heat.tests.functional import databases
-from heat.tests.functional import deployment
 from heat.tests.functional import many_stacks
 from heat.tests.functional import processes
 
@@ -155,7 +155,7 @@ class UpdatesMeanwhileTest(case.DeploymentTestCase):
         return done.returncode, command.outcomes(done.stdout)
 
     def test_clients_meet_no_error_and_every_stack_is_reported(self):
-        clients = [_Client(self.heat.client_of(deployment.PROJECT), self.ids)
+        clients = [_Client(self.heat.client_of(clients.PROJECT), self.ids)
                    for _index in range(_CLIENTS)]
         for client in clients:
             client.start()
