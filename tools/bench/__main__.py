@@ -42,7 +42,7 @@ parts:
           loading of the same stacks, in turn
   hook    what the conversion adds to the update call of an engine
   update  what the hook costs a convergence stack, against the update request
-          to a whole Heat (needs RabbitMQ)
+          to a whole Heat (needs RabbitMQ), with and without a Keystone
   fleet   heat-manage migrate-convergence-1 --all on many small stacks
 
 examples:
@@ -53,6 +53,8 @@ examples:
   python -m tools.bench --json bench.json && python -m tools.bench.figure \\
       bench.json doc/source/contributor
       everything, half an hour and more, and the figures of the documentation
+  python -m tools.bench --part fleet --keep --json bench.json
+      measure one part anew, for instance when the machine is idle
 
 The databases are made on the servers of the functional tests
 (HEAT_TEST_MYSQL_URL, HEAT_TEST_POSTGRESQL_URL) and dropped at the end.
@@ -94,6 +96,9 @@ def build_parser():
     parser.add_argument(
         '--json', metavar='FILE', default='bench.json',
         help='where to write the results (default: %(default)s)')
+    parser.add_argument(
+        '--keep', action='store_true',
+        help='keep what that file holds already, except what is measured anew')
     return parser
 
 
@@ -127,9 +132,10 @@ def _trees(backend, args):
         if added_ms and backend == databases.SQLITE:
             continue
         for name in args.shape:
+            rounds = min(args.rounds, shapes.ROUNDS.get(name, args.rounds))
             yield {'part': 'tree', 'database': backend,
                    'added_ms': added_ms} | _on_database(
-                       backend, side_by_side.run, name, args.rounds, added_ms)
+                       backend, side_by_side.run, name, rounds, added_ms)
         if not args.added_ms:
             return
 
@@ -140,8 +146,9 @@ def _others(backend, args):
         for result in _on_database(backend, hook.run, args.rounds):
             yield common | {'part': 'hook'} | result
     if 'update' in args.part and not case.missing_services(backend):
-        yield common | {'part': 'update'} | _in_a_process(
-            update_call.run, backend, args.rounds)
+        for identity in update_call.DEPLOYMENTS:
+            yield common | {'part': 'update'} | _in_a_process(
+                update_call.run, backend, identity, args.rounds)
     if 'fleet' in args.part and backend != databases.SQLITE:
         yield common | {'part': 'fleet'} | _on_database(
             backend, fleet.run, args.fleet, args.rounds)
@@ -154,16 +161,30 @@ def _measure(args):
         yield from _others(backend, args)
 
 
+def _subject(result):
+    """What a result is about: two of the same replace each other."""
+    return tuple(result.get(field) for field in (
+        'part', 'database', 'added_ms', 'shape', 'stack', 'identity',
+        'resources'))
+
+
+def _kept(path):
+    """The results that a file holds, by their subjects."""
+    with open(path) as source:
+        return {_subject(result): result
+                for result in json.load(source)['results']}
+
+
 def main():
     args = _parse()
-    results = []
+    results = _kept(args.json) if args.keep else {}
     for result in _measure(args):
-        results.append(result)
+        results[_subject(result)] = result
         print(report.text(result), flush=True)
     with open(args.json, 'w') as output:
         json.dump({'python': platform.python_version(),
-                   'processors': os.cpu_count(), 'results': results},
-                  output, indent=1)
+                   'processors': os.cpu_count(),
+                   'results': list(results.values())}, output, indent=1)
 
 
 if __name__ == '__main__':

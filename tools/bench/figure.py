@@ -28,6 +28,8 @@ _NAMES = {'mysql': 'MariaDB', 'postgresql': 'PostgreSQL', 'sqlite': 'SQLite'}
 _SUBJECTS = (('heat', "Heat's own conversion", 's', '#b2400e'),
              ('load', 'Heat loads the stack', 'o', '#6b6b6b'),
              ('convert', 'this conversion', '^', '#0b5fa5'))
+_REQUESTS = {'keystone': 'convergence, whole request',
+             'noauth': 'the same without Keystone'}
 _FLAT = 'flat '
 _NO_BREAK = '\N{NO-BREAK SPACE}'
 
@@ -98,7 +100,7 @@ def _hook_rows(results):
         else:
             continue
         yield [_NAMES[result['database']],
-               result.get('stack', 'convergence, whole request'),
+               _REQUESTS.get(result.get('identity')) or result['stack'],
                result['resources'], result['hook']['statements'],
                '%.1f' % (result['hook']['seconds']['median'] * 1000),
                '%.0f' % (result[call]['seconds']['median'] * 1000),

@@ -26,3 +26,6 @@ SHAPES = {
 """The last has resources whose plug-ins add dependencies of their own."""
 
 QUICK = ('flat 10', 'flat 1000', '100 nested x 10')
+
+#: At most so many rounds of these: Heat's own takes a quarter of a minute.
+ROUNDS = {'flat 5000': 3}
