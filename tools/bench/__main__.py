@@ -181,10 +181,15 @@ def main():
     for result in _measure(args):
         results[_subject(result)] = result
         print(report.text(result), flush=True)
-    with open(args.json, 'w') as output:
+        _write(args.json, results.values())
+
+
+def _write(path, results):
+    """Write what has been measured so far: it may take an hour."""
+    with open(path, 'w') as output:
         json.dump({'python': platform.python_version(),
-                   'processors': os.cpu_count(),
-                   'results': list(results.values())}, output, indent=1)
+                   'processors': os.cpu_count(), 'results': list(results)},
+                  output, indent=1)
 
 
 if __name__ == '__main__':
