@@ -36,7 +36,8 @@ def _hook(result):
 
 def _update(result):
     return ('%(database)-10s %(identity)-8s hook on a convergence stack of '
-            '%(resources)d: ' % result + '%s, the update request %.1f ms, ratio %s' % (
+            '%(resources)d: ' % result
+            + '%s, the update request %.1f ms, ratio %s' % (
                 _cost(result['hook']),
                 result['request']['seconds']['median'] * 1000,
                 _spread(result['hook to request'], '%.3f')))
