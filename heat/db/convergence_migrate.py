@@ -70,6 +70,25 @@ def write(context, plan, engine_id, event):
     _unlock(session, plan, engine_id)
 
 
+@db_api.retry_on_db_error
+@db_api.context_manager.writer
+def store_legacy(context, stack_id, values):
+    """Store the row of a legacy stack; of a converted one, its credentials.
+
+    Those that it had are gone by now.
+
+    :param values: all columns of the row, as the stack was loaded
+    :returns: whether the row was there
+    """
+    converted = context.session.scalar(
+        sqlalchemy.select(models.Stack.convergence)
+        .where(models.Stack.id == stack_id).with_for_update())
+    if converted:
+        values = {'user_creds_id': values['user_creds_id']}
+    # Without the retry that Heat has around it; see write().
+    return db_api.stack_update.__wrapped__(context, stack_id, values)
+
+
 def _chunks(items, size=CHUNK):
     for start in range(0, len(items), size):
         yield items[start:start + size]

@@ -298,11 +298,11 @@ def get_state(context, stack_id):
 
 @db_api.retry_on_db_error
 @db_api.context_manager.reader
-def is_convergence(context, stack_id):
-    """Say whether a stack is a convergence stack at this moment."""
-    return bool(context.session.scalar(
-        sqlalchemy.select(models.Stack.convergence)
-        .where(models.Stack.id == stack_id)))
+def get_convergence_name(context, stack_id):
+    """Name a stack that is convergence at this moment; None for any other."""
+    return context.session.scalar(
+        sqlalchemy.select(models.Stack.name).where(
+            models.Stack.id == stack_id, models.Stack.convergence.is_(True)))
 
 
 @db_api.retry_on_db_error

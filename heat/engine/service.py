@@ -12,8 +12,6 @@
 
 """EngineService that converts a legacy stack before it updates it."""
 
-import functools
-
 from oslo_config import cfg
 from oslo_log import log as logging
 
@@ -29,6 +27,7 @@ from heat.common import migrate_version  # noqa: E402
 from heat.db import migrate_census  # noqa: E402
 from heat.db import stack_tree  # noqa: E402
 from heat.engine import convergence_migrate  # noqa: E402
+from heat.engine import migrate_guard  # noqa: E402
 from heat.engine import migrate_notice  # noqa: E402
 
 LOG = logging.getLogger(__name__)
@@ -162,29 +161,12 @@ def _tell_why_not(cnxt, stack, exc):
                       stack.id)
 
 
-def _guard(start_with_acquired_lock):
-    """Keep a legacy operation from running on a converted stack.
-
-    Every legacy operation comes through here once it has the stack lock. It
-    may have loaded the stack before another engine or a command converted
-    it, so whether it is still legacy is asked again, under the lock.
-    """
-    @functools.wraps(start_with_acquired_lock)
-    def start(self, stack, lock, func, *args, **kwargs):
-        if (cfg.CONF.migrate_on_update and not stack.convergence and
-                stack_tree.is_convergence(lock.context, stack.id)):
-            # StackLock.thread_lock does not release the lock on this
-            # exception, and heat-api answers it with 409.
-            lock.release()
-            raise exception.ActionInProgress(stack_name=stack.name,
-                                             action=migrate_notice.ACTION)
-        return start_with_acquired_lock(self, stack, lock, func,
-                                        *args, **kwargs)
-    return start
-
-
 # A subclass under this name would make ThreadGroupManager.__init__, which
 # calls super(ThreadGroupManager, self), call itself.
-_heat.ThreadGroupManager.start_with_acquired_lock = _guard(
+_heat.ThreadGroupManager.start_with_acquired_lock = migrate_guard.delete(
     _heat.ThreadGroupManager.start_with_acquired_lock)
+_heat.ThreadGroupManager.start_with_lock = migrate_guard.last_delete(
+    _heat.ThreadGroupManager.start_with_lock)
+_heat.stack_object.Stack.update_by_id = classmethod(migrate_guard.store(
+    _heat.stack_object.Stack.update_by_id.__func__))
 _heat.EngineService = EngineService

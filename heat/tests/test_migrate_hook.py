@@ -247,34 +247,6 @@ class RpcTest(HookTestCase):
         self.assertIn('_resources]', str(self.refused()))
 
 
-class LostRaceTest(HookTestCase):
-    """A legacy operation that loaded the stack before it was converted."""
-
-    def setUp(self):
-        super().setUp()
-        self.loaded = migrate_fixtures.parser.Stack.load(
-            self.ctx, stack_id=self.stack.id)
-        convergence_migrate.convert(self.ctx, self.stack.id)
-
-    def start(self):
-        return self.engine.thread_group_mgr.start_with_lock(
-            self.ctx, self.loaded, 'engine-1', self.loaded.check)
-
-    def test_it_does_not_run(self):
-        self.assertRaises(exception.ActionInProgress, self.start)
-        service.ThreadGroupManager.start.assert_not_called()
-
-    def test_its_lock_is_released(self):
-        self.assertRaises(exception.ActionInProgress, self.start)
-        self.assertIsNone(stack_lock.StackLock(
-            self.ctx, self.stack.id, 'engine-1').get_engine_id())
-
-    def test_a_legacy_operation_on_a_legacy_stack_runs(self):
-        self.loaded = self.legacy({'a': []}, name='another')
-        self.start()
-        service.ThreadGroupManager.start.assert_called_once()
-
-
 class CostTest(HookTestCase):
 
     def _statements_of_an_update(self, flag):
@@ -295,11 +267,9 @@ class CostTest(HookTestCase):
         with statements() as ours:
             self.update()
         stack_lock.StackLock(self.ctx, self.stack.id, 'engine-1').release()
-        guarded = service.ThreadGroupManager.start_with_acquired_lock
         self.engine.__class__ = service.EngineService.__base__
-        with mock.patch.object(service.ThreadGroupManager,
-                               'start_with_acquired_lock',
-                               guarded.__wrapped__):
+        with mock.patch.object(stack_lock, 'StackLock',
+                               stack_lock.StackLock.__base__):
             with statements() as stock:
                 self.update()
         self.assertEqual(stock, ours)

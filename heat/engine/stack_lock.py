@@ -1,0 +1,79 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+
+"""StackLock that keeps legacy operations off converted stacks."""
+
+from oslo_config import cfg
+from oslo_log import log as logging
+
+from heat import overlay
+
+# The installed module comes first: it is what the rest of this file refines.
+_heat = overlay.installed(__name__)
+
+from heat.common import exception  # noqa: E402
+from heat.db import stack_tree  # noqa: E402
+from heat.engine import migrate_notice  # noqa: E402
+
+LOG = logging.getLogger(__name__)
+
+cfg.CONF.import_opt('migrate_on_update', 'heat.engine.convergence_migrate')
+
+
+class StackLock(_heat.StackLock):
+    """Heat's stack lock, which only legacy operations take.
+
+    An operation loads its stack before it takes the lock, and another engine
+    or a command may have converted the stack in between. Under the lock
+    nobody can, so this is where to ask once more.
+    """
+
+    def acquire(self, retry=True):
+        """Take the lock, unless the stack has become convergence.
+
+        :raises ActionInProgress: (409 at the API) when an operation has the
+            lock, and when the stack is not, or may not be, legacy any more
+        """
+        super().acquire(retry)
+        try:
+            name = self.converted_stack()
+        except Exception:
+            LOG.exception('Cannot tell whether stack %s is legacy',
+                          self.stack_id)
+            name = self.stack_id
+        if name is not None:
+            # Heat's callers leave the lock alone on ActionInProgress.
+            self.release()
+            raise self.lost_race(name)
+
+    def converted_stack(self):
+        """Name the stack if it has become convergence; None if it is legacy.
+
+        None as well without migrate_on_update: then nothing is asked.
+        """
+        if not cfg.CONF.migrate_on_update:
+            return None
+        return stack_tree.get_convergence_name(self.context, self.stack_id)
+
+    @staticmethod
+    def lost_race(name):
+        """The exception for an operation that came too late to be legacy.
+
+        ActionInProgress is what heat-api answers with 409;
+        ConcurrentTransaction would become 500.
+        """
+        return exception.ActionInProgress(stack_name=name,
+                                          action=migrate_notice.ACTION)
+
+
+_heat.StackLock = StackLock
