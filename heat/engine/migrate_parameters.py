@@ -90,7 +90,7 @@ def _hidden_values(row):
 def _parse(text):
     try:
         return json.loads(text)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
         return None
 
 

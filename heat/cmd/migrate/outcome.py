@@ -172,7 +172,14 @@ def _is_passing(exc):
 
 
 def _tell(context, stack, exc):
-    """Log, notify and leave a stack event that says why."""
+    """Log, notify and leave a stack event that says why.
+
+    Users read the event: of what is not a reason of ours, its type will do.
+    An error of the database quotes the statement.
+    """
+    if not isinstance(exc, migrate_exception.MigrationRefused):
+        exc = migrate_exception.Unexpected(stack=stack.id,
+                                           error=type(exc).__name__)
     try:
         migrate_notice.refused(context, stack, exc)
     except Exception:
