@@ -21,6 +21,7 @@ it in one transaction; :func:`convert` does both and tells about it.
 
 import dataclasses
 
+from keystoneauth1 import exceptions as ks_exceptions
 from oslo_config import cfg
 from oslo_db import exception as db_exception
 from oslo_log import log as logging
@@ -28,6 +29,7 @@ from oslo_utils import timeutils
 import sqlalchemy
 
 from heat.common import context as heat_context
+from heat.common import exception
 from heat.common.i18n import _
 from heat.common import migrate_exception
 from heat.common import service_utils
@@ -42,6 +44,9 @@ from heat.engine import stack_graph
 from heat.objects import user_creds
 
 LOG = logging.getLogger(__name__)
+
+# What is raised when Keystone does not know a trust or a user any more.
+_UNAUTHORIZED = (exception.AuthorizationFailure, ks_exceptions.Unauthorized)
 
 # A plan that another change has overtaken is made anew this often.
 ATTEMPTS = 3
@@ -234,9 +239,21 @@ def _requirements(context, tree, stored_credentials):
         nonlocal loader
         if loader is None:
             loader = _stored_context(context, tree.root)
-        return stack_graph.requirements(loader, row, migrate_plan.label(row))
+        try:
+            return stack_graph.requirements(loader, row,
+                                            migrate_plan.label(row))
+        except migrate_exception.ImplicitDependencies as exc:
+            error = exc.__cause__
+            if stored_credentials and isinstance(error, _UNAUTHORIZED):
+                raise _credentials_refused(tree.root, error) from exc
+            raise
 
     return requirements
+
+
+def _credentials_refused(row, error):
+    return migrate_exception.Credentials(
+        stack=migrate_plan.label(row), error=str(error).rstrip('.'))
 
 
 def _stored_context(context, row):
@@ -256,5 +273,4 @@ def _stored_context(context, row):
         # Not the fault of the credentials, and nothing to renew them for.
         raise
     except Exception as exc:
-        raise migrate_exception.Credentials(
-            stack=migrate_plan.label(row), error=exc) from exc
+        raise _credentials_refused(row, exc) from exc

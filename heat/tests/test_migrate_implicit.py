@@ -13,6 +13,9 @@
 
 """Dependencies that resource plug-ins add, and cannot add."""
 
+from keystoneauth1 import exceptions as ks_exceptions
+
+from heat.common import exception
 from heat.common import migrate_exception
 from heat.engine import convergence_migrate
 from heat.engine import resource
@@ -136,6 +139,33 @@ class FailingPlugInTest(ImplicitTestCase):
     def test_an_error_of_many_lines_is_told_in_one(self):
         self.assertIn('computed: one two. Mend',
                       self._refused(LookupError('one\n  two.')))
+
+
+class LostCredentialsTest(ImplicitTestCase):
+    """A plug-in asks a service, and Keystone knows the trust no more."""
+
+    def setUp(self):
+        super().setUp()
+        self.stack = self.legacy_with('Implicit')
+
+    def refused(self, error, **kwargs):
+        self.patchobject(Implicit, 'error', new=error)
+        return self.assertRaises(
+            migrate_exception.MigrationRefused, convergence_migrate.convert,
+            self.ctx, self.stack.id, **kwargs)
+
+    def test_those_of_the_stack_are_the_reason(self):
+        for error in (exception.AuthorizationFailure(),
+                      ks_exceptions.Unauthorized('no trust')):
+            refused = self.refused(error)
+            self.assertEqual('credentials', refused.code)
+            self.assertIn('of stack legacy', str(refused))
+            self.assertIn(str(error).rstrip('.') + '. Let', str(refused))
+
+    def test_those_of_the_request_are_not_those_of_the_stack(self):
+        refused = self.refused(exception.AuthorizationFailure(),
+                               stored_credentials=False)
+        self.assertEqual('implicit_dependencies', refused.code)
 
 
 class SilentPlugInTest(ImplicitTestCase):

@@ -190,7 +190,7 @@ class KeystoneTest(case.DeploymentTestCase):
         outcome, status = self.convert(stack_id)
 
         self.assertEqual(2, status)
-        self.assertEqual(('refused', 'implicit_dependencies'),
+        self.assertEqual(('refused', 'credentials'),
                          (outcome['outcome'], outcome['code']))
         self.assertIn('Authorization failed', outcome['message'])
         self.assertNotIn('\n', outcome['message'])
