@@ -25,10 +25,11 @@ from heat.tests.functional.plugins import lockstep
 
 DEPTH = 4  # levels of nested stacks below the root stack
 SIZE = 6  # resources of a root stack
-NESTED_SIZE = 3  # resources of a nested stack
+NESTED_SIZE = 2  # resources of a nested stack
 
 RECORDER, VALUE, GROUP, SCALED, NESTED = (
     'recorder', 'value', 'group', 'scaled', 'nested')
+GROUPS = (GROUP, SCALED)
 FLAT = (RECORDER, RECORDER, RECORDER, VALUE, GROUP, SCALED)
 
 DEPENDS_ON, ATTRIBUTE, REFERENCE, REPLACE = (
@@ -36,7 +37,8 @@ DEPENDS_ON, ATTRIBUTE, REFERENCE, REPLACE = (
 LINKS = (DEPENDS_ON, ATTRIBUTE, REFERENCE, REPLACE)
 
 #: The attribute that others get, by kind.
-COPIES = {RECORDER: 'copy', VALUE: 'value', GROUP: 'copy', NESTED: 'out'}
+COPIES = {RECORDER: 'copy', VALUE: 'value', GROUP: 'copy', SCALED: 'copy',
+          NESTED: 'out'}
 
 
 @dataclasses.dataclass
@@ -50,7 +52,22 @@ class Node:
     count: int = 1
     immutable: str = 'x'
     fail: str = ''
-    child: 'Template' = None
+    child: 'Template' = None  # of a nested stack, or of each group member
+
+    @property
+    def attribute(self):
+        """The attribute that others get of it."""
+        return COPIES[NESTED if self.child else self.kind]
+
+    def levels_below(self):
+        """How many levels of stacks it adds; a group is a stack itself."""
+        return (self.kind in GROUPS) + (
+            self.child.levels() if self.child else 0)
+
+    @property
+    def has_recorders(self):
+        """Whether it stands for resources with ``immutable`` and ``fail``."""
+        return self.kind in (RECORDER, *GROUPS) and not self.child
 
 
 @dataclasses.dataclass
@@ -61,10 +78,9 @@ class Template:
     cfn: bool = False
     flag: bool = True  # whether conditional resources are there
 
-    def depth(self):
-        """How many levels of templates there are."""
-        return 1 + max((node.child.depth() for node in self.nodes.values()
-                        if node.child), default=0)
+    def levels(self):
+        """How many levels of stacks there are."""
+        return 1 + max(node.levels_below() for node in self.nodes.values())
 
     def render(self):
         """Make the arguments of a create or an update.
@@ -89,7 +105,7 @@ def templates(draw, depth=DEPTH, size=SIZE):
 @strategies.composite
 def nodes(draw, others, depth=0):
     """Draw a resource that may depend on some of the others."""
-    kinds = FLAT + ((NESTED, NESTED) if depth else ())
+    kinds = FLAT + ((NESTED,) if depth else ())
     node = Node(draw(strategies.sampled_from(kinds)),
                 value=draw(strategies.sampled_from('abc')),
                 conditional=draw(strategies.integers(0, 4)) == 4)
@@ -97,8 +113,10 @@ def nodes(draw, others, depth=0):
         node.links = draw(strategies.dictionaries(
             strategies.sampled_from(others),
             strategies.sampled_from(LINKS), max_size=3))
-    if node.kind in (GROUP, SCALED):
+    if node.kind in GROUPS:
         node.count = draw(strategies.integers(0, 3))
+        if depth > 1 and draw(strategies.integers(0, 2)) == 2:
+            node.child = draw(templates(depth - 2, NESTED_SIZE))
     if node.kind == NESTED:
         node.child = draw(templates(depth - 1, NESTED_SIZE))
     return node
@@ -125,15 +143,17 @@ def _definition(form, node, path, files):
         if form.expression(name, how) is not None])
     if node.kind == VALUE:
         return 'OS::Heat::Value', {'value': value}
-    if node.kind == NESTED:
-        name = path + '.yaml'
-        files[name] = _text(_render(node.child, path + '-', files))
-        return name, {'value': value}
-    properties = {'value': value, 'immutable': node.immutable,
-                  'fail': node.fail}
-    if node.kind == RECORDER:
-        return lockstep.TYPE, properties
-    member = {'type': lockstep.TYPE, 'properties': properties}
+    if node.child:
+        kind = path + '.yaml'
+        files[kind] = _text(_render(node.child, path + '-', files))
+        properties = {'value': value}
+    else:
+        kind = lockstep.TYPE
+        properties = {'value': value, 'immutable': node.immutable,
+                      'fail': node.fail}
+    if node.kind in (RECORDER, NESTED):
+        return kind, properties
+    member = {'type': kind, 'properties': properties}
     if node.kind == GROUP:
         return 'OS::Heat::ResourceGroup', {'count': node.count,
                                            'resource_def': member}
@@ -156,6 +176,7 @@ class HOT:
     def expression(self, name, how):
         """A reference to a resource; None for what is not in properties."""
         kind = self.template.nodes[name].kind
+        attribute = self.template.nodes[name].attribute
         if how == DEPENDS_ON:
             return None
         if kind == RECORDER and how == REFERENCE:
@@ -165,8 +186,8 @@ class HOT:
                                     'params': {'$it': {
                                         'get_resource': name}}}}
         if kind == SCALED:
-            return self.join({'get_attr': [name, 'outputs_list', 'copy']})
-        copy = {'get_attr': [name, COPIES[kind]]}
+            return self.join({'get_attr': [name, 'outputs_list', attribute]})
+        copy = {'get_attr': [name, attribute]}
         return self.join(copy) if kind == GROUP else copy
 
     def guarded(self, name, how):
@@ -215,7 +236,7 @@ class CFN(HOT):
             return {'Ref': name}
         if kind == RECORDER and how == REPLACE:
             return {'Fn::Replace': [{'$it': {'Ref': name}}, 'with $it']}
-        copy = {'Fn::GetAtt': [name, COPIES[kind]]}
+        copy = {'Fn::GetAtt': [name, self.template.nodes[name].attribute]}
         return self.join(copy) if kind == GROUP else copy
 
     def guarded(self, name, how):

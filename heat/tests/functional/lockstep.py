@@ -20,6 +20,7 @@ heat.tests.functional.plugins.lockstep.
 import collections
 import copy
 import json
+import operator
 
 from heat.db import models
 from heat.tests.functional import differential_templates as templates
@@ -124,11 +125,10 @@ class Pair:
         if keep:
             self.template = template
 
-    def _changed(self, number, kinds=None):
-        """A copy of the template, and a resource of it (or None)."""
+    def _changed(self, number, fits=lambda node: True):
+        """A copy of the template, and a resource that fits (or None)."""
         template = copy.deepcopy(self.template)
-        names = [name for name, node in template.nodes.items()
-                 if kinds is None or node.kind in kinds]
+        names = [name for name, node in template.nodes.items() if fits(node)]
         name = names[number % len(names)] if names else None
         return template, name
 
@@ -149,7 +149,7 @@ class Pair:
         self._update('change below', template)
 
     def replace(self, number):
-        template, name = self._changed(number, HAVE_IMMUTABLE)
+        template, name = self._changed(number, HAS_RECORDERS)
         if name:
             template.nodes[name].immutable += 'y'
             self._update('replace', template)
@@ -189,8 +189,8 @@ class Pair:
         self._update('unlink', template)
 
     def scale(self, number):
-        template, name = self._changed(number, (templates.GROUP,
-                                                templates.SCALED))
+        template, name = self._changed(
+            number, lambda node: node.kind in templates.GROUPS)
         if name:
             node = template.nodes[name]
             node.count = (node.count + 1 + number % 3) % 4
@@ -246,15 +246,22 @@ class Pair:
         self._failing('roll back', number, disable_rollback=False)
 
     def _failing(self, operation, number, **args):
-        template, name = self._changed(number, HAVE_IMMUTABLE)
+        template, name = self._changed(number, HAS_RECORDERS)
         if name:
-            template.nodes[name].value += 'f'
-            template.nodes[name].fail = 'update'
+            node = template.nodes[name]
+            node.value += 'f'
+            if number % 2:
+                node.fail = 'update'
+            else:
+                # What is to take its place cannot be created.
+                node.immutable += 'f'
+                node.fail = 'create'
             self._update(operation, template, keep=False, **args)
 
     def cancel(self, number):
         """Cancel an update while one of its resources is being updated."""
-        template, name = self._changed(number, (templates.RECORDER,))
+        template, name = self._changed(
+            number, lambda node: node.kind == templates.RECORDER)
         if not name:
             return
         template.nodes[name].value += 'c'
@@ -299,14 +306,13 @@ class Pair:
         self.test.assertEqual(*seen)
 
 
-HAVE_IMMUTABLE = (templates.RECORDER, templates.GROUP, templates.SCALED)
+HAS_RECORDERS = operator.attrgetter('has_recorders')
 
+#: The names of the methods of a Pair that are operations.
 OPERATIONS = (
-    Pair.change, Pair.change_below, Pair.replace, Pair.add, Pair.remove,
-    Pair.rename, Pair.unlink, Pair.scale, Pair.switch, Pair.check,
-    Pair.suspend, Pair.resume, Pair.snapshot, Pair.restore,
-    Pair.delete_snapshot, Pair.mark_unhealthy, Pair.fail, Pair.roll_back,
-    Pair.cancel)
+    'change', 'change_below', 'replace', 'add', 'remove', 'rename', 'unlink',
+    'scale', 'switch', 'check', 'suspend', 'resume', 'snapshot', 'restore',
+    'delete_snapshot', 'mark_unhealthy', 'fail', 'roll_back', 'cancel')
 
 
 def plain(text):

@@ -12,27 +12,24 @@
 
 """A converted stack goes on as one created under convergence does.
 
-Random templates and operations. HEAT_TEST_EXAMPLES asks for a long run with
-that many of them, each time others.
+Random templates and operations. In CI there are few, and always the same;
+tools/differential.py asks for many, each time others.
 """
 
-import collections
 import logging
 import os
 
 import hypothesis
 from hypothesis import strategies
 
-from heat.db import models
 from heat.engine import resource
+from heat.tests.functional import differential_figures as figures
 from heat.tests.functional import differential_templates as templates
 from heat.tests.functional import lockstep
 from heat.tests.functional.plugins import lockstep as plugin
 from heat.tests.functional import synchronous
 
 EXAMPLES = int(os.environ.get('HEAT_TEST_EXAMPLES', 0))
-
-#: In CI there are so few, and always the same.
 FIXED_EXAMPLES = 8
 
 SETTINGS = hypothesis.settings(
@@ -47,7 +44,6 @@ OPERATIONS = strategies.lists(
 
 
 class DifferentialTestCase(synchronous.EngineTestCase):
-    """:cvar tried: a Counter of what has been compared."""
 
     def setUp(self):
         super().setUp()
@@ -67,7 +63,7 @@ class DifferentialTestCase(synchronous.EngineTestCase):
             # A snapshot under convergence leaves rows of its own.
             pair.compare_rows()
         for operation, number in operations:
-            operation(pair, number)
+            getattr(pair, operation)(number)
         pair.delete()
         return pair
 
@@ -76,30 +72,28 @@ class DifferentialTest(DifferentialTestCase):
 
     def setUp(self):
         super().setUp()
-        self.tried = collections.Counter()
+        self.figures = figures.Figures(
+            os.environ.get('HEAT_TEST_FIGURES'))
+
+    def test_converted_stack_lives_as_a_native_one(self):
+        test = SETTINGS(hypothesis.given(
+            templates.templates(), OPERATIONS, strategies.booleans())(
+                self.compare))
         if EXAMPLES:
-            self.addCleanup(self.print_figures)
+            test = hypothesis.seed(
+                int(os.environ['HEAT_TEST_SEED']))(test)
+        test()
+        self.assertEqual([], self.figures.differences)
 
-    def forget(self):
-        """Empty the database, so that no example is slower than others."""
-        with self.database.engine.begin() as connection:
-            for table in reversed(models.BASE.metadata.sorted_tables):
-                connection.execute(table.delete())
-
-    def print_figures(self):
-        print('compared: ' + ', '.join(
-            '%d %s' % (count, what)
-            for what, count in sorted(self.tried.items())))
-
-    @SETTINGS
-    @hypothesis.given(templates.templates(), OPERATIONS,
-                      strategies.booleans())
-    def test_converted_stack_lives_as_a_native_one(self, template,
-                                                   operations, snapshot):
-        self.forget()
-        pair = self.play(template, operations, snapshot)
-        self.tried['root stacks'] += 1
-        self.tried['levels %d' % template.depth()] += 1
-        self.tried.update(pair.tried)
-        self.tried.update({'times ' + operation: count for operation, count
-                           in pair.operations.items()})
+    def compare(self, template, operations, snapshot_first):
+        self.empty_database()
+        try:
+            pair = self.play(template, operations, snapshot_first)
+        except Exception as exc:
+            if not EXAMPLES:
+                raise
+            # A long run goes on, and tells of all that it has found.
+            self.figures.add_difference(
+                (template, operations, snapshot_first), exc)
+        else:
+            self.figures.add(template, pair)

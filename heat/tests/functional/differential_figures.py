@@ -1,0 +1,65 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What the differential test has tried, kept in a file while it runs."""
+
+import collections
+import json
+import os
+import traceback
+
+DIFFERENCES = 'differences'
+
+
+class Figures:
+    """Counts of what has been compared, and what did not end alike.
+
+    :param path: the JSON file to keep them in; None for no file.
+    :ivar differences: what each example that ended otherwise was made of,
+        with the traceback.
+    """
+
+    def __init__(self, path=None):
+        self._path = path
+        self._counts = collections.Counter()
+        self.differences = []
+
+    def add(self, template, pair):
+        """Count an example in which nothing differed.
+
+        :param template: the differential_templates.Template at the start.
+        :param pair: the lockstep.Pair at the end.
+        """
+        self._counts['root stacks'] += 1
+        self._counts['root stacks, levels: %d' % template.levels()] += 1
+        self._counts['root stacks, format: %s'
+                     % ('CFN' if template.cfn else 'HOT')] += 1
+        self._counts.update(pair.tried)
+        self._counts['operations'] += pair.operations.total()
+        self._counts.update({'operations: ' + operation: count for
+                             operation, count in pair.operations.items()})
+        self._keep()
+
+    def add_difference(self, example, error):
+        """Remember an example, in a form that a test can be made of."""
+        self.differences.append('%r\n%s' % (
+            example, ''.join(traceback.format_exception(error))))
+        self._keep()
+
+    def _keep(self):
+        if self._path is None:
+            return
+        # A run may be stopped at any time.
+        with open(self._path + '.new', 'w') as new:
+            json.dump(dict(self._counts, **{DIFFERENCES: self.differences}),
+                      new, indent=1)
+        os.replace(self._path + '.new', self._path)
