@@ -1,0 +1,131 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Every template that Heat comes with, converted, updated and deleted.
+
+In CI a sample of them, spread over all. With HEAT_TEST_CORPUS naming a CSV
+file, all; it then tells how many ended how, and a file beside it which.
+"""
+
+import collections
+import copy
+import csv
+import logging
+import os
+
+from heat.db import models
+from heat.tests.functional import corpus
+from heat.tests.functional import oracle
+from heat.tests.functional import synchronous
+
+CSV = os.environ.get('HEAT_TEST_CORPUS')
+
+SAMPLE = 30  # templates in CI
+
+THROUGH = 'created, converted, updated and deleted'
+NOT_PARSED = 'left out: not a template that Heat can parse'
+NOT_CREATED = 'left out: cannot be created by the legacy engine'
+NOT_NATIVE = 'left out: cannot be created under convergence'
+
+
+class LeftOut(Exception):
+    """Heat itself cannot go on with a template: how far, and why not."""
+
+
+class CorpusTest(synchronous.EngineTestCase):
+    """Each template is compared with itself, created under convergence."""
+
+    def setUp(self):
+        super().setUp()
+        # What cannot be created is logged with its traceback.
+        logging.disable(logging.CRITICAL)
+        self.addCleanup(logging.disable, logging.NOTSET)
+
+    def test_templates_live_on_after_the_conversion(self):
+        found = corpus.collect()
+        if not CSV:
+            found = found[::len(found) // SAMPLE]
+        ends, different = [], []
+        for template in found:
+            try:
+                ends.append((template.where, THROUGH, self.play(template)))
+            except LeftOut as exc:
+                ends.append((template.where, *exc.args))
+            except Exception as exc:
+                different.append('%s: %s' % (template.where, exc))
+        counts = collections.Counter(how for _where, how, _why in ends)
+        if CSV:
+            _write(CSV, ('How it ended', 'Templates'),
+                   sorted(counts.items()) + [('different', len(different))])
+            _write(CSV.replace('.csv', '-left-out.csv'),
+                   ('Template', 'Why'),
+                   [(where, why) for where, how, why in ends
+                    if how != THROUGH])
+        self.assertEqual([], different)
+        self.assertGreater(counts[THROUGH], len(found) // 2, counts)
+
+    def play(self, found):
+        """Do the same to a native and a converted stack of the template."""
+        self.empty_database()
+        try:
+            template = found.parse()
+            environment = corpus.environment(template)
+        except Exception as exc:
+            raise LeftOut(NOT_PARSED, _in_words(exc)) from exc
+        converted = self.stack(template, environment, False, NOT_CREATED)
+        native = self.stack(template, environment, True, NOT_NATIVE)
+        self.convert(converted)
+        self.assertEqual(*[
+            oracle.comparable(self.database, identity['stack_id'])
+            for identity in (native, converted)])
+        self.assertEqual(*[
+            self.end(identity, self.heat.update_stack,
+                     corpus.updated(copy.deepcopy(template)), environment,
+                     {}, {'disable_rollback': True})
+            for identity in (native, converted)])
+        self.assertTrue(self.row(converted)['convergence'])
+        for identity in (native, converted):
+            self.assertEqual('DELETE_COMPLETE', self.end(
+                identity, self.heat.delete_stack))
+            self.assertEqual([], self.database.rows(
+                models.Resource, stack_id=identity['stack_id']))
+
+    def stack(self, template, environment, convergence, how):
+        try:
+            identity = self.create(copy.deepcopy(template), convergence,
+                                   params=environment)
+        except Exception as exc:
+            raise LeftOut(how, _in_words(exc)) from exc
+        row = self.row(identity)
+        if row['status'] != 'COMPLETE':
+            raise LeftOut(how, row['status_reason'])
+        return identity
+
+    def end(self, identity, method, *args):
+        """How an operation ends: in a state, or with an error."""
+        try:
+            method(self.ctx, identity, *args)
+        except Exception as exc:
+            return _in_words(exc)
+        self.heat.run()
+        return self.state(identity)
+
+
+def _in_words(error):
+    return '%s: %s' % (type(error).__name__, ' '.join(str(error).split()))
+
+
+def _write(path, header, rows):
+    with open(path, 'w', newline='') as out:
+        table = csv.writer(out, lineterminator='\n')
+        table.writerow(header)
+        table.writerows(rows)
