@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""What a conversion, and the way back, does to the rows of a stack."""
+"""What a conversion does to the rows of a stack."""
 
 from unittest import mock
 
@@ -19,7 +19,6 @@ from heat.db import api as db_api
 from heat.db import models
 from heat.engine import convergence_migrate
 from heat.engine import migrate_notice
-from heat.engine import template
 from heat.objects import event as event_object
 from heat.objects import resource as resource_object
 from heat.objects import stack as stack_object
@@ -176,29 +175,6 @@ class ConvertTest(MigrateTestCase):
         self.assertIsNone(stack_lock.StackLock.get_engine_id(self.ctx,
                                                              stack.id))
 
-    def test_the_previous_template_goes(self):
-        stack = self.legacy({'a': []})
-        previous = template.Template(migrate_fixtures.template_of({}),
-                                     files={'file': 'content'})
-        previous.store(self.ctx)
-        self.set_values(models.Stack, stack.id,
-                        prev_raw_template_id=previous.id)
-        convergence_migrate.convert(self.ctx, stack.id)
-        with db_api.context_manager.reader.using(self.ctx) as session:
-            self.assertIsNone(session.get(models.RawTemplate, previous.id))
-            self.assertEqual([], session.query(
-                models.RawTemplateFiles).all())
-        self.assertIsNone(self.row(stack).prev_raw_template_id)
-
-    def test_a_previous_template_that_is_used_elsewhere_stays(self):
-        stack = self.legacy({'a': []})
-        other = self.legacy({'a': []}, name='other')
-        self.set_values(models.Stack, stack.id,
-                        prev_raw_template_id=other.t.id)
-        convergence_migrate.convert(self.ctx, stack.id)
-        with db_api.context_manager.reader.using(self.ctx) as session:
-            self.assertIsNotNone(session.get(models.RawTemplate, other.t.id))
-
 
 class RefuseTest(MigrateTestCase):
 
@@ -252,6 +228,12 @@ class RefuseTest(MigrateTestCase):
         self.set_values(models.Stack, child.id, status='FAILED')
         self.assertIn(child.id, str(self.refused(
             root, migrate_exception.NotComplete)))
+
+    def test_an_action_that_a_stack_is_not_left_in(self):
+        stack = self.legacy({'a': []})
+        for action in ('DELETE', None):
+            self.set_values(models.Stack, stack.id, action=action)
+            self.refused(stack, migrate_exception.NotComplete)
 
     def test_a_resource_in_progress(self):
         stack = self.legacy({'a': []})
@@ -344,136 +326,3 @@ class ChangedTest(MigrateTestCase):
             plan = convergence_migrate.convert(self.ctx, self.stack.id)
         self.assertTrue(plan.nothing_to_do)
         self.assertEqual(1, len(self.events(self.stack)))
-
-
-class RevertTest(MigrateTestCase):
-
-    def test_revert_gives_back_the_rows_as_they_were(self):
-        stack = self.legacy(migrate_fixtures.TEMPLATES['diamond'])
-        before = self.rows(stack)
-        convergence_migrate.convert(self.ctx, stack.id)
-        convergence_migrate.revert(self.ctx, stack.id)
-        self.assertEqual(before, self.rows(stack))
-
-    def test_reverting_a_legacy_stack_does_nothing(self):
-        stack = self.legacy({'a': []})
-        plan = convergence_migrate.revert(self.ctx, stack.id)
-        self.assertTrue(plan.nothing_to_do)
-        self.assertEqual([], self.events(stack))
-
-    def test_the_legacy_engine_goes_on_with_a_reverted_stack(self):
-        stack = self.legacy({'a': []})
-        convergence_migrate.convert(self.ctx, stack.id)
-        convergence_migrate.revert(self.ctx, stack.id)
-        loaded = migrate_fixtures.parser.Stack.load(self.ctx,
-                                                    stack_id=stack.id)
-        loaded.delete()
-        self.assertEqual(('DELETE', 'COMPLETE'), loaded.state)
-
-    def _refused(self, stack, reason):
-        before = self.rows(stack)
-        self.assertRaises(reason, convergence_migrate.revert, self.ctx,
-                          stack.id)
-        self.assertEqual(before, self.rows(stack))
-
-    def test_a_replaced_resource_is_refused(self):
-        stack = self.legacy({'a': []})
-        convergence_migrate.convert(self.ctx, stack.id)
-        self.set_values(models.Resource, self.resources(stack)['a'].id,
-                        replaced_by=7)
-        self._refused(stack, migrate_exception.ReplacedResource)
-
-    def test_a_row_that_the_template_does_not_name_is_refused(self):
-        stack = self.legacy({'a': [], 'b': []})
-        convergence_migrate.convert(self.ctx, stack.id)
-        self.set_values(models.Resource, self.resources(stack)['b'].id,
-                        name='c', physical_resource_id=None)
-        self.assertRaises(migrate_exception.MigrationRefused,
-                          convergence_migrate.revert, self.ctx, stack.id)
-        self.assertTrue(self.row(stack).convergence)
-
-    def test_a_traversal_that_begins_meanwhile_wins(self):
-        stack = self.legacy({'a': []})
-        convergence_migrate.convert(self.ctx, stack.id)
-        plan = convergence_migrate.plan_revert(self.ctx, stack.id)
-        self.set_values(models.Stack, stack.id, current_traversal='newer')
-        self.assertRaises(migrate_exception.TreeChanged,
-                          convergence_migrate.apply, self.ctx, plan)
-        self.assertTrue(self.row(stack).convergence)
-
-
-class VerifyTest(MigrateTestCase):
-
-    def setUp(self):
-        super().setUp()
-        self.stack = self.legacy(migrate_fixtures.TEMPLATES['chain'])
-        convergence_migrate.convert(self.ctx, self.stack.id)
-        self.right = self.rows(self.stack)
-
-    def found(self):
-        findings, _plan = convergence_migrate.verify(self.ctx, self.stack.id)
-        return [(finding.resource, finding.column) for finding in findings]
-
-    def assertRepaired(self):
-        convergence_migrate.repair(self.ctx, self.stack.id)
-        self.assertEqual(self.right, self.rows(self.stack))
-
-    def test_a_converted_stack_is_right(self):
-        self.assertEqual([], self.found())
-
-    def test_a_legacy_stack_is_refused(self):
-        convergence_migrate.revert(self.ctx, self.stack.id)
-        self.assertRaises(migrate_exception.StillLegacy, self.found)
-
-    def test_a_missing_graph(self):
-        self.set_values(models.Stack, self.stack.id, current_deps=None)
-        self.assertEqual([(None, 'current_deps')], self.found())
-        self.assertRepaired()
-
-    def test_a_wrong_edge(self):
-        ids = {name: row.id
-               for name, row in self.resources(self.stack).items()}
-        self.set_values(models.Stack, self.stack.id, current_deps={
-            'edges': [[[ids['c'], True], [ids['a'], True]]]})
-        self.assertEqual([(None, 'current_deps')], self.found())
-
-    def test_the_nodes_that_clean_up_after_an_update_are_no_difference(self):
-        ids = {name: row.id
-               for name, row in self.resources(self.stack).items()}
-        edges = self.row(self.stack).current_deps['edges']
-        self.set_values(models.Stack, self.stack.id, current_deps={
-            'edges': edges + [[[ids['c'], False], [ids['c'], True]],
-                              [[ids['a'], False], [ids['b'], False]]]})
-        self.assertEqual([], self.found())
-
-    def test_missing_requires(self):
-        self.set_values(models.Resource,
-                        self.resources(self.stack)['b'].id, requires=[])
-        self.assertEqual([('b', 'requires')], self.found())
-        self.assertRepaired()
-
-    def test_an_empty_needed_by_is_harmless(self):
-        self.set_values(models.Resource,
-                        self.resources(self.stack)['b'].id, needed_by=[])
-        finding, = convergence_migrate.verify(self.ctx, self.stack.id)[0]
-        self.assertEqual('needed_by', finding.column)
-        self.assertTrue(finding.harmless)
-        self.assertRepaired()
-
-    def test_a_missing_template_of_a_resource(self):
-        self.set_values(models.Resource, self.resources(self.stack)['b'].id,
-                        current_template_id=None)
-        self.assertEqual([('b', 'current_template_id')], self.found())
-        self.assertRepaired()
-
-    def test_verifying_writes_nothing(self):
-        self.set_values(models.Stack, self.stack.id, current_deps=None)
-        before = self.rows(self.stack)
-        self.found()
-        self.assertEqual(before, self.rows(self.stack))
-
-    def test_a_stack_in_progress_is_not_compared(self):
-        self.set_values(models.Stack, self.stack.id, status='IN_PROGRESS')
-        self.assertRaises(migrate_exception.InProgress,
-                          convergence_migrate.verify, self.ctx,
-                          self.stack.id)

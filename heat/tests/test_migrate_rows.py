@@ -176,6 +176,18 @@ class BackupTest(RowsTestCase):
         self.assertIn(self.backup.id, str(convergence_migrate.plan(
             self.ctx, self.stack.id)))
 
+    def test_one_of_a_convergence_stack_is_left_to_heat(self):
+        self.set_values(models.Stack, self.stack.id, convergence=True)
+        plan = convergence_migrate.convert(self.ctx, self.stack.id)
+        self.assertTrue(plan.nothing_to_do)
+        self.assertEqual((), plan.empty_backups)
+
+    def test_one_that_is_gone_meanwhile_is_noticed(self):
+        plan = convergence_migrate.plan(self.ctx, self.stack.id)
+        stack_object.Stack.delete(self.ctx, self.backup.id)
+        self.assertRaises(migrate_exception.TreeChanged,
+                          convergence_migrate.apply, self.ctx, plan)
+
     def test_one_with_a_resource_is_refused(self):
         self.add_row(self.backup, 'old', 'physical')
         self.assertIn(self.backup.id, self.refused(

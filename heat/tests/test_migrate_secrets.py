@@ -24,6 +24,7 @@ from heat.db import stack_tree
 from heat.engine import convergence_migrate
 from heat.engine import migrate_parameters
 from heat.objects import event as event_object
+from heat.tests import common
 from heat.tests import migrate_fixtures
 from heat.tests import test_convergence_migrate
 
@@ -117,3 +118,46 @@ class EncryptedTest(test_convergence_migrate.MigrateTestCase):
             event for event in event_object.Event.get_all_by_stack(
                 self.ctx, self.stack.id)
             if event.resource_action == 'MIGRATE'])
+
+
+class HideTest(common.HeatTestCase):
+    """The ways in which a stored value can be that of a hidden parameter."""
+
+    def hide(self, text, template, **environment):
+        columns = dict.fromkeys(stack_tree.StackRow._fields)
+        row = stack_tree.StackRow(**dict(
+            columns, template=json.dumps(template),
+            environment=json.dumps(environment)))
+        return migrate_parameters.hide(text, row)
+
+    def test_a_parameter_of_a_cfn_template(self):
+        template = {'Parameters': {'p': {'Type': 'String', 'NoEcho': 'true',
+                                         'Default': 'fallback'}}}
+        self.assertEqual('****** and ******', self.hide(
+            'given and fallback', template, parameters={'p': 'given'}))
+
+    def test_a_default_of_the_environment(self):
+        template = {'parameters': {'p': {'type': 'string', 'hidden': True}}}
+        self.assertEqual('******', self.hide(
+            'value', template, parameter_defaults={'p': 'value'}))
+
+    def test_a_value_that_begins_with_another_one(self):
+        hidden = {'type': 'string', 'hidden': True}
+        self.assertEqual('****** ******', self.hide(
+            'secretive secret', {'parameters': {'p': hidden, 'q': hidden}},
+            parameters={'p': 'secret', 'q': 'secretive'}))
+
+    def test_a_list_as_it_is_written(self):
+        template = {'parameters': {'p': {'type': 'json', 'hidden': True}}}
+        self.assertEqual('******', self.hide(
+            '["one", "two"]', template, parameters={'p': ['one', 'two']}))
+
+    def test_an_empty_value_hides_nothing(self):
+        template = {'parameters': {'p': {'type': 'string', 'hidden': True}}}
+        self.assertEqual('text', self.hide('text', template,
+                                           parameters={'p': ''}))
+
+    def test_a_parameter_of_which_nothing_is_known(self):
+        template = {'parameters': {'p': {'type': 'string'}}}
+        self.assertEqual('value', self.hide('value', template,
+                                            parameters={'gone': 'value'}))

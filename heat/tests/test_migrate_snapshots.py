@@ -77,6 +77,13 @@ class CompleteTest(SnapshotsTestCase):
         self.assertIn('below', convergence_migrate.plan(
             self.ctx, self.stack.id).warnings[0])
 
+    def test_one_of_a_convergence_stack_in_a_mixed_tree_is_not_named(self):
+        convergence_migrate.convert(self.ctx, self.stack.id)
+        self.legacy({'b': []}, name='child', owner_id=self.stack.id)
+        self.snapshot(name='native')
+        self.assertEqual((), convergence_migrate.plan(
+            self.ctx, self.stack.id).warnings)
+
     def test_without_any_there_is_no_warning(self):
         plan = convergence_migrate.convert(self.ctx, self.stack.id)
         self.assertEqual((), plan.warnings)
