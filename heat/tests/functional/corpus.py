@@ -38,6 +38,9 @@ NO_CLOUD = frozenset('OS::Heat::' + name for name in (
     'RandomString', 'ResourceChain', 'ResourceGroup', 'SoftwareConfig',
     'Stack', 'StructuredConfig', 'TestResource', 'Value'))
 
+#: The resource that an update adds.
+ADDED = 'added_by_the_update'
+
 
 class Found(typing.NamedTuple):
     """A template, and the file and line that it is from."""
@@ -153,7 +156,6 @@ def _value(schema):
 
 def updated(template):
     """A template that an update of the stack can be made with: one more."""
-    added = 'added_by_the_update'
     for section, kind in (('resources', 'type'), ('Resources', 'Type')):
         if section in template:
             break
@@ -162,4 +164,4 @@ def updated(template):
                          if 'heat_template_version' in template
                          else ('Resources', 'Type'))
     return dict(template, **{section: dict(
-        template.get(section) or {}, **{added: {kind: PLACEHOLDER}})})
+        template.get(section) or {}, **{ADDED: {kind: PLACEHOLDER}})})
