@@ -44,6 +44,15 @@ class _Operations:
         self.assertEqual(self.converted, self.stored())
         self.assertConvergence()
 
+
+class MySQLTest(_Operations, race_case.RaceTestCase):
+    backend = databases.MYSQL
+
+
+class PostgreSQLTest(_Operations, race_case.RaceTestCase):
+
+    backend = databases.POSTGRESQL
+
     def test_under_the_lock_of_it_no_conversion_begins(self):
         plan = convergence_migrate.plan(utils.dummy_context(), self.stack_id)
         refused = []
@@ -65,11 +74,3 @@ class _Operations:
         if self.operation == 'mark unhealthy':
             return resource.Resource, 'state_set'
         return service.ThreadGroupManager, 'start'
-
-
-class MySQLTest(_Operations, race_case.RaceTestCase):
-    backend = databases.MYSQL
-
-
-class PostgreSQLTest(_Operations, race_case.RaceTestCase):
-    backend = databases.POSTGRESQL

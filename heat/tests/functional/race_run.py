@@ -1,0 +1,119 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+
+"""Clients that ask for everything at once, of stacks that are converted."""
+
+import collections
+from concurrent import futures
+import random
+import threading
+import time
+
+from heatclient import exc
+import sqlalchemy
+
+from heat.db import models
+
+CLIENTS = 6
+
+#: What clients do to a stack while it is legacy and being converted.
+OPERATIONS = {
+    'update': lambda heat, stack: heat.stacks.update(
+        stack.id, template=stack.template),
+    'patch': lambda heat, stack: heat.stacks.update(stack.id, existing=True),
+    'suspend': lambda heat, stack: heat.actions.suspend(stack.id),
+    'resume': lambda heat, stack: heat.actions.resume(stack.id),
+    'check': lambda heat, stack: heat.actions.check(stack.id),
+    'snapshot': lambda heat, stack: heat.stacks.snapshot(stack.id),
+    'cancel': lambda heat, stack: heat.actions.cancel_update(stack.id),
+    'signal': lambda heat, stack: heat.resources.signal(stack.id, 'grow'),
+    'delete': lambda heat, stack: heat.stacks.delete(stack.id),
+}
+
+#: One in so many stacks is deleted by one of its clients.
+DELETED = 4
+
+# What follows for the next client from a suspended or deleted stack, in any
+# Heat.
+REFUSED, GONE = 'not in this state', 'deleted'
+
+_ANSWERS = {exc.HTTPConflict: '409', exc.HTTPBadRequest: REFUSED,
+            exc.HTTPNotFound: GONE}
+
+Stack = collections.namedtuple('Stack', 'id template')
+
+
+class Race:
+    """Let clients loose on stacks, and watch the stacks meanwhile.
+
+    :param heat: a running ``deployment.Deployment``
+    :param stacks: a list of :class:`Stack`
+    :ivar answers: how often each operation got each answer
+    :ivar deleted: ids of the stacks that a client deletes
+    """
+
+    def __init__(self, heat, stacks):
+        self.heat = heat
+        self.stacks = stacks
+        self.answers = collections.Counter()
+        self.deleted = {stack.id for stack in stacks[::DELETED]}
+        # Which are convergence, and which were and are not any more.
+        self.converted = set()
+        self.reverted = set()
+
+    def run(self, seed):
+        """Ask for everything, a stack after the other, from all clients.
+
+        :param seed: of the order in which a stack is asked for it
+        """
+        over = threading.Event()
+        watcher = threading.Thread(target=self._watch, args=(over,))
+        watcher.start()
+        try:
+            with futures.ThreadPoolExecutor(CLIENTS) as clients:
+                list(clients.map(self._ask, self._requests(seed)))
+        finally:
+            over.set()
+            watcher.join()
+
+    def _requests(self, seed):
+        order = random.Random(seed)
+        for stack in self.stacks:
+            names = list(OPERATIONS)
+            if stack.id not in self.deleted:
+                names.remove('delete')
+            order.shuffle(names)
+            for name in names:
+                yield name, stack
+
+    def _ask(self, request):
+        name, stack = request
+        try:
+            OPERATIONS[name](self.heat.client, stack)
+            answer = 'success'
+        except exc.HTTPException as error:
+            answer = _ANSWERS.get(type(error)) or str(error)
+        self.answers[name, answer] += 1
+
+    def _watch(self, over):
+        """See that no stack is ever legacy after it was convergence."""
+        stack = models.Stack
+        query = sqlalchemy.select(stack.id, stack.convergence).where(
+            stack.id.in_([stack.id for stack in self.stacks]))
+        while not over.is_set():
+            with self.heat.database.engine.connect() as connection:
+                rows = connection.execute(query).all()
+            now = {stack_id for stack_id, convergence in rows if convergence}
+            self.reverted |= self.converted - now
+            self.converted |= now
+            time.sleep(0.1)
