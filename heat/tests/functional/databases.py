@@ -104,8 +104,8 @@ class Database(fixtures.Fixture):
 
         :param model: a class of ``heat.db.models``.
         :param equal: the values that columns must have.
-        :returns: a list of dicts, in the order of the ids, with the names of
-            the model's attributes.
+        :returns: a list of dicts, in the order of the primary keys, with the
+            names of the model's attributes.
         """
         # An attribute need not have the name of its column.
         columns = {attribute.key: attribute.expression for attribute in
@@ -115,4 +115,5 @@ class Database(fixtures.Fixture):
                 *[columns[key] == value for key, value in equal.items()])
         with self.engine.connect() as connection:
             return [dict(row) for row in connection.execute(
-                query.order_by(columns['id'])).mappings()]
+                query.order_by(*sqlalchemy.inspect(model).primary_key)
+            ).mappings()]

@@ -60,7 +60,7 @@ class Deployment(clients.Clients, fixtures.Fixture):
         self.database = self.useFixture(databases.Database(self.backend))
         self._conf = configuration.merged(self._conf, self._start_identity())
         self._conf = configuration.merged(self._conf, {
-            'transport_url': self.useFixture(broker.Broker()).url,
+            'transport_url': self._start_broker(),
             'database': {'connection': self.database.url}})
         self.configure()
         self.engines = []
@@ -72,6 +72,10 @@ class Deployment(clients.Clients, fixtures.Fixture):
         """Start what answers for Keystone; returns the options to use it."""
         return {'clients_keystone': {
             'auth_uri': self.useFixture(identity.Identity()).url}}
+
+    def _start_broker(self):
+        """Start what takes the messages; returns the transport_url."""
+        return self.useFixture(broker.Broker()).url
 
     def configure(self, **conf):
         """Change options in heat.conf; who runs has to be told.

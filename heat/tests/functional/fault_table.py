@@ -37,10 +37,11 @@ NAMES = {databases.SQLITE: 'SQLite', databases.MYSQL: 'MariaDB',
 CONVERTED, LEGACY, LOST = 'converted', 'legacy', 'lost'
 
 KILLED = 'Process killed'
-BROKER = 'RabbitMQ restarted'
+BROKER_RESTARTED = 'RabbitMQ restarted'
+BROKER_DOWN = 'RabbitMQ down'
 
-#: What converts when the fault comes. A real fault comes to the converter
-#: alone, and one of the broker to stacks that engines have been given.
+#: What converts when the fault comes. A real fault of a database comes to the
+#: converter in the process of the test.
 COMMAND, UPDATE = 'heat-manage', 'update'
 REAL = 'converter, real fault'
 VIA_ENGINES = 'heat-manage --via-engines'

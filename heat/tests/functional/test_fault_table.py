@@ -23,6 +23,10 @@ from heat.tests.functional import fault_table
 
 _SERVERS = (databases.MYSQL, databases.POSTGRESQL)
 
+_BROKER = ((fault_table.BROKER_RESTARTED, fault_table.UPDATE),
+           (fault_table.BROKER_DOWN, fault_table.UPDATE),
+           (fault_table.BROKER_RESTARTED, fault_table.VIA_ENGINES))
+
 
 def _expected(backend):
     """The faults that are tried on a database, with what converts then."""
@@ -30,9 +34,10 @@ def _expected(backend):
     real = [fault_errors.READ_ONLY, fault_errors.LOCK_TIMEOUT,
             fault_errors.DEADLOCK if backend in _SERVERS
             else fault_errors.FULL]
-    return {*itertools.product(injected, (fault_table.COMMAND,
+    return [*itertools.product(injected, (fault_table.COMMAND,
                                           fault_table.UPDATE)),
-            *itertools.product(real, (fault_table.REAL,))}
+            *itertools.product(real, (fault_table.REAL,)),
+            *(_BROKER if backend == databases.POSTGRESQL else ())]
 
 
 class FaultTableTest(testtools.TestCase):
