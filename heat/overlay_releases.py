@@ -27,17 +27,9 @@ TESTED = {
     '27': {
         'heat.engine.stack_lock': {
             'StackLock.acquire': 'self, retry=True',
-            'StackLock.try_acquire': 'self',
         },
         'heat.objects.stack': {
             'Stack.update_by_id': 'cls, context, stack_id, values',
-        },
-        'heat.db.api': {
-            'stack_update': 'context, stack_id, values, exp_trvsl=None',
-        },
-        'heat.rpc.client': {
-            'EngineClient.delete_stack':
-                'self, ctxt, stack_identity, cast=False',
         },
         'heat.engine.service': {
             'ThreadGroupManager.start_with_lock':
