@@ -12,12 +12,14 @@
 
 """Whatever rows hold: a reason, or a whole conversion, and nothing between."""
 
+import itertools
 import string
 from unittest import mock
 
 import hypothesis
 from hypothesis import strategies
 import sqlalchemy
+from testtools import content
 
 from heat.cmd.migrate import outcome
 from heat.common import migrate_exception
@@ -103,18 +105,23 @@ class FuzzTestCase(test_convergence_migrate.MigrateTestCase):
 class EveryColumnTest(FuzzTestCase):
     """Every column of every row that a conversion reads is damaged."""
 
-    scenarios = [
-        ('%s.%s' % (model.__tablename__, column.name),
-         {'table': model.__tablename__, 'column': column.name})
-        for model in MODELS for column in model.__table__.columns
-        if column.nullable and not column.unique
-        # No other database than SQLite stores a text where a date belongs.
-        and not isinstance(column.type, sqlalchemy.DateTime)]
+    scenarios = [(model.__tablename__, {'model': model}) for model in MODELS]
+
+    def columns(self):
+        return [column.name for column in self.model.__table__.columns
+                if column.nullable and not column.unique
+                # No other database than SQLite stores text as a date.
+                and not isinstance(column.type, sqlalchemy.DateTime)]
 
     def test_it_is_a_reason_or_no_matter(self):
-        for value in DAMAGES:
-            self.damage(self.table, self.column, value)
-            self.convert()
+        for column, value in itertools.product(self.columns(), DAMAGES):
+            try:
+                self.damage(self.model.__tablename__, column, value)
+                self.convert()
+            except Exception:
+                self.addDetail('damage', content.text_content(
+                    '%s = %r' % (column, value)))
+                raise
             self.restore()
 
 
