@@ -13,7 +13,10 @@
 """Which overlay runs on which Heat, for commands and log lines."""
 
 from importlib import metadata
+import os
+import sys
 
+from heat import overlay
 from heat import version
 
 DISTRIBUTION = 'heat-convergence-migrate'
@@ -29,10 +32,13 @@ def overlay_version():
 
     A checkout in PYTHONPATH needs no installation.
     """
-    try:
-        return metadata.version(DISTRIBUTION)
-    except metadata.PackageNotFoundError:
-        return None
+    # Heat may be in another environment than the wheel, which has the tree
+    # two folders below its site-packages.
+    beside = os.path.abspath(os.path.join(overlay.ROOT, '../../..'))
+    for found in metadata.distributions(name=DISTRIBUTION,
+                                        path=[beside] + sys.path):
+        return found.version
+    return None
 
 
 def both():
