@@ -27,7 +27,7 @@ from heat.tests.functional import processes
 
 CHECKOUT = processes.TREE
 
-_CONF = """\
+CONF = """\
 [DEFAULT]
 transport_url = fake://
 num_engine_workers = 1
@@ -53,7 +53,7 @@ class WheelEnvironment(fixtures.Fixture):
             'purelib', 'venv', {'base': self.home, 'platbase': self.home})
         self.conf = os.path.join(self.path, 'heat.conf')
         with open(self.conf, 'w') as conf:
-            conf.write(_CONF % os.path.join(self.path, 'heat.db'))
+            conf.write(CONF % os.path.join(self.path, 'heat.db'))
         self.tree = _tree()
         self._pip('wheel', '--no-deps', '--wheel-dir', self.path, CHECKOUT)
         self.wheel, = glob.glob(os.path.join(self.path, '*.whl'))
