@@ -1,0 +1,50 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The source of the overlay, for tests that compare it with other texts."""
+
+import ast
+import pathlib
+
+CHECKOUT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def files():
+    """Return the paths of the overlay's Python files, without the tests."""
+    found = [path for package in ('heat', 'heat_overlay')
+             for path in (CHECKOUT / package).rglob('*.py')]
+    return sorted(path.relative_to(CHECKOUT) for path in found
+                  if CHECKOUT / 'heat' / 'tests' not in path.parents)
+
+
+def _nodes(kind):
+    for path in files():
+        for node in ast.walk(ast.parse((CHECKOUT / path).read_text())):
+            if isinstance(node, kind):
+                yield str(path), node
+
+
+def strings():
+    """Yield (path, text) of every string in the source."""
+    for path, node in _nodes(ast.Constant):
+        if isinstance(node.value, str):
+            yield path, node.value
+
+
+def calls(owner):
+    """Yield (path, node) of the calls of methods of a global name."""
+    for path, node in _nodes(ast.Call):
+        function = node.func
+        if (isinstance(function, ast.Attribute) and
+                isinstance(function.value, ast.Name) and
+                function.value.id == owner):
+            yield path, node
