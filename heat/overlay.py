@@ -46,6 +46,7 @@ _NO_HEAT = (
     'front of: install openstack-heat where %s finds it.')
 
 _refusal = None
+_release = None
 
 
 def _is_ours(entry):
@@ -94,7 +95,7 @@ def put_in_front():
 
     :raises ImportError: when no Heat is installed.
     """
-    global _refusal
+    global _refusal, _release
     spec = _find('heat')
     if spec is None or spec.origin is None:
         raise ImportError(_NO_HEAT % (ROOT, sys.executable), name='heat')
@@ -103,6 +104,7 @@ def put_in_front():
     reason = overlay_releases.why_not(version, folder)
     if reason is None:
         package = extend('heat')
+        _release = overlay_releases.of(version)
     else:
         package = installed('heat')
         _refusal = _REFUSAL % {'version': version or '(unknown)',
@@ -118,6 +120,15 @@ def refusal():
     :returns: the line that was logged.
     """
     return _refusal
+
+
+def release():
+    """Tell what is particular to the installed Heat.
+
+    :returns: an overlay_releases.Release, or None if the overlay is not
+        active.
+    """
+    return _release
 
 
 def _version(folder):

@@ -19,42 +19,70 @@ looks otherwise, is left alone: see :func:`why_not`.
 
 import ast
 import os
+import typing
 
-#: {major release: {module: {qualified name: its parameters}}}. The parameters
-#: are those of Heat's own source as :func:`ast.unparse` writes them; ``None``
-#: says only that the name has to be there.
+
+class Release(typing.NamedTuple):
+    """What one release of Heat has and others have not.
+
+    :ivar converged_actions: a convergence stack is suspended, resumed,
+        checked and snapshotted by traversals, too; its snapshots have an
+        action and rows in the table resource_snapshot. Before, all that is
+        done as the legacy engine does it: under the stack lock, with
+        snapshots in one piece, which are deleted together with their stack.
+    """
+
+    converged_actions: bool
+
+
+#: The major releases of Heat that the overlay is tested with: 2024.1, 2025.1,
+#: 2025.2, 2026.1 and 2026.2.
 TESTED = {
-    '27': {
-        'heat.engine.stack_lock': {
-            'StackLock.acquire': 'self, retry=True',
-        },
-        'heat.objects.stack': {
-            'Stack.update_by_id': 'cls, context, stack_id, values',
-        },
-        'heat.engine.service': {
-            'ThreadGroupManager.start_with_lock':
-                'self, cnxt, stack, engine_id, func, *args, **kwargs',
-            'ThreadGroupManager.start_with_acquired_lock':
-                'self, stack, lock, func, *args, **kwargs',
-            'EngineService.start': 'self',
-            'EngineService.update_stack':
-                'self, cnxt, stack_identity, template, params, files, args, '
-                'environment_files=None, files_container=None, '
-                'template_id=None',
-            'EngineService.migrate_convergence_1': 'self, ctxt, stack_id',
-        },
-        'heat.cmd.manage': {
-            'command_opt': None,
-            'add_command_parsers': 'subparsers',
-            'do_migrate': '',
-            'main': '',
-        },
-        'heat.cmd.status': {
-            'Checks._upgrade_checks': None,
-            'main': '',
-        },
+    '22': Release(converged_actions=False),
+    '24': Release(converged_actions=False),
+    '25': Release(converged_actions=False),
+    '26': Release(converged_actions=True),
+    '27': Release(converged_actions=True),
+}
+
+#: {module: {qualified name: its parameters}}, the same in all of ``TESTED``.
+#: The parameters are those of Heat's own source as :func:`ast.unparse` writes
+#: them; ``None`` says only that the name has to be there.
+REFINED = {
+    'heat.engine.stack_lock': {
+        'StackLock.acquire': 'self, retry=True',
+    },
+    'heat.objects.stack': {
+        'Stack.update_by_id': 'cls, context, stack_id, values',
+    },
+    'heat.engine.service': {
+        'ThreadGroupManager.start_with_lock':
+            'self, cnxt, stack, engine_id, func, *args, **kwargs',
+        'ThreadGroupManager.start_with_acquired_lock':
+            'self, stack, lock, func, *args, **kwargs',
+        'EngineService.start': 'self',
+        'EngineService.update_stack':
+            'self, cnxt, stack_identity, template, params, files, args, '
+            'environment_files=None, files_container=None, '
+            'template_id=None',
+        'EngineService.migrate_convergence_1': 'self, ctxt, stack_id',
+    },
+    'heat.cmd.manage': {
+        'command_opt': None,
+        'add_command_parsers': 'subparsers',
+        'do_migrate': '',
+        'main': '',
+    },
+    'heat.cmd.status': {
+        'Checks._upgrade_checks': None,
+        'main': '',
     },
 }
+
+
+def of(version):
+    """Return the :class:`Release` of a version of Heat, None if untested."""
+    return TESTED.get(version.partition('.')[0])
 
 
 def why_not(version, folder):
@@ -71,11 +99,10 @@ def why_not(version, folder):
     if version is None:
         return ('its version is unknown, no openstack-heat distribution was '
                 'found for it')
-    refined = TESTED.get(version.partition('.')[0])
-    if refined is None:
+    if of(version) is None:
         return ('the overlay is tested with Heat %s only'
                 % ', '.join(sorted(TESTED)))
-    for module, names in refined.items():
+    for module, names in REFINED.items():
         path = os.path.join(folder, *module.split('.')[1:]) + '.py'
         reason = _difference(path, names)
         if reason is not None:

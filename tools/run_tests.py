@@ -42,8 +42,6 @@ FUNCTIONAL = r'^heat\.tests\.functional\.'
 
 #: Prints the name of each backend that cannot be reached, one a line.
 PROBE = '''\
-from oslo_service import backend
-backend.init_backend(backend.BackendType.THREADING)
 from heat.tests.functional import broker
 from heat.tests.functional import databases
 for name in (databases.MYSQL, databases.POSTGRESQL):

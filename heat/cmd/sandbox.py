@@ -23,20 +23,21 @@ it answers requests, and stops with exit status
 
 import argparse
 import os
+import select
 import signal
 import sys
 import threading
 import warnings
 
-# futurist imports eventlet where it is installed, and Heat brings it along;
-# the sandbox runs on threads.
+# futurist imports eventlet where it is installed, and Heat brings it along.
 warnings.filterwarnings('ignore', r'\s*Eventlet is deprecated')
+
+# Threads or eventlet, as this release of Heat has it, before anything else.
+from heat.cmd import engine  # noqa: F401
 
 from oslo_concurrency import lockutils
 from oslo_config import cfg
 from oslo_log import log as logging
-from oslo_service import backend
-backend.init_backend(backend.BackendType.THREADING)
 
 from heat.common import config
 from heat.common import messaging
@@ -52,7 +53,7 @@ CONF = cfg.CONF
 
 READY = 'heat-sandbox: ready at'
 
-_SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 _STOP_TIMEOUT = 30
 
@@ -202,13 +203,25 @@ def _announce(endpoint, data):
     print('%s %s (stop it with Ctrl-C)' % (READY, endpoint), flush=True)
 
 
-def _wait_for_stop():
-    """Serve SIGHUP until a signal asks to stop.
+def _catch_signals():
+    """Let signals be read from a pipe, where green threads can wait too.
 
-    Heat's own threads never see these signals: the main thread has blocked
-    them before it started any.
+    :returns: what to give to :func:`_wait_for_stop`.
     """
-    while signal.sigwait(_SIGNALS) == signal.SIGHUP:
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer)
+    for number in _SIGNALS:
+        signal.signal(number, lambda _signal, _frame: None)
+    return reader
+
+
+def _wait_for_stop(signals):
+    """Serve SIGHUP until a signal asks to stop."""
+    while True:
+        select.select([signals], [], [])
+        if os.read(signals, 1)[0] != signal.SIGHUP:
+            return
         CONF.mutate_config_files()
         print('heat-sandbox: read the mutable options again', flush=True)
 
@@ -220,15 +233,14 @@ def _exit_at_once(_signal, _frame):
 
 
 def _run(data, args):
-    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    signals = _catch_signals()
     sandbox = Sandbox(data, args.host, args.port)
     sandbox.start()
     _announce(sandbox.endpoint, data)
-    _wait_for_stop()
+    _wait_for_stop(signals)
     print('heat-sandbox: stopping; once more to stop at once', flush=True)
     for number in _SIGNALS:
         signal.signal(number, _exit_at_once)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
     if sandbox.stop():
         print('heat-sandbox: stopped', flush=True)
         return 0

@@ -20,6 +20,7 @@ from heat.common import migrate_exception
 from heat.db import api as db_api
 from heat.db import models
 from heat.db import stack_tree
+from heat import overlay
 
 # Rows written by one statement: few statements, and well below the number of
 # bound parameters that SQLite (32,766) and PostgreSQL (65,535) allow.
@@ -209,10 +210,12 @@ def _mend_snapshots(session, plan):
                 snapshot.data: {'resources': {}}}))
     for chunk in _chunks([row.id for row in plan.snapshots
                           if row.interrupted]):
+        values = {snapshot.status: 'FAILED',
+                  snapshot.status_reason: INTERRUPTED}
+        if overlay.release().converged_actions:
+            values[snapshot.action] = 'CREATE'
         _execute_on(session, len(chunk), plan, sqlalchemy.update(
-            snapshot).where(snapshot.id.in_(chunk)).values({
-                snapshot.action: 'CREATE', snapshot.status: 'FAILED',
-                snapshot.status_reason: INTERRUPTED}))
+            snapshot).where(snapshot.id.in_(chunk)).values(values))
 
 
 def _delete_resources(session, resource_ids):

@@ -24,6 +24,7 @@ from sqlalchemy import orm
 
 from heat.db import api as db_api
 from heat.db import models
+from heat import overlay
 
 
 class StackRow(typing.NamedTuple):
@@ -76,7 +77,8 @@ class SnapshotRow(typing.NamedTuple):
     """One snapshot of a stack.
 
     ``has_data`` tells whether its row has any, ``has_rows`` whether there
-    are rows of resource_snapshot, which only convergence writes.
+    are rows of resource_snapshot, which only convergence writes. ``action``
+    is None where Heat does not know any.
     """
 
     id: str
@@ -176,14 +178,17 @@ def _select_below(model, kind, **computed):
 
 def _select_snapshots():
     snapshot = _columns(models.Snapshot)
-    of_resource = _columns(models.ResourceSnapshot)
-    return _select_below(
-        models.Snapshot, SnapshotRow,
+    computed = {
         # A JSON column may hold NULL or the JSON text of it.
-        has_data=sqlalchemy.func.coalesce(
-            _as_text(snapshot.data), 'null') != 'null',
-        has_rows=sqlalchemy.exists().where(
-            of_resource.snapshot_id == snapshot.id))
+        'has_data': sqlalchemy.func.coalesce(
+            _as_text(snapshot.data), 'null') != 'null'}
+    if overlay.release().converged_actions:
+        computed['has_rows'] = sqlalchemy.exists().where(_columns(
+            models.ResourceSnapshot).snapshot_id == snapshot.id)
+    else:
+        computed['has_rows'] = sqlalchemy.false()
+        computed['action'] = sqlalchemy.null()
+    return _select_below(models.Snapshot, SnapshotRow, **computed)
 
 
 def _select_state():

@@ -20,6 +20,7 @@ it in one transaction; :func:`convert` does both and tells about it.
 """
 
 import dataclasses
+import types
 
 from keystoneauth1 import exceptions as ks_exceptions
 from oslo_config import cfg
@@ -28,7 +29,6 @@ from oslo_log import log as logging
 from oslo_utils import timeutils
 import sqlalchemy
 
-from heat.common import context as heat_context
 from heat.common import exception
 from heat.common.i18n import _
 from heat.common import migrate_exception
@@ -40,8 +40,8 @@ from heat.engine import migrate_notice
 from heat.engine import migrate_plan
 from heat.engine import migrate_revert
 from heat.engine import migrate_verify
+from heat.engine import stack as parser
 from heat.engine import stack_graph
-from heat.objects import user_creds
 
 LOG = logging.getLogger(__name__)
 
@@ -259,16 +259,16 @@ def _credentials_refused(row, error):
 def _stored_context(context, row):
     """The context to load a stack with when its user is not there.
 
-    As heat.engine.stack.Stack.stored_context has it, but read once for the
-    whole tree.
+    Heat's own, but made once for the whole tree, and without the Stack whose
+    template would be parsed for it.
     """
+    owner = types.SimpleNamespace(context=context,
+                                  user_creds_id=row.user_creds_id,
+                                  root_stack_id=lambda: None)
     # Heat itself does not try this read again when the database fails.
-    get = db_api.retry_on_db_error(user_creds.UserCreds.get_by_id)
+    make = db_api.retry_on_db_error(parser.Stack.stored_context)
     try:
-        stored = get(context, row.user_creds_id)
-        return heat_context.StoredContext.from_dict(
-            stored.obj_to_primitive()['versioned_object.data'],
-            request_id=context.request_id, is_admin=False, overwrite=False)
+        return make(owner)
     except (db_exception.DBError, sqlalchemy.exc.SQLAlchemyError):
         # Not the fault of the credentials, and nothing to renew them for.
         raise

@@ -26,6 +26,7 @@ from oslo_log import log as logging
 from heat.common import exception
 from heat.db import convergence_migrate as db_migrate
 from heat.engine import stack_lock
+from heat import overlay
 from heat.rpc import client as rpc_client
 
 LOG = logging.getLogger(__name__)
@@ -45,9 +46,17 @@ def delete(start_with_acquired_lock):
                 raise lock.lost_race(stack.name)
             lock.release()
             return _delete_again(lock.context, stack)
+        if _updates_as_legacy(stack, func):
+            lock.refuse_converted()
         return start_with_acquired_lock(self, stack, lock, func,
                                         *args, **kwargs)
     return start
+
+
+def _updates_as_legacy(stack, func):
+    """Whether this is for us to refuse: with newer Heat, StackLock does."""
+    return (not overlay.release().converged_actions and
+            not stack.convergence and func in (stack.update, stack.restore))
 
 
 def last_delete(start_with_lock):

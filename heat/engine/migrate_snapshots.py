@@ -14,22 +14,23 @@
 """Snapshots that were taken before a conversion, or after it.
 
 The legacy engine stores what a snapshot knows of each resource in the row of
-the snapshot, convergence in rows of resource_snapshot. Convergence reads the
-first where there is none of the second (heat.objects.snapshot), so that such
-snapshots stay as they are. Only what the legacy engine leaves behind when it
-dies is mended: convergence wants data to be there, and lets nobody delete a
-snapshot that is being created.
+the snapshot, convergence in rows of resource_snapshot, where Heat has that
+table. Convergence reads the first where there is none of the second
+(heat.objects.snapshot), so that such snapshots stay as they are. Only what
+the legacy engine leaves behind when it dies is mended: convergence wants data
+to be there, and lets nobody delete a snapshot that is being created.
 """
 
 import typing
 
 from heat.common import migrate_exception
+from heat import overlay
 
 
 class PlannedSnapshot(typing.NamedTuple):
     """A snapshot row to mend.
 
-    ``interrupted`` says that it becomes CREATE_FAILED, ``without_data`` that
+    ``interrupted`` says that it becomes FAILED, ``without_data`` that
     it gets data without any resource.
     """
 
@@ -45,8 +46,12 @@ def to_mend(snapshots):
     The lock of their stacks is free: the legacy engine holds it all the time
     while it takes a snapshot (EngineService.stack_snapshot).
     """
+    # Without resource_snapshot there is one way for both engines, to which
+    # data without a template is worse than none.
+    wants_data = overlay.release().converged_actions
     planned = (PlannedSnapshot(row.id, name(row), _is_interrupted(row),
-                               not row.has_data) for row in snapshots)
+                               wants_data and not row.has_data)
+               for row in snapshots)
     return tuple(row for row in planned
                  if row.interrupted or row.without_data)
 
@@ -56,7 +61,7 @@ def warnings(label, snapshots):
 
     :param label: the root stack in words
     """
-    if snapshots:
+    if snapshots and overlay.release().converged_actions:
         yield ('Snapshots of stack %s stay: %s. Delete them before the stack: '
                'under convergence Heat deletes a stack without what its '
                'snapshots hold.'
@@ -64,7 +69,7 @@ def warnings(label, snapshots):
     interrupted = [row for row in snapshots if _is_interrupted(row)]
     if interrupted:
         yield ('Snapshots of stack %s that an engine never completed become '
-               'CREATE_FAILED, so that they can be deleted: %s.'
+               'FAILED, so that they can be deleted: %s.'
                % (label, ', '.join(name(row) for row in interrupted)))
 
 

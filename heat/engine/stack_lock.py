@@ -33,6 +33,10 @@ cfg.CONF.import_opt('migrate_on_update', 'heat.engine.convergence_migrate')
 class StackLock(_heat.StackLock):
     """Heat's stack lock, which only legacy operations take.
 
+    Before Heat 26, convergence stacks are suspended, resumed, checked and
+    snapshotted under it as well, and in the same way: see
+    heat.engine.migrate_guard.delete for these releases.
+
     An operation loads its stack before it takes the lock, and another engine
     or a command may have converted the stack in between. Under the lock
     nobody can, so this is where to ask once more.
@@ -45,6 +49,14 @@ class StackLock(_heat.StackLock):
             lock, and when the stack is not, or may not be, legacy any more
         """
         super().acquire(retry)
+        if overlay.release().converged_actions:
+            self.refuse_converted()
+
+    def refuse_converted(self):
+        """Give the lock back and raise, if the stack is no longer legacy.
+
+        :raises ActionInProgress: also when that cannot be told
+        """
         try:
             name = self.converted_stack()
         except Exception:

@@ -65,13 +65,11 @@ policy_file = %(policy)s
 
 [paste_deploy]
 api_paste_config = %(paste)s
-flavor = noauth
 """
 
 _API_PASTE = """
-[composite:heat-api]
-paste.composite_factory = heat.api:pipeline_factory
-noauth = request_id faultwrap noauth context versionnegotiation apiv1app
+[pipeline:heat-api]
+pipeline = request_id faultwrap noauth context versionnegotiation apiv1app
 
 [filter:request_id]
 paste.filter_factory = oslo_middleware.request_id:RequestId.factory
@@ -145,8 +143,13 @@ class DataDirectory:
     def create(self):
         """Make the directory, readable by its owner only.
 
-        :raises UnusableDataDirectory: when it cannot be written.
+        :raises UnusableDataDirectory: when it cannot be written, or its name
+            cannot be part of a database URL.
         """
+        if sqlalchemy.make_url(self.database_url).database != self.database:
+            raise UnusableDataDirectory(
+                path=self.path,
+                reason="this SQLAlchemy ends the path of a database at '?'")
         try:
             os.makedirs(self.path, mode=0o700, exist_ok=True)
         except OSError as error:

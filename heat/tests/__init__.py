@@ -10,11 +10,9 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-from oslo_service import backend
-
 from heat import overlay
 
-# Before any module of Heat chooses another; the engine does the same.
-backend.init_backend(backend.BackendType.THREADING)
+# Threads or eventlet, as this release of Heat has it, before anything else.
+from heat.cmd import engine  # noqa: F401
 
 overlay.extend(__name__)

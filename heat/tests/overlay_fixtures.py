@@ -52,7 +52,7 @@ class Environment(fixtures.Fixture):
                    'Metadata-Version: 2.1\nName: openstack-heat\n'
                    'Version: %s\n' % self.version)
         self.write(os.path.join(self.heat, '__init__.py'), '')
-        for module, names in overlay_releases.TESTED['27'].items():
+        for module, names in overlay_releases.REFINED.items():
             self.write(self.module(module), _source(names))
             self.write(os.path.join(os.path.dirname(self.module(module)),
                                     '__init__.py'), '')

@@ -40,7 +40,7 @@ class CommandTestCase(testtools.TestCase):
         return sorted(os.listdir(env.site_packages))
 
     def untested(self):
-        return self.useFixture(overlay_fixtures.Environment('26.0.2'))
+        return self.useFixture(overlay_fixtures.Environment('19.0.0'))
 
     def heat_path(self, env=None, **kwargs):
         """Start the Python that Heat runs in and say where Heat is."""
@@ -107,13 +107,13 @@ class RunTest(CommandTestCase):
     def test_untested_heat_is_refused_and_nothing_starts(self):
         env = self.untested()
         env.script('heat-thing', 'print("started")')
-        self.assertFails(env.overlay('run', 'heat-thing'), 'Heat 26.0.2 in ')
+        self.assertFails(env.overlay('run', 'heat-thing'), 'Heat 19.0.0 in ')
 
     def test_the_python_of_the_command_counts(self):
         env = self.untested()
         env.script('heat-thing', 'print("started")')
         self.assertFails(self.env.overlay('run', 'heat-thing', path=env.bin),
-                         'Heat 26.0.2 in ')
+                         'Heat 19.0.0 in ')
 
     def test_python_that_ignores_python_path_is_refused(self):
         self.env.script('heat-thing', 'print("started")',
@@ -218,7 +218,7 @@ class EnableTest(CommandTestCase):
     def test_untested_heat_is_refused_and_nothing_written(self):
         env = self.untested()
         before = self.listing(env)
-        self.assertFails(env.overlay('enable'), 'Heat 26.0.2 in ')
+        self.assertFails(env.overlay('enable'), 'Heat 19.0.0 in ')
         self.assertEqual(before, self.listing(env))
 
     def test_overlay_that_has_gone_leaves_no_trace(self):
@@ -306,13 +306,13 @@ class StatusTest(CommandTestCase):
     def test_untested_but_not_activated_is_not_active(self):
         status = self.status(1, env=self.untested())
         self.assertFalse(status['tested'])
-        self.assertIn('Heat 26.0.2 in ', status['refusal'])
+        self.assertIn('Heat 19.0.0 in ', status['refusal'])
 
     def test_refused(self):
         status = self.status(2, env=self.untested(), python_path=[CHECKOUT])
         self.assertFalse(status['active'])
         self.assertEqual(['PYTHONPATH'], status['means'])
-        self.assertIn('Heat 26.0.2 in ', status['refusal'])
+        self.assertIn('Heat 19.0.0 in ', status['refusal'])
 
     def test_no_heat(self):
         shutil.rmtree(self.env.heat)
@@ -323,7 +323,7 @@ class StatusTest(CommandTestCase):
     def test_of_another_python(self):
         other = self.untested()
         status = self.status(1, '--python', other.python)
-        self.assertEqual('26.0.2', status['heat']['version'])
+        self.assertEqual('19.0.0', status['heat']['version'])
 
     def test_python_that_does_not_start(self):
         self.assertFails(self.env.overlay('status', '--python', '/nowhere'),

@@ -193,7 +193,7 @@ class MigrateTest(CommandTestCase):
         stack = stack_object.Stack.get_by_id(self.ctx, warned)
         snapshot_object.Snapshot.create(self.ctx, {
             'tenant': stack.tenant, 'name': 'before', 'stack_id': warned,
-            'status': 'COMPLETE', 'data': {}})
+            'status': 'IN_PROGRESS'})
         _status, out, _err = self.run_command('migrate-convergence-1', '--all')
         self.assertIn('| %s' % warned, out)
         self.assertIn('before', out)

@@ -12,6 +12,7 @@
 
 import io
 import json
+from unittest import mock
 
 from heat.cmd.migrate import outcome as outcomes
 from heat.cmd.migrate import progress
@@ -187,6 +188,10 @@ class ProgressTest(common.HeatTestCase):
 
     def test_bar_on_a_terminal(self):
         self.assertIn('1/4', self.show(_Terminal()))
+
+    def test_no_bar_without_rich(self):
+        with mock.patch('importlib.util.find_spec', return_value=None):
+            self.assertIn('1 of 4 stacks', self.show(_Terminal()))
 
     def test_no_bar_where_it_is_not_welcome(self):
         self.assertNotIn('1/4', self.show(_Terminal(), bar=False))

@@ -13,16 +13,23 @@
 
 """What a conversion makes of the snapshots of a stack."""
 
-import json
+import testtools
 
 from heat.common import migrate_exception
+from heat.db import api as db_api
 from heat.db import models
 from heat.engine import convergence_migrate
-from heat.objects import resource_snapshot
-from heat.objects import snapshot as snapshot_object
+from heat import overlay
 from heat.tests import test_convergence_migrate
 
 DATA = {'resources': {'a': {'resource_data': {'image': 'one'}}}}
+
+RESOURCE_SNAPSHOTS = overlay.release().converged_actions
+
+by_resource = testtools.skipUnless(
+    RESOURCE_SNAPSHOTS, 'This Heat has no snapshots of single resources')
+as_a_whole = testtools.skipIf(
+    RESOURCE_SNAPSHOTS, 'This Heat has snapshots of single resources')
 
 
 class SnapshotsTestCase(test_convergence_migrate.MigrateTestCase):
@@ -33,14 +40,15 @@ class SnapshotsTestCase(test_convergence_migrate.MigrateTestCase):
 
     def snapshot(self, stack=None, **values):
         """Store a snapshot as the legacy engine does."""
-        return snapshot_object.Snapshot.create(self.ctx, dict({
+        if RESOURCE_SNAPSHOTS:
+            values.setdefault('action', 'CREATE')
+        return db_api.snapshot_create(self.ctx, dict({
             'stack_id': (stack or self.stack).id, 'name': 'daily',
-            'tenant': self.ctx.project_id, 'data': DATA, 'action': 'CREATE',
+            'tenant': self.ctx.project_id, 'data': DATA,
             'status': 'COMPLETE'}, **values)).id
 
     def stored(self, snapshot_id):
-        return snapshot_object.Snapshot.get_snapshot(
-            self.ctx, snapshot_id, load_rsrc_snapshot=True)
+        return db_api.snapshot_get(self.ctx, snapshot_id)
 
 
 class CompleteTest(SnapshotsTestCase):
@@ -52,6 +60,7 @@ class CompleteTest(SnapshotsTestCase):
         self.assertEqual((), plan.snapshots)
         self.assertEqual(before, dict(self.stored(snapshot_id).items()))
 
+    @by_resource
     def test_a_warning_names_it(self):
         self.snapshot(name='weekly')
         plan = convergence_migrate.plan(self.ctx, self.stack.id)
@@ -59,11 +68,19 @@ class CompleteTest(SnapshotsTestCase):
         self.assertIn('weekly', warning)
         self.assertIn('Warning: ' + warning, str(plan))
 
+    @as_a_whole
+    def test_no_warning_where_it_is_deleted_with_its_stack(self):
+        self.snapshot(name='weekly')
+        plan = convergence_migrate.plan(self.ctx, self.stack.id)
+        self.assertEqual((), plan.warnings)
+
+    @by_resource
     def test_one_without_a_name_is_named_by_its_id(self):
         snapshot_id = self.snapshot(name=None)
         plan = convergence_migrate.plan(self.ctx, self.stack.id)
         self.assertIn(snapshot_id, plan.warnings[0])
 
+    @by_resource
     def test_the_event_and_the_log_warn(self):
         self.snapshot(name='weekly')
         convergence_migrate.convert(self.ctx, self.stack.id)
@@ -71,6 +88,7 @@ class CompleteTest(SnapshotsTestCase):
         for told in (event.resource_status_reason, self.LOG.output):
             self.assertIn('stay: weekly. Delete them before the stack', told)
 
+    @by_resource
     def test_one_of_a_nested_stack_is_named_too(self):
         child = self.legacy({'b': []}, name='child', owner_id=self.stack.id)
         self.snapshot(child, name='below')
@@ -94,6 +112,7 @@ class CompleteTest(SnapshotsTestCase):
         convergence_migrate.convert(self.ctx, self.stack.id)
         self.assertEqual('FAILED', self.stored(snapshot_id).status)
 
+    @by_resource
     def test_one_that_is_being_deleted_stays(self):
         snapshot_id = self.snapshot(action='DELETE', status='IN_PROGRESS')
         convergence_migrate.convert(self.ctx, self.stack.id)
@@ -111,20 +130,24 @@ class CompleteTest(SnapshotsTestCase):
 class InterruptedTest(SnapshotsTestCase):
     """Snapshots that an engine never completed, of any age."""
 
-    scenarios = [('of today', {'action': 'CREATE'}),
-                 ('of an older Heat', {'action': None})]
+    scenarios = [('of today', {'values': {}}),
+                 ('of an older Heat', {'values': {'action': None}})
+                 ][:2 if RESOURCE_SNAPSHOTS else 1]
 
     def setUp(self):
         super().setUp()
-        self.snapshot_id = self.snapshot(action=self.action, data=None,
-                                         status='IN_PROGRESS')
+        self.snapshot_id = self.snapshot(data=None, status='IN_PROGRESS',
+                                         **self.values)
 
     def test_becomes_failed(self):
         convergence_migrate.convert(self.ctx, self.stack.id)
         row = self.stored(self.snapshot_id)
-        self.assertEqual(('CREATE', 'FAILED'), (row.action, row.status))
+        self.assertEqual('FAILED', row.status)
+        if RESOURCE_SNAPSHOTS:
+            self.assertEqual('CREATE', row.action)
         self.assertIn('engine went down', row.status_reason)
 
+    @by_resource
     def test_gets_the_data_that_convergence_wants(self):
         convergence_migrate.convert(self.ctx, self.stack.id)
         self.assertEqual({'resources': {}},
@@ -132,8 +155,8 @@ class InterruptedTest(SnapshotsTestCase):
 
     def test_a_warning_says_so(self):
         plan = convergence_migrate.plan(self.ctx, self.stack.id)
-        self.assertIn('become CREATE_FAILED, so that they can be deleted: '
-                      'daily', plan.warnings[1])
+        self.assertIn('become FAILED, so that they can be deleted: '
+                      'daily', plan.warnings[-1])
 
     def test_one_that_the_engine_still_takes_is_refused(self):
         self.set_values(models.Stack, self.stack.id, action='SNAPSHOT',
@@ -147,6 +170,14 @@ class InterruptedTest(SnapshotsTestCase):
 
 class WithoutDataTest(SnapshotsTestCase):
 
+    @as_a_whole
+    def test_a_failed_one_stays_without(self):
+        snapshot_id = self.snapshot(data=None, status='FAILED')
+        plan = convergence_migrate.convert(self.ctx, self.stack.id)
+        self.assertEqual((), plan.snapshots)
+        self.assertIsNone(self.stored(snapshot_id).data)
+
+    @by_resource
     def test_a_failed_one_gets_data_and_stays_failed(self):
         snapshot_id = self.snapshot(data=None, status='FAILED',
                                     status_reason='mine')
@@ -155,6 +186,7 @@ class WithoutDataTest(SnapshotsTestCase):
         self.assertEqual(({'resources': {}}, 'FAILED', 'mine'),
                          (row.data, row.status, row.status_reason))
 
+    @by_resource
     def test_data_that_is_null_in_the_database_counts_as_none(self):
         snapshot_id = self.snapshot(status='FAILED')
         with test_convergence_migrate.db_api.context_manager.writer.using(
@@ -174,11 +206,18 @@ class RevertTest(SnapshotsTestCase):
         self.assertFalse(self.row(self.stack).convergence)
         self.assertEqual(DATA, self.stored(snapshot_id).data)
 
+    @as_a_whole
+    def test_one_taken_under_convergence_stays(self):
+        convergence_migrate.convert(self.ctx, self.stack.id)
+        snapshot_id = self.snapshot(name='native')
+        convergence_migrate.revert(self.ctx, self.stack.id)
+        self.assertEqual(DATA, self.stored(snapshot_id).data)
+
+    @by_resource
     def test_one_taken_under_convergence_is_refused_and_named(self):
         convergence_migrate.convert(self.ctx, self.stack.id)
-        snapshot_id = self.snapshot(name='native',
-                                    data=json.loads('{"resources": {}}'))
-        resource_snapshot.ResourceSnapshot.create(self.ctx, {
+        snapshot_id = self.snapshot(name='native', data={'resources': {}})
+        db_api.resource_snapshot_create(self.ctx, {
             'snapshot_id': snapshot_id, 'resource_name': 'a', 'data': {}})
         exc = self.assertRaises(migrate_exception.HasSnapshots,
                                 convergence_migrate.revert, self.ctx,

@@ -136,17 +136,21 @@ class RefusalTest(testtools.TestCase):
         self.env.write(path, text.replace(self.env.version, version))
 
     def test_older_release(self):
-        self.rename_version('26.0.2')
-        self.assertStock('Heat 26.0.2 in %s runs as the stock one, because '
-                         'the overlay is tested with Heat 27 only'
-                         % self.env.heat)
+        self.rename_version('19.0.0')
+        self.assertStock('Heat 19.0.0 in %s runs as the stock one, because '
+                         'the overlay is tested with Heat 22, 24, 25, 26, 27 '
+                         'only' % self.env.heat)
+
+    def test_release_in_between(self):
+        self.rename_version('23.0.0')
+        self.assertStock('Heat 23.0.0 in ')
 
     def test_newer_release(self):
         self.rename_version('28.0.0.0rc1')
         self.assertStock('Heat 28.0.0.0rc1 in ')
 
     def test_release_of_the_distribution_beside_the_package_counts(self):
-        other = self.useFixture(overlay_fixtures.Environment('26.0.2'))
+        other = self.useFixture(overlay_fixtures.Environment('19.0.0'))
         shutil.rmtree(other.heat)
         done = self.env.run('-c', 'import heat', python_path=[
             CHECKOUT, other.site_packages])
@@ -196,14 +200,14 @@ class RefusalTest(testtools.TestCase):
         self.assertEqual(('None\n', ''), (done.stdout, done.stderr))
 
     def test_reason_can_be_asked_for(self):
-        self.rename_version('26.0.2')
+        self.rename_version('19.0.0')
         done = self.run_heat('from heat import overlay; '
                              'print(overlay.refusal())')
         self.assertEqual(done.stderr, done.stdout)
-        self.assertIn('26.0.2', done.stdout)
+        self.assertIn('19.0.0', done.stdout)
 
     def test_is_one_error_record_where_logging_is_set_up(self):
-        self.rename_version('26.0.2')
+        self.rename_version('19.0.0')
         done = self.run_heat(
             'import logging; logging.basicConfig(format="%(levelname)s '
             '%(name)s"); import heat')

@@ -107,12 +107,22 @@ class FilesTest(common.HeatTestCase):
                 'DEFAULT', 'migrate_on_update'))
 
     def test_database_url_leads_to_the_data(self):
-        data = self.create(name='a %odd? #name')
+        data = self.create(name='a %odd #name')
 
         url = sqlalchemy.make_url(self.heat_conf(data).get('database',
                                                            'connection'))
         self.assertEqual(os.path.join(data.path, 'heat.sqlite'),
                          url.database)
+
+    def test_question_mark_in_the_path_is_refused_or_leads_to_the_data(self):
+        # SQLAlchemy before 2.1 takes it for the end of the path.
+        try:
+            data = self.create(name='odd?')
+        except config.UnusableDataDirectory as error:
+            self.assertIn("'?'", str(error))
+        else:
+            self.assertIn('odd', sqlalchemy.make_url(
+                data.database_url).database)
 
     def test_dollar_in_the_path_is_not_substituted(self):
         data = self.create(name='$home')

@@ -12,6 +12,7 @@
 
 """Show how far a run is: a bar on a terminal, else a line now and then."""
 
+import importlib.util
 import sys
 import time
 
@@ -67,7 +68,7 @@ class Bar(_Progress):
 
     def __init__(self, report, total, stream):
         super().__init__(report, total, stream)
-        # Only a terminal needs it.
+        # Only a terminal needs it, and a distribution may not have it.
         from rich import console
         from rich import progress
         # No thread of its own (auto_refresh): workers are forked.
@@ -94,7 +95,8 @@ def of(report, total, bar, stream=None):
 
     :param report: what counts the stacks that are done
     :param total: how many there are
-    :param bar: whether a bar is welcome where there is a terminal
+    :param bar: whether a bar is welcome where there is a terminal and rich
     """
     stream = stream or sys.stderr
-    return (Bar if bar and stream.isatty() else Lines)(report, total, stream)
+    bar = bar and stream.isatty() and importlib.util.find_spec('rich')
+    return (Bar if bar else Lines)(report, total, stream)

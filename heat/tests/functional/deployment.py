@@ -100,7 +100,7 @@ class Deployment(clients.Clients, fixtures.Fixture):
 
     def _start_api(self):
         server = self.useFixture(wsgi_server.WSGIServer(
-            'api', 'heat.wsgi.api:application',
+            'api', wsgi_server.HEAT_API,
             self.environment(), self.folder, threads=8,
             bin_dir=self.bin_dir))
         self.url = server.url

@@ -28,27 +28,23 @@ import traceback
 import typing
 
 import fixtures
-from oslo_service import backend
+from oslo_config import cfg
+from oslo_log import log as logging
 
-backend.init_backend(backend.BackendType.THREADING)
-
-from oslo_config import cfg  # noqa: E402
-from oslo_log import log as logging  # noqa: E402
-
-from heat.cmd import manage  # noqa: E402
-from heat.cmd.migrate import checks  # noqa: E402
-from heat.common import context as heat_context  # noqa: E402
-from heat.common import messaging  # noqa: E402
-from heat.db import api as db_api  # noqa: E402
-from heat.engine import convergence_migrate  # noqa: E402
-from heat.engine import resources  # noqa: E402
-from heat.engine import service  # noqa: E402
-from heat.tests.functional import configuration  # noqa: E402
-from heat.tests.functional import fault_errors  # noqa: E402
-from heat.tests.functional import fault_points  # noqa: E402
-from heat.tests.functional import fault_table  # noqa: E402
-from heat.tests.functional import processes  # noqa: E402
-from heat.tests import utils  # noqa: E402
+from heat.cmd import manage
+from heat.cmd.migrate import checks
+from heat.common import context as heat_context
+from heat.common import messaging
+from heat.db import api as db_api
+from heat.engine import convergence_migrate
+from heat.engine import resources
+from heat.engine import service
+from heat.tests.functional import configuration
+from heat.tests.functional import fault_errors
+from heat.tests.functional import fault_points
+from heat.tests.functional import fault_table
+from heat.tests.functional import processes
+from heat.tests import utils
 
 #: What a child does.
 KILL = 'kill'

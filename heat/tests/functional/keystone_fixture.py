@@ -93,7 +93,7 @@ class Keystone(fixtures.Fixture):
         self._manage('credential_setup', *owner)
         # Keystone mixes up what it knows of requests in threads.
         self.url = self.useFixture(wsgi_server.WSGIServer(
-            'keystone', 'keystone.wsgi.api:application',
+            'keystone', wsgi_server.KEYSTONE,
             processes.environment(stock=True, HOME=self.folder,
                                   OS_KEYSTONE_CONFIG_DIR=self.folder),
             self.folder, workers=2)).url + '/v3'

@@ -12,12 +12,19 @@
 
 """WSGI applications as their real services run them."""
 
+import importlib.util
 import os
 import socket
 
 import fixtures
 
 from heat.tests.functional import processes
+
+#: Where releases of Heat and of Keystone have their applications.
+HEAT_API = ('heat.wsgi.api:application',
+            'heat.httpd.heat_api:init_application()')
+KEYSTONE = ('keystone.wsgi.api:application',
+            'keystone.server.wsgi:initialize_public_application()')
 
 _GUNICORN = """\
 wsgi_app = '%s'
@@ -27,13 +34,24 @@ threads = %d
 """
 
 
+def _present(applications):
+    for application in applications:
+        try:
+            if importlib.util.find_spec(application.partition(':')[0]):
+                return application
+        except ModuleNotFoundError:
+            pass
+    raise LookupError('None of %s is installed' % ', '.join(applications))
+
+
 class WSGIServer(fixtures.Fixture):
     """Serve an application on a free port of 127.0.0.1.
 
     The socket is bound here: no port can be lost to another process, and
     requests wait until the server is there.
 
-    :param application: ``module:name`` of the application.
+    :param applications: places of the application, as ``module:name``; the
+        first one that is there is taken.
     :param workers: how many processes there are.
     :param threads: how many requests each of them answers at a time.
     :param bin_dir: take gunicorn from another environment.
@@ -41,11 +59,11 @@ class WSGIServer(fixtures.Fixture):
     :ivar process: the ``processes.Process``.
     """
 
-    def __init__(self, name, application, env, folder, workers=1, threads=1,
+    def __init__(self, name, applications, env, folder, workers=1, threads=1,
                  bin_dir=None):
         super().__init__()
         self.name = name
-        self.application = application
+        self.applications = applications
         self.env = env
         self.folder = folder
         self.workers = workers
@@ -57,8 +75,9 @@ class WSGIServer(fixtures.Fixture):
             self.url = 'http://127.0.0.1:%d' % listener.getsockname()[1]
             with open(os.path.join(self.folder, 'gunicorn.conf.py'),
                       'w') as conf:
-                conf.write(_GUNICORN % (self.application, listener.fileno(),
-                                        self.workers, self.threads))
+                conf.write(_GUNICORN % (_present(self.applications),
+                                        listener.fileno(), self.workers,
+                                        self.threads))
             self.process = self.useFixture(processes.Process(
                 self.name, [processes.command('gunicorn', self.bin_dir)],
                 self.env, self.folder, pass_fds=(listener.fileno(),)))
