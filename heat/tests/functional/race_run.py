@@ -41,7 +41,7 @@ OPERATIONS = {
 }
 
 #: One in so many stacks is deleted by one of its clients.
-DELETED = 4
+DELETED = 3
 
 # What follows for the next client from a suspended or deleted stack, in any
 # Heat.
@@ -88,8 +88,11 @@ class Race:
 
     def _requests(self, seed):
         order = random.Random(seed)
-        for stack in self.stacks:
+        for number, stack in enumerate(self.stacks):
             names = list(OPERATIONS)
+            # Heat's legacy engine waits for ever for the end of a check of a
+            # group that a signal scales meanwhile.
+            names.remove(('check', 'signal')[number % 2])
             if stack.id not in self.deleted:
                 names.remove('delete')
             order.shuffle(names)

@@ -39,8 +39,11 @@ SEED = int(os.environ.get('HEAT_TEST_RACE_SEED', '1'))
 class _Clients:
 
     engines = 3
-    legacy_stacks = {'race-%d' % number: {'template': TEMPLATE}
-                     for number in range(COUNT)}
+    # A nested stack that two operations change may keep its parent waiting;
+    # Heat gives up after this time.
+    legacy_stacks = {
+        'race-%d' % number: {'template': TEMPLATE, 'timeout_mins': 1}
+        for number in range(COUNT)}
 
     def setUp(self):
         super().setUp()
