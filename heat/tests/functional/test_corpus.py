@@ -108,7 +108,7 @@ class CorpusTest(synchronous.EngineTestCase):
             raise LeftOut(NOT_CREATED, _in_words(exc)) from exc
         row = self.row(stack)
         if row['status'] != 'COMPLETE':
-            raise LeftOut(NOT_CREATED, row['status_reason'])
+            raise LeftOut(NOT_CREATED, _in_one_line(row['status_reason']))
         return stack
 
     def end(self, stack, method, template=None, environment=None):
@@ -125,7 +125,11 @@ class CorpusTest(synchronous.EngineTestCase):
 
 
 def _in_words(error):
-    return '%s: %s' % (type(error).__name__, ' '.join(str(error).split()))
+    return _in_one_line('%s: %s' % (type(error).__name__, error))
+
+
+def _in_one_line(text):
+    return ' '.join(text.split())
 
 
 def _write(path, header, rows):
