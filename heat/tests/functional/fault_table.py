@@ -19,6 +19,7 @@ a new table, delete the old one first.
 
 import csv
 import os
+import tempfile
 import typing
 
 from oslo_concurrency import lockutils
@@ -104,7 +105,7 @@ def read():
 def write(rows):
     """Put rows into the table, in the place of those of the same name."""
     with lockutils.lock('fault_table', external=True,
-                        lock_path=os.path.dirname(PATH)):
+                        lock_path=tempfile.gettempdir()):
         table = {row.name: row for row in
                  [*(read() if os.path.exists(PATH) else ()), *rows]}
         with open(PATH, 'w', newline='') as target:
