@@ -16,6 +16,9 @@ unit        our unit tests
 functional  our tests through the HTTP API: on a sandbox, and on two engines
             with RabbitMQ and each of MariaDB and PostgreSQL
 heat        Heat's own unit tests, without and with the overlay
+releases    tests of ours on each older release of Heat: the oldest with the
+            unit tests and updates through real engines, the others with those
+            that see most of Heat; "tox -e heat22" runs all on one
 
 Backends that cannot be reached are left out, and named. With
 CI_REQUIRE_BACKENDS=1 that is a failure. HEAT_TEST_MYSQL_URL,
@@ -39,6 +42,20 @@ import testtools
 
 CHECKOUT = pathlib.Path(__file__).resolve().parent.parent
 FUNCTIONAL = r'^heat\.tests\.functional\.'
+
+#: What sees most of Heat.
+_TELLING = (r'^heat\.tests\.(test_migrate_(guard|hook|snapshots)|'
+            r'functional\.test_oracle\.SQLiteOracleTest)\.')
+
+#: Which tests run on which release, besides the newest one in .venv.
+ON_RELEASES = {
+    '22': r'^heat\.tests\.(test_|functional\.(test_oracle\.SQLite|'
+          r'test_sandbox\.RunningTest|'
+          r'test_update_deployment\.(MySQL|PostgreSQL)UpdateTest))',
+    '24': _TELLING,
+    '25': _TELLING,
+    '26': _TELLING,
+}
 
 #: Prints the name of each backend that cannot be reached, one a line.
 PROBE = '''\
@@ -103,15 +120,19 @@ def results(run):
 
 
 def stestr(*args):
-    """Run tests of ours, showing each.
+    """Run tests of ours, showing each."""
+    return recorded(sys.executable, '-m', 'stestr', 'run', *args)
+
+
+def recorded(*command):
+    """Run a command that runs stestr, and count what stestr records.
 
     A run that ends badly has at least one failure, even when no test of it
     could be loaded and nothing was recorded.
     """
     before = recorded_runs()[1]
-    status = subprocess.run(
-        [sys.executable, '-m', 'stestr', 'run'] + list(args), cwd=CHECKOUT,
-        env=environment()).returncode
+    status = subprocess.run(command, cwd=CHECKOUT,
+                            env=environment()).returncode
     repository, after = recorded_runs()
     count = Count(0, 0, 0)
     if after > before:
@@ -144,7 +165,16 @@ def heat():
     return Count(same, different, 0)
 
 
-STEPS = {'unit': unit, 'functional': functional, 'heat': heat}
+def releases():
+    """Run tests of ours on the older releases of Heat, with tox."""
+    counts = [recorded(sys.executable, '-m', 'tox', '-q', '-e',
+                       'heat' + release, '--', '--concurrency', '2', regex)
+              for release, regex in ON_RELEASES.items()]
+    return Count(*map(sum, zip(*counts)))
+
+
+STEPS = {'unit': unit, 'functional': functional, 'heat': heat,
+         'releases': releases}
 
 
 def build_parser():

@@ -37,5 +37,5 @@ if [ ! -x .venv/bin/pip ]; then
 fi
 echo "venv: installing Heat and the test tools into .venv (a few minutes)"
 .venv/bin/python -m pip install --quiet --disable-pip-version-check \
-    --editable '.[test]'
+    --editable '.[test]' tox tox-uv
 cp pyproject.toml "$stamp"
