@@ -265,6 +265,14 @@ class LockTest(MigrateTestCase):
         self.assertEqual('engine-1', stack_lock.StackLock.get_engine_id(
             self.ctx, self.child.id))
 
+    def test_other_locks_of_the_engine_that_converts_stay(self):
+        other = self.legacy({}, name='other')
+        stack_lock.StackLock.create(self.ctx, other.id, 'engine-1')
+        convergence_migrate.convert(self.ctx, self.root.id,
+                                    engine_id='engine-1')
+        self.assertEqual('engine-1', stack_lock.StackLock.get_engine_id(
+            self.ctx, other.id))
+
     def test_a_lock_taken_after_planning_refuses_the_whole_tree(self):
         plan = convergence_migrate.plan(self.ctx, self.root.id)
         stack_lock.StackLock.create(self.ctx, self.child.id, 'engine-1')

@@ -75,6 +75,16 @@ class OrphanTest(RowsTestCase):
         with db_api.context_manager.reader.using(self.ctx) as session:
             self.assertEqual(0, session.query(models.ResourceData).count())
 
+    def test_the_attributes_of_other_resources_stay(self):
+        attributes = db_api.resource_prop_data_create(
+            self.ctx, {'data': {'key': 'value'}, 'encrypted': False}).id
+        self.set_values(models.Resource, self.resources(self.stack)['a'].id,
+                        attr_data_id=attributes)
+        self.add_row(self.stack, 'gone')
+        convergence_migrate.convert(self.ctx, self.stack.id)
+        self.assertTrue(self.exists(models.ResourcePropertiesData,
+                                    attributes))
+
     def test_the_plan_and_the_log_name_what_is_deleted(self):
         self.add_row(self.stack, 'gone')
         plan = convergence_migrate.convert(self.ctx, self.stack.id)

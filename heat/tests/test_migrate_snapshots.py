@@ -170,6 +170,12 @@ class InterruptedTest(SnapshotsTestCase):
 
 class WithoutDataTest(SnapshotsTestCase):
 
+    def test_an_interrupted_one_keeps_the_data_that_it_has(self):
+        snapshot_id = self.snapshot(status='IN_PROGRESS')
+        convergence_migrate.convert(self.ctx, self.stack.id)
+        row = self.stored(snapshot_id)
+        self.assertEqual((DATA, 'FAILED'), (row.data, row.status))
+
     @as_a_whole
     def test_a_failed_one_stays_without(self):
         snapshot_id = self.snapshot(data=None, status='FAILED')
