@@ -157,6 +157,20 @@ class BrokerRestartTest(case.DeploymentTestCase):
         for stack_id in stack_ids:
             self.heat.client.stacks.update(stack_id, existing=True)
         for stack_id in stack_ids:
+            self._wait_for_update(stack_id)
+
+    def _wait_for_update(self, stack_id):
+        """Wait for the end of an update that may have overtaken another.
+
+        Of two at a time Heat may fail one, when both delete the template
+        before them (ForeignKeyViolation). A user would update once more.
+        """
+        try:
+            self.heat.wait_for(stack_id, 'UPDATE_COMPLETE')
+        except processes.Unready as exc:
+            if 'UPDATE_FAILED' not in str(exc):
+                raise
+            self.heat.client.stacks.update(stack_id, existing=True)
             self.heat.wait_for(stack_id, 'UPDATE_COMPLETE')
 
     def _wait_for_sync_point(self, stack_id):

@@ -28,7 +28,6 @@ from testtools import content
 
 from heat.db import models
 from heat.tests.functional import case
-from heat.tests.functional import clients
 from heat.tests.functional import command
 from heat.tests.functional import databases
 from heat.tests.functional import many_stacks
@@ -155,14 +154,14 @@ class UpdatesMeanwhileTest(case.DeploymentTestCase):
         return done.returncode, command.outcomes(done.stdout)
 
     def test_clients_meet_no_error_and_every_stack_is_reported(self):
-        clients = [_Client(self.heat.client_of(clients.PROJECT), self.ids)
-                   for _index in range(_CLIENTS)]
-        for client in clients:
+        updating = [_Client(self.heat.client_of(), self.ids)
+                    for _index in range(_CLIENTS)]
+        for client in updating:
             client.start()
         status, found = self.migrate()
-        for client in clients:
+        for client in updating:
             client.stop()
-        answers = sum((client.answers for client in clients),
+        answers = sum((client.answers for client in updating),
                       collections.Counter())
         reasons = collections.Counter(
             outcome['code'] or outcome['outcome']

@@ -97,3 +97,24 @@ class DifferentialTest(DifferentialTestCase):
                 (template, operations, snapshot_first), exc)
         else:
             self.figures.add(template, pair)
+
+
+class FoundTest(DifferentialTestCase):
+    """What long runs have found, by name."""
+
+    def test_an_attribute_that_is_not_in_the_cache(self):
+        # After the update, "above" still has the definition that names what
+        # is renamed, since nothing else of it has changed. What Heat computes
+        # from that is another value than the one that it may have cached.
+        node, recorder = templates.Node, templates.RECORDER
+        template = templates.Template({
+            'below': node(templates.NESTED, child=templates.Template({
+                'leaf': node(recorder),
+                'other': node(recorder, links={'leaf': templates.REFERENCE})},
+                cfn=True)),
+            'above': node(recorder, links={'below': templates.REFERENCE}),
+            'top': node(recorder, links={'above': templates.REPLACE})},
+            cfn=True)
+        for snapshot_first in (False, True):
+            self.play(template, [('rename', 0)], snapshot_first)
+            self.empty_database()
