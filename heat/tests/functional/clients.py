@@ -85,9 +85,9 @@ class Clients(object):
                 shown.stack_status_reason))
         return shown
 
-    def environment(self, **variables):
-        """Return the environment of the commands, with more variables."""
-        return processes.environment(**variables)
+    def environment(self):
+        """Return the environment of the commands."""
+        return processes.environment()
 
     def run(self, name, *arguments, **variables):
         """Run a command of this environment.
@@ -97,7 +97,7 @@ class Clients(object):
         """
         return subprocess.run(
             (processes.command(name, self.bin_dir),) + arguments,
-            env=self.environment(**variables), cwd=self.folder,
+            env=dict(self.environment(), **variables), cwd=self.folder,
             capture_output=True, text=True, stdin=subprocess.DEVNULL,
             timeout=_COMMAND_TIMEOUT)
 

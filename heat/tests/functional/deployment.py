@@ -93,10 +93,9 @@ class Deployment(clients.Clients, fixtures.Fixture):
         """A heatclient in the project ``PROJECT``, logged in only once."""
         return self.client_of()
 
-    def environment(self, stock=None, **variables):
+    def environment(self, stock=None):
         return processes.environment(
-            self.stock if stock is None else stock, HOME=self.folder,
-            **variables)
+            self.stock if stock is None else stock, HOME=self.folder)
 
     def _start_api(self):
         server = self.useFixture(wsgi_server.WSGIServer(
