@@ -13,6 +13,7 @@
 """The source of the overlay, for tests that compare it with other texts."""
 
 import ast
+import importlib.util
 import pathlib
 
 CHECKOUT = pathlib.Path(__file__).resolve().parents[2]
@@ -48,3 +49,12 @@ def calls(owner):
                 isinstance(function.value, ast.Name) and
                 function.value.id == owner):
             yield path, node
+
+
+def load_tool(name):
+    """Load a module of the folder tools, which is no package."""
+    spec = importlib.util.spec_from_file_location(
+        name, CHECKOUT / 'tools' / (name + '.py'))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

@@ -10,26 +10,14 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-import importlib.util
 import json
-import os
 import pathlib
 from unittest import mock
 
 import fixtures
 import testtools
 
-from heat import overlay
-
-TOOL = os.path.join(os.path.dirname(overlay.ROOT), 'tools',
-                    'differential.py')
-
-
-def _load_tool():
-    spec = importlib.util.spec_from_file_location('differential', TOOL)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+from heat.tests import sources
 
 
 class DifferentialToolTest(testtools.TestCase):
@@ -37,7 +25,7 @@ class DifferentialToolTest(testtools.TestCase):
 
     def setUp(self):
         super().setUp()
-        self.tool = _load_tool()
+        self.tool = sources.load_tool('differential')
         self.csv = pathlib.Path(self.useFixture(fixtures.TempDir()).path,
                                 'figures.csv')
         self.found = [{'root stacks': 2, 'differences': []},

@@ -10,33 +10,21 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-import importlib.util
 import io
-import os
 import pathlib
 import tarfile
 
 import fixtures
 import testtools
 
-from heat import overlay
-
-TOOL = os.path.join(os.path.dirname(overlay.ROOT), 'tools',
-                    'heat_unit_tests.py')
-
-
-def _load_tool():
-    spec = importlib.util.spec_from_file_location('heat_unit_tests', TOOL)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+from heat.tests import sources
 
 
 class DifferencesTest(testtools.TestCase):
 
     def setUp(self):
         super().setUp()
-        self.differences = _load_tool().differences
+        self.differences = sources.load_tool('heat_unit_tests').differences
 
     def test_same_failure_in_both_runs_is_no_difference(self):
         self.assertEqual([], self.differences({'a': ['fail']},
@@ -78,7 +66,7 @@ class UnpackTest(testtools.TestCase):
                          'etc/heat/api-paste.ini'):
                 tar.addfile(tarfile.TarInfo('openstack_heat-1/' + name),
                             io.BytesIO())
-        tool = _load_tool()
+        tool = sources.load_tool('heat_unit_tests')
         tree = tool.unpack(archive)
         self.assertEqual(
             ['etc/heat/api-paste.ini', 'heat/__init__.py',
