@@ -304,15 +304,13 @@ class Pair:
         required = [requirements(self.test.database, identity)
                     for identity in self.identities]
         self.operations['delete'] += 1
-        seen = []
+        seen, ends = [], []
         for identity, pairs in zip(self.identities, required):
             del lockstep.calls[:]
             self.test.heat.delete_stack(self.test.ctx, identity)
             self.test.heat.run()
             seen.append(calls_by_resource())
-            row = self.test.row(identity)
-            self.test.assertEqual(('DELETE', 'COMPLETE'),
-                                  (row['action'], row['status']))
+            ends.append(self.test.state(identity))
             deleted = [call[0] for call in lockstep.calls
                        if call[1] == 'delete']
             for requirer, needed in pairs:
@@ -321,6 +319,10 @@ class Pair:
                         len(deleted) - deleted[::-1].index(requirer),
                         deleted.index(needed) + 2)
         self.test.assertEqual(*seen)
+        self.test.assertEqual(*ends)
+        if ends[0] != 'DELETE_COMPLETE':
+            # See test_a_delete_that_heat_does_not_finish.
+            self.tried['deletes that Heat leaves unfinished'] += 1
 
 
 HAS_RECORDERS = operator.attrgetter('has_recorders')

@@ -205,6 +205,15 @@ class ConvertedTest(inprocess.EngineTestCase):
         self.delete(stack)
         self.assertEqual({'one', 'inner'}, set(self.calls_of('delete')))
 
+    def test_a_resource_is_snapshotted_and_deleted(self):
+        template = copy.deepcopy(TEMPLATE)
+        template['resources']['two']['deletion_policy'] = 'snapshot'
+        stack = self.legacy(template)
+        self.convert(stack)
+        self.delete(stack)
+        self.assertEqual(['two'], self.calls_of('snapshot_delete'))
+        self.assertEqual({'one', 'inner'}, set(self.calls_of('delete')))
+
     def test_an_external_resource_is_not_deleted(self):
         template = copy.deepcopy(TEMPLATE)
         template['resources']['two'] = {'type': 'Test::Recorder',

@@ -118,3 +118,15 @@ class FoundTest(DifferentialTestCase):
         for snapshot_first in (False, True):
             self.play(template, [('rename', 0)], snapshot_first)
             self.empty_database()
+
+    def test_a_delete_that_heat_does_not_finish(self):
+        # A snapshot drops the template that a resource still has which the
+        # cancelled update did not come to. Its worker then finds nothing to
+        # do and tells nobody (load_resource in heat.engine.check_resource).
+        node, recorder = templates.Node, templates.RECORDER
+        template = templates.Template({
+            'below': node(recorder),
+            'above': node(recorder, links={'below': templates.REFERENCE})})
+        pair = self.play(template, [('cancel', 2), ('snapshot', 0)])
+        self.assertEqual('DELETE_IN_PROGRESS', self.state(pair.native))
+        self.assertEqual('DELETE_IN_PROGRESS', self.state(pair.converted))

@@ -53,6 +53,10 @@ class Recorder(resource.Resource):
     def handle_delete(self):
         self._record('delete')
 
+    def handle_snapshot_delete(self, state):
+        # In place of the other, when that is the deletion policy.
+        self._record('snapshot_delete')
+
     def handle_suspend(self):
         self._record('suspend')
 
