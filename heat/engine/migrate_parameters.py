@@ -15,6 +15,7 @@
 
 import copy
 import json
+import re
 
 from heat.common import crypt
 from heat.common import exception
@@ -23,6 +24,9 @@ from heat.engine import constraints
 from heat.engine import parameters
 
 MASK = '******'
+
+# A value that is shorter may well be a part of another word.
+TELLING_LENGTH = 8
 
 
 def check(stack, label):
@@ -60,17 +64,33 @@ def _without_custom_constraints(parameter):
 
 
 def hide(text, row):
-    """Replace the values of hidden parameters in an error message.
+    """Replace the values of parameters in an error message.
+
+    Those of hidden ones wherever they are, and a short value that is not
+    hidden (such as "a" or "1") only where it stands alone.
 
     :param text: what Heat or a resource plug-in said
     :param row: the heat.db.stack_tree.StackRow of the stack
     """
-    for value in sorted(set(_hidden_values(row)), key=len, reverse=True):
-        text = text.replace(value, MASK)
-    return text
+    patterns = {}
+    for value, hidden in _values(row):
+        pattern = re.escape(value)
+        if not hidden and len(value) < TELLING_LENGTH:
+            pattern = r'(?<!\w)%s(?!\w)' % pattern
+        patterns[pattern] = len(value)
+    if not patterns:
+        return text
+    # All at once, so that nothing is looked for in what has been replaced.
+    longest_first = sorted(patterns, key=patterns.get, reverse=True)
+    return re.sub('|'.join(longest_first), MASK, text)
 
 
-def _hidden_values(row):
+def _values(row):
+    """All values that the parameters of a stack have, and may have had.
+
+    :returns: pairs of a value as a message may contain it, and whether it is
+        that of a hidden parameter
+    """
     environment = _as_dict(_parse(row.environment))
     given = _as_dict(environment.get('parameters'))
     defaults = _as_dict(environment.get('parameter_defaults'))
@@ -79,12 +99,12 @@ def _hidden_values(row):
     for name in set(given).union(defaults, schemata):
         # Nothing is known of a parameter when the template is damaged.
         schema = schemata.get(name, None if schemata else {'hidden': True})
-        if not _is_hidden(schema):
-            continue
+        hidden = _is_hidden(schema)
         for value in (_decrypted(given.get(name)), defaults.get(name),
                       _as_dict(schema).get('default'),
                       _as_dict(schema).get('Default')):
-            yield from _as_written(value)
+            for text in _as_written(value):
+                yield text, hidden
 
 
 def _parse(text):
@@ -122,15 +142,25 @@ def _decrypted(value):
 
 
 def _as_written(value):
-    """A value in the ways in which a message may contain it."""
-    if isinstance(value, dict):
-        value = list(value.values())
-    if isinstance(value, list):
-        yield json.dumps(value)
-        for item in value:
-            yield from _as_written(item)
-    elif value not in (None, ''):
-        text = str(value)
-        yield text
-        yield repr(text)[1:-1]
-        yield json.dumps(text)[1:-1]
+    """A value in the ways in which a message may contain it or its parts."""
+    waiting = [value]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            waiting.extend(value.values())
+        elif isinstance(value, list):
+            waiting.extend(value)
+        elif value not in (None, ''):
+            text = str(value)
+            yield text
+            yield repr(text)[1:-1]
+            yield json.dumps(text)[1:-1]
+            waiting.extend(_parts(text))
+
+
+def _parts(text):
+    """The members of a list or of JSON that a parameter is given as text."""
+    parsed = _parse(text)
+    if isinstance(parsed, (dict, list)):
+        return [parsed]
+    return [item.strip() for item in text.split(',')] if ',' in text else []

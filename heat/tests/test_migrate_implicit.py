@@ -223,7 +223,7 @@ class SilentPlugInTest(ImplicitTestCase):
 
 
 class HiddenTest(ImplicitTestCase):
-    """A plug-in may quote a value that nobody may see."""
+    """A plug-in may quote the value of a parameter, which is not told."""
 
     def setUp(self):
         super().setUp()
@@ -256,6 +256,6 @@ class HiddenTest(ImplicitTestCase):
         self.assertNotIn('in-a-list', self._refused(
             LookupError('no network in-a-list here')))
 
-    def test_what_is_not_hidden_is_told(self):
-        self.assertIn('no network open here', self._refused(
+    def test_the_value_of_a_parameter_that_is_not_hidden(self):
+        self.assertIn('no network ****** here', self._refused(
             LookupError('no network open here')))

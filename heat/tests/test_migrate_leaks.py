@@ -119,10 +119,10 @@ class CommandTest(LeakTestCase):
         self.command('migrate-convergence-1')
         self.assertIn('credentials', self.assertNothingLeaks())
 
-    def test_an_error_that_quotes_a_hidden_parameter(self):
-        self.fail_with('not %s' % SECRETS['hidden'])
+    def test_an_error_that_quotes_parameters(self):
+        self.fail_with('not %(hidden)s nor %(open)s' % SECRETS)
         self.command('migrate-convergence-1')
-        self.assertIn('not ******', self.assertNothingLeaks())
+        self.assertIn('not ****** nor ******', self.assertNothingLeaks())
 
     def test_an_error_of_the_database(self):
         statement = 'UPDATE resource SET x = %s' % SECRETS['property']
@@ -154,7 +154,7 @@ class EngineTest(LeakTestCase):
         self.update()
         self.assertIn('Converted to convergence', self.assertNothingLeaks())
 
-    def test_an_error_that_quotes_a_hidden_parameter(self):
-        self.fail_with('not %s' % SECRETS['hidden'])
+    def test_an_error_that_quotes_parameters(self):
+        self.fail_with('not %(hidden)s nor %(open)s' % SECRETS)
         self.update()
-        self.assertIn('not ******', self.assertNothingLeaks())
+        self.assertIn('not ****** nor ******', self.assertNothingLeaks())

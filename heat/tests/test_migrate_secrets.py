@@ -121,7 +121,7 @@ class EncryptedTest(test_convergence_migrate.MigrateTestCase):
 
 
 class HideTest(common.HeatTestCase):
-    """The ways in which a stored value can be that of a hidden parameter."""
+    """The ways in which a message can contain the value of a parameter."""
 
     def hide(self, text, template, **environment):
         columns = dict.fromkeys(stack_tree.StackRow._fields)
@@ -147,10 +147,16 @@ class HideTest(common.HeatTestCase):
             'secretive secret', {'parameters': {'p': hidden, 'q': hidden}},
             parameters={'p': 'secret', 'q': 'secretive'}))
 
-    def test_a_list_as_it_is_written(self):
+    def test_the_members_of_json(self):
         template = {'parameters': {'p': {'type': 'json', 'hidden': True}}}
-        self.assertEqual('******', self.hide(
-            '["one", "two"]', template, parameters={'p': ['one', 'two']}))
+        for value in (['one', {'key': 'two'}], '["one", {"key": "two"}]'):
+            self.assertEqual('neither ****** nor ******', self.hide(
+                'neither one nor two', template, parameters={'p': value}))
+
+    def test_the_members_of_a_list(self):
+        template = {'parameters': {'p': {'type': 'comma_delimited_list'}}}
+        self.assertEqual('no ****** in ******', self.hide(
+            'no two in one, two', template, parameters={'p': 'one, two'}))
 
     def test_an_empty_value_hides_nothing(self):
         template = {'parameters': {'p': {'type': 'string', 'hidden': True}}}
@@ -159,5 +165,21 @@ class HideTest(common.HeatTestCase):
 
     def test_a_parameter_of_which_nothing_is_known(self):
         template = {'parameters': {'p': {'type': 'string'}}}
-        self.assertEqual('value', self.hide('value', template,
-                                            parameters={'gone': 'value'}))
+        self.assertEqual('******', self.hide('value', template,
+                                             parameters={'gone': 'value'}))
+
+    def test_a_value_that_is_not_hidden_in_the_middle_of_a_word(self):
+        template = {'parameters': {'p': {'type': 'string'}}}
+        self.assertEqual('my-******s', self.hide(
+            'my-elephants', template, parameters={'p': 'elephant'}))
+
+    def test_a_short_value_that_is_not_hidden_where_it_stands_alone(self):
+        template = {'parameters': {'p': {'type': 'number', 'default': 80}}}
+        self.assertEqual('port=******, not 8080', self.hide(
+            'port=80, not 8080', template))
+
+    def test_a_value_that_looks_like_the_mask(self):
+        template = {'parameters': {'p': {'type': 'string'},
+                                   'q': {'type': 'string'}}}
+        self.assertEqual('a ******', self.hide(
+            'a elephant', template, parameters={'p': 'elephant', 'q': '**'}))
