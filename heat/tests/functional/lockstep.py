@@ -306,18 +306,16 @@ class Pair:
         self.operations['delete'] += 1
         seen, ends = [], []
         for identity, pairs in zip(self.identities, required):
-            del lockstep.calls[:]
+            del lockstep.calls[:], lockstep.deleted[:]
             self.test.heat.delete_stack(self.test.ctx, identity)
             self.test.heat.run()
             seen.append(calls_by_resource())
             ends.append(self.test.state(identity))
-            deleted = [call[0] for call in lockstep.calls
-                       if call[1] == 'delete']
             for requirer, needed in pairs:
-                if requirer in deleted and needed in deleted:
-                    self.test.assertLess(
-                        len(deleted) - deleted[::-1].index(requirer),
-                        deleted.index(needed) + 2)
+                self.test.assertNotIn(
+                    requirer, lockstep.deleted[
+                        lockstep.deleted.index(needed):]
+                    if needed in lockstep.deleted else ())
         self.test.assertEqual(*seen)
         self.test.assertEqual(*ends)
         if ends[0] != 'DELETE_COMPLETE':
@@ -359,11 +357,10 @@ def _paths(tree):
 
 
 def requirements(database, identity):
-    """Pairs of paths: the first resource requires the second."""
+    """Pairs of ids of resource rows: the first requires the second."""
     tree = trees.read(database, identity['stack_id'])
-    _stacks, paths = _paths(tree)
-    return [(paths[row['id']], paths[needed]) for row in tree.resources
-            for needed in row['requires'] if needed in paths]
+    return [(row['id'], needed) for row in tree.resources
+            for needed in row['requires']]
 
 
 def state(test, identity):

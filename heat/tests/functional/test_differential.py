@@ -130,3 +130,15 @@ class FoundTest(DifferentialTestCase):
         pair = self.play(template, [('cancel', 2), ('snapshot', 0)])
         self.assertEqual('DELETE_IN_PROGRESS', self.state(pair.native))
         self.assertEqual('DELETE_IN_PROGRESS', self.state(pair.converted))
+
+    def test_two_resources_with_one_name_that_are_deleted(self):
+        # What was to take the place of the first could not be created, and
+        # it is the old one that is deleted after what requires it.
+        node, recorder = templates.Node, templates.RECORDER
+        template = templates.Template({
+            'first': node(recorder),
+            'second': node(recorder, links={'first': templates.ATTRIBUTE})})
+        self.play(template, [('fail', 0)])
+        self.assertEqual(['first', 'second', 'first'],
+                         [path[0] for path, handler, *_given in plugin.calls
+                          if handler == 'delete'])

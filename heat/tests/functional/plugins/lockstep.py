@@ -21,6 +21,9 @@ TYPE = 'Test::Lockstep'
 #: what it was given), in the order of the calls.
 calls = []
 
+#: ids of the rows of the resources that were deleted, in that order
+deleted = []
+
 #: {path: what to do once in the middle of the next update of it}
 interruptions = {}
 
@@ -41,6 +44,10 @@ class Lockstep(recorder.Recorder):
         calls.append((self._path(), handler) + given)
         if self.properties[self.FAIL] == handler:
             raise ValueError('%s of %s fails' % (handler, self.name))
+
+    def handle_delete(self):
+        deleted.append(self.id)
+        super().handle_delete()
 
     def check_update_complete(self, cookie):
         interrupt = interruptions.pop(self._path(), None)
