@@ -46,12 +46,13 @@ FUNCTIONAL = r'^heat\.tests\.functional\.'
 
 #: What sees most of Heat.
 _TELLING = (r'^heat\.tests\.(test_migrate_(guard|hook|snapshots)|'
-            r'functional\.test_oracle\.SQLiteOracleTest)\.')
+            r'functional\.(test_oracle\.SQLiteOracleTest|test_differential))'
+            r'\.')
 
 #: Which tests run on which release, besides the newest one in .venv.
 ON_RELEASES = {
     '22': r'^heat\.tests\.(test_|functional\.(test_oracle\.SQLite|'
-          r'test_sandbox\.RunningTest|'
+          r'test_differential|test_sandbox\.RunningTest|'
           r'test_update_deployment\.(MySQL|PostgreSQL)UpdateTest))',
     '24': _TELLING,
     '25': _TELLING,
