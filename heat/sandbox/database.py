@@ -13,9 +13,12 @@
 """The SQLite database of a sandbox, fit for Heat's many threads."""
 
 import sqlalchemy
+import tenacity
 
 from heat.db import api as db_api
 from heat.db import migration
+
+_LOCK_TIMEOUT = 30  # seconds
 
 
 def prepare():
@@ -44,13 +47,28 @@ def lock_on_begin(engine):
     A transaction that reads first and writes later fails at once, without
     any wait, when another one has written meanwhile.
     """
-    sqlalchemy.event.listen(engine, 'before_cursor_execute', _begin_immediate,
+    sqlalchemy.event.listen(engine, 'before_cursor_execute', _begin,
                             retval=True)
 
 
-def _begin_immediate(_connection, _cursor, statement, parameters, _context,
-                     _executemany):
+def _begin(_connection, cursor, statement, parameters, _context,
+           _executemany):
     # oslo.db begins every transaction on SQLite with these very words.
     if statement == 'BEGIN':
-        statement = 'BEGIN IMMEDIATE'
+        _take_write_lock(cursor)
+        statement = 'SELECT 1'
     return statement, parameters
+
+
+# SQLite itself would wait without giving up the processor: with eventlet the
+# one who has the lock would never come to give it back.
+@tenacity.retry(
+    retry=tenacity.retry_if_exception_message(match='database is locked'),
+    wait=tenacity.wait_random(0, 0.02),
+    stop=tenacity.stop_after_delay(_LOCK_TIMEOUT), reraise=True)
+def _take_write_lock(cursor):
+    cursor.execute('PRAGMA busy_timeout = 0')
+    try:
+        cursor.execute('BEGIN IMMEDIATE')
+    finally:
+        cursor.execute('PRAGMA busy_timeout = %d' % (_LOCK_TIMEOUT * 1000))

@@ -29,18 +29,11 @@ from heat.db import stack_tree
 from heat.engine import convergence_migrate
 from heat.engine import service
 from heat.rpc import api as rpc_api
+from heat.sandbox import database as sandbox_database
 from heat.tests import common
 from heat.tests.functional import databases
 from heat.tests.functional import processes
 from heat.tests import utils
-
-
-def _begin_immediate(_connection, _cursor, statement, parameters, _context,
-                     _executemany):
-    """Take SQLite's write lock at once; see heat.sandbox.database."""
-    if statement == 'BEGIN':
-        statement = 'BEGIN IMMEDIATE'
-    return statement, parameters
 
 
 def _never_reuse_ids(database):
@@ -92,8 +85,7 @@ class Engine(fixtures.Fixture):
         self.addCleanup(
             db_api.context_manager.reader.get_engine().dispose)
         if self.database.backend == databases.SQLITE:
-            sqlalchemy.event.listen(engine, 'before_cursor_execute',
-                                    _begin_immediate, retval=True)
+            sandbox_database.lock_on_begin(engine)
 
     def __getattr__(self, name):
         return getattr(self._service, name)
