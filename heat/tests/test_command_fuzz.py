@@ -25,8 +25,8 @@ from heat.cmd.migrate import outcome
 from heat.cmd.migrate import report
 from heat.cmd.migrate import status
 from heat.db import migrate_census
+from heat.tests import migrate_command_case as case
 from heat.tests import migrate_fixtures
-from heat.tests import test_migrate_command
 
 SETTINGS = hypothesis.settings(
     max_examples=50, deadline=None, derandomize=True, database=None,
@@ -52,7 +52,7 @@ def control_characters(text):
             if unicodedata.category(char) in ('Cc', 'Zl', 'Zp')]
 
 
-class WordsTest(test_migrate_command.CommandTestCase):
+class WordsTest(case.CommandTestCase):
 
     def setUp(self):
         super().setUp()
@@ -80,7 +80,7 @@ class WordsTest(test_migrate_command.CommandTestCase):
                          migrate_fixtures.rows(self.ctx, self.stack_id))
 
 
-class OutputTest(test_migrate_command.CommandTestCase):
+class OutputTest(case.CommandTestCase):
     """Names and messages with anything in them."""
 
     def outcome(self, text):

@@ -10,123 +10,22 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-import argparse
-import io
-import json
 import uuid
 
 import fixtures
 from oslo_db import exception as db_exception
 from sqlalchemy import exc as sqlalchemy_exc
 
-from heat.cmd import manage
-from heat.cmd.migrate import checks
-from heat.cmd.migrate import commands
 from heat.common import exception
-from heat.db import migrate_census
 from heat.engine import stack_graph
 from heat.objects import event as event_object
 from heat.objects import snapshot as snapshot_object
 from heat.objects import stack as stack_object
-from heat.tests import common
+from heat.tests import migrate_command_case as case
 from heat.tests import migrate_fixtures
-from heat.tests import utils
 
 
-class CommandTestCase(common.HeatTestCase):
-    """heat-manage's commands in the process of the test."""
-
-    def setUp(self):
-        super().setUp()
-        self.ctx = utils.dummy_context()
-        # They change the log of the whole process, and look for a schema
-        # that alembic made.
-        for name in ('log_elsewhere_than_stdout', 'check_database'):
-            self.useFixture(fixtures.MonkeyPatch(
-                'heat.cmd.migrate.checks.%s' % name, lambda: None))
-
-    def run_command(self, *words):
-        """Run a command; returns its status, output and errors."""
-        parser = argparse.ArgumentParser()
-        commands.add_parsers(parser.add_subparsers(), lambda func: func)
-        out, err = io.StringIO(), io.StringIO()
-        with (fixtures.MonkeyPatch('sys.stdout', out),
-              fixtures.MonkeyPatch('sys.stderr', err)):
-            args = parser.parse_args(words)
-            status = args.func(args)
-        return status, out.getvalue(), err.getvalue()
-
-    def outcomes(self, *words):
-        """Run a command for its JSON lines; returns its status and them."""
-        status, out, _err = self.run_command(*words, '--format', 'json')
-        return status, [json.loads(line) for line in out.splitlines()]
-
-    def legacy(self, name='legacy', requirements=None, **kwargs):
-        return migrate_fixtures.create_legacy(
-            self.ctx, migrate_fixtures.template_of(requirements or {'a': []}),
-            name=name, **kwargs).id
-
-    def is_convergence(self, stack_id):
-        return stack_object.Stack.get_by_id(self.ctx, stack_id).convergence
-
-    def set_status(self, stack_id, status):
-        stack_object.Stack.update_by_id(self.ctx, stack_id,
-                                        {'status': status})
-
-
-class ArgumentsTest(CommandTestCase):
-    """What cannot be is told in one line, and nothing is done."""
-
-    def error(self, *words):
-        status, out, err = self.run_command(*words)
-        self.assertEqual((2, ''), (status, out))
-        line, = err.splitlines()
-        return line
-
-    def test_neither_ids_nor_all(self):
-        self.assertIn('or --all', self.error('migrate-convergence-1'))
-
-    def test_both_ids_and_all(self):
-        self.assertIn('not both', self.error(
-            'migrate-convergence-1', '--all', str(uuid.uuid4())))
-
-    def test_malformed_id_leaves_the_other_stacks_alone(self):
-        stack_id = self.legacy()
-        self.assertIn('web is not the id of a stack', self.error(
-            'migrate-convergence-1', stack_id, 'web'))
-        self.assertFalse(self.is_convergence(stack_id))
-
-    def test_project_without_all(self):
-        self.assertIn('--project', self.error(
-            'migrate-convergence-1', '--project', 'x', str(uuid.uuid4())))
-
-    def test_dry_run_is_nothing_for_the_engines(self):
-        self.assertIn('--via-engines', self.error(
-            'migrate-convergence-1', '--dry-run', '--via-engines', '--all'))
-
-    def test_numbers_have_to_be_positive(self):
-        for option in ('--limit', '--workers', '--max-rate'):
-            exc = self.assertRaises(
-                SystemExit, self.run_command, 'migrate-convergence-1',
-                '--all', option, '0')
-            self.assertEqual(2, exc.code)
-
-    def test_revert_has_no_engines_to_go_to(self):
-        exc = self.assertRaises(
-            SystemExit, self.run_command, 'revert-convergence-1',
-            '--via-engines', '--all')
-        self.assertEqual(2, exc.code)
-
-    def test_database_that_is_down(self):
-        def down(*args, **kwargs):
-            raise db_exception.DBConnectionError(OSError('refused'))
-        self.useFixture(fixtures.MonkeyPatch(
-            'heat.db.migrate_census.tally', down))
-        self.assertIn('cannot be used: refused',
-                      self.error('convergence-status'))
-
-
-class MigrateTest(CommandTestCase):
+class MigrateTest(case.CommandTestCase):
 
     def test_converts_the_named_stacks(self):
         ids = [self.legacy('one'), self.legacy('two', {'a': [], 'b': ['a']})]
@@ -297,7 +196,7 @@ class MigrateTest(CommandTestCase):
         self.assertFalse(self.is_convergence(stack_id))
 
 
-class RevertTest(CommandTestCase):
+class RevertTest(case.CommandTestCase):
 
     def test_reverts_what_was_converted(self):
         stack_id = self.legacy()
@@ -321,98 +220,3 @@ class RevertTest(CommandTestCase):
                                       stack_id)
         self.assertEqual((0, 'planned'), (status, found[0]['outcome']))
         self.assertTrue(self.is_convergence(stack_id))
-
-
-class StatusTest(CommandTestCase):
-
-    def test_table_with_versions_and_what_to_run(self):
-        self.legacy()
-        status, out, _err = self.run_command('convergence-status')
-        self.assertEqual(0, status)
-        self.assertIn('heat-convergence-migrate', out)
-        self.assertRegex(out, r'on Heat \d+\.\d')
-        self.assertIn('Legacy: 1 root and 0 nested stacks.', out)
-        self.assertIn('heat-manage migrate-convergence-1 --all', out)
-
-    def test_nothing_to_run_when_all_is_converted(self):
-        self.legacy()
-        self.outcomes('migrate-convergence-1', '--all')
-        _status, out, _err = self.run_command('convergence-status')
-        self.assertIn('Convergence: 1 root and 0 nested stacks.', out)
-        self.assertNotIn('migrate-convergence-1 --all', out)
-
-    def test_deep_finds_what_the_rows_do_not_tell(self):
-        broken = self.legacy('broken')
-        self.legacy('sane')
-        self.legacy('child', owner_id=broken)
-        busy = self.legacy('busy')
-        self.set_status(busy, 'IN_PROGRESS')
-        stack_object.Stack.update_by_id(self.ctx, broken,
-                                        {'user_creds_id': None})
-        expected = {('ready', 2, 1), ('in_progress', 1, 0)}
-        self.assertEqual(expected, self.counts('convergence-status'))
-        expected = {('ready', 1, 0), ('credentials', 1, 1),
-                    ('in_progress', 1, 0)}
-        self.assertEqual(expected,
-                         self.counts('convergence-status', '--deep'))
-        self.assertEqual(
-            4, sum(tally.roots + tally.nested_legacy for tally in
-                   migrate_census.tally(self.ctx)))
-
-    def counts(self, *words):
-        status, found = self.outcomes(*words)
-        self.assertEqual(0, status)
-        return {(tally['state'], tally['roots'], tally['nested_legacy'])
-                for tally in found}
-
-
-class ParserTest(common.HeatTestCase):
-
-    def setUp(self):
-        super().setUp()
-        self.parser = argparse.ArgumentParser()
-        self.subparsers = self.parser.add_subparsers(dest='name')
-        manage.add_command_parsers(self.subparsers)
-
-    def test_commands_of_heat_are_still_there(self):
-        self.assertLessEqual(
-            {'db_version', 'db_sync', 'purge_deleted', 'service',
-             'migrate_convergence_1', 'migrate-convergence-1',
-             'revert-convergence-1', 'convergence-status'},
-            set(self.subparsers.choices))
-
-    def test_both_names_are_one_command(self):
-        self.assertIs(self.subparsers.choices['migrate-convergence-1'],
-                      self.subparsers.choices['migrate_convergence_1'])
-
-    def test_help_has_examples_and_exit_statuses(self):
-        for name in ('migrate-convergence-1', 'revert-convergence-1',
-                     'convergence-status'):
-            text = self.subparsers.choices[name].format_help()
-            self.assertIn('examples:\n  heat-manage %s' % name, text)
-            self.assertIn('exit status:\n  0  ', text)
-
-
-class GuardTest(common.HeatTestCase):
-    """Whatever ends a command, its status is not 1: that is "run again"."""
-
-    def run_guarded(self, exc):
-        def fail(args):
-            raise exc
-        self.useFixture(fixtures.MonkeyPatch(
-            'heat.cmd.migrate.checks.log_elsewhere_than_stdout',
-            lambda: None))
-        err = io.StringIO()
-        with fixtures.MonkeyPatch('sys.stderr', err):
-            status = commands.command(fail)(None)
-        return status, err.getvalue()
-
-    def test_command_error_is_one_line(self):
-        self.assertEqual((2, 'ERROR: no\n'),
-                         self.run_guarded(checks.CommandError('no')))
-
-    def test_bug_is_one_line_and_its_traceback_in_the_log(self):
-        log = self.useFixture(fixtures.FakeLogger())
-        self.assertEqual((2, 'ERROR: KeyError: \'x\'\n'),
-                         self.run_guarded(KeyError('x')))
-        self.assertIn('Traceback', log.output)

@@ -15,10 +15,10 @@
 from oslo_config import cfg
 
 from heat.objects import service as service_object
-from heat.tests import test_migrate_command
+from heat.tests import migrate_command_case as case
 
 
-class EnginesMeanwhileTest(test_migrate_command.CommandTestCase):
+class EnginesMeanwhileTest(case.CommandTestCase):
 
     def setUp(self):
         super().setUp()

@@ -15,10 +15,10 @@
 from heat.db import api as db_api
 from heat.db import models
 from heat.engine import convergence_migrate
-from heat.tests import test_migrate_command
+from heat.tests import migrate_command_case as case
 
 
-class VerifyCommandTest(test_migrate_command.CommandTestCase):
+class VerifyCommandTest(case.CommandTestCase):
 
     def setUp(self):
         super().setUp()

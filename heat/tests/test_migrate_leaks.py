@@ -25,8 +25,8 @@ from heat.engine import migrate_notice
 from heat.engine import service
 from heat.objects import event as event_object
 from heat.tests import generic_resource
+from heat.tests import migrate_command_case as case
 from heat.tests import migrate_fixtures
-from heat.tests import test_migrate_command
 from heat.tests import utils
 
 SECRETS = {'hidden': 'value-of-a-hidden-parameter',
@@ -48,7 +48,7 @@ TEMPLATE = {
         'b': {'type': 'GenericResourceType', 'depends_on': 'a'}}}
 
 
-class LeakTestCase(test_migrate_command.CommandTestCase):
+class LeakTestCase(case.CommandTestCase):
     """A stack whose every secret is looked for in all that is told."""
 
     def setUp(self):
