@@ -168,6 +168,13 @@ class HideTest(common.HeatTestCase):
         self.assertEqual('******', self.hide('value', template,
                                              parameters={'gone': 'value'}))
 
+    def test_a_hidden_value_in_the_middle_of_a_word(self):
+        for template in (
+                {'parameters': {'p': {'type': 'string', 'hidden': True}}},
+                {'Parameters': {'p': {'Type': 'String', 'NoEcho': 'true'}}}):
+            self.assertEqual('an e******nt', self.hide(
+                'an elephant', template, parameters={'p': 'lepha'}))
+
     def test_a_value_that_is_not_hidden_in_the_middle_of_a_word(self):
         template = {'parameters': {'p': {'type': 'string'}}}
         self.assertEqual('my-******s', self.hide(
