@@ -118,6 +118,8 @@ class EngineTestCase(common.HeatTestCase):
         if self.database is None:
             self.skipTest('%s is not reachable'
                           % databases.server_url(self.backend))
+        # There is no Keystone that could give out a trust.
+        cfg.CONF.set_override('deferred_auth_method', 'password')
         self.ctx = utils.dummy_context()
         self.heat = self.useFixture(Engine(self.database))
 
