@@ -27,18 +27,23 @@ def prepare():
     It is created when it does not exist. The stacks in it are kept.
     """
     writer = db_api.context_manager.writer.get_engine()
-    # In write-ahead logging those who read do not wait for the one who
-    # writes. The mode is a property of the file, so other processes that
-    # open it follow.
-    connection = writer.raw_connection()
-    try:
-        connection.cursor().execute('PRAGMA journal_mode = WAL')
-    finally:
-        connection.close()
+    log_ahead(writer)
     # Only now: the migration inspects the schema over a second connection
     # while its transaction is open, and two of them cannot write.
     migration.db_sync()
     lock_on_begin(writer)
+
+
+def log_ahead(engine):
+    """Let those who read and the one who writes not wait for each other.
+
+    The mode is a property of the file: other processes that open it follow.
+    """
+    connection = engine.raw_connection()
+    try:
+        connection.cursor().execute('PRAGMA journal_mode = WAL')
+    finally:
+        connection.close()
 
 
 def lock_on_begin(engine):

@@ -85,6 +85,7 @@ class Engine(fixtures.Fixture):
         self.addCleanup(
             db_api.context_manager.reader.get_engine().dispose)
         if self.database.backend == databases.SQLITE:
+            sandbox_database.log_ahead(engine)
             sandbox_database.lock_on_begin(engine)
 
     def __getattr__(self, name):

@@ -103,15 +103,16 @@ class _Clients:
         return row is None or row['action'] == 'DELETE'
 
     def bring_back(self, stack_id):
-        """Resume a stack that is suspended.
+        """Resume a stack that is suspended, or a part of it.
 
         The suspend of a group that is scaled meanwhile may fail: Heat then
-        deletes a template that a member still has. What it has suspended by
-        then resumes after a suspend that succeeds.
+        deletes a template that a member still has. Updates and resumes pass
+        over what it has suspended by then, until a suspend succeeds.
         """
         self.settle(stack_id)
-        if ('SUSPEND', 'FAILED') in {(row['action'], row['status'])
-                                     for row in self.tree(stack_id).stacks}:
+        states = {(row['action'], row['status'])
+                  for row in self.tree(stack_id).stacks}
+        if len(states) > 1 and 'SUSPEND' in dict(states):
             self.heat.client.actions.suspend(stack_id)
         if self.settle(stack_id)['action'] == 'SUSPEND':
             self.heat.client.actions.resume(stack_id)
