@@ -271,10 +271,14 @@ class CostTest(HookTestCase):
             self.update()
         stack_lock.StackLock(self.ctx, self.stack.id, 'engine-1').release()
         self.engine.__class__ = service.EngineService.__base__
-        with mock.patch.object(stack_lock, 'StackLock',
-                               stack_lock.StackLock.__base__):
-            with statements() as stock:
-                self.update()
+        threads = service.ThreadGroupManager
+        for owner, name, stock in (
+                (stack_lock, 'StackLock', stack_lock.StackLock.__base__),
+                (threads, 'start_with_acquired_lock',
+                 threads.start_with_acquired_lock.__wrapped__)):
+            self.useFixture(fixtures.MockPatchObject(owner, name, stock))
+        with statements() as stock:
+            self.update()
         self.assertEqual(stock, ours)
 
 

@@ -112,7 +112,8 @@ class _Clients:
         self.settle(stack_id)
         states = {(row['action'], row['status'])
                   for row in self.tree(stack_id).stacks}
-        if len(states) > 1 and 'SUSPEND' in dict(states):
+        if ('SUSPEND' in dict(states) and
+                states != {('SUSPEND', 'COMPLETE')}):
             self.heat.client.actions.suspend(stack_id)
         if self.settle(stack_id)['action'] == 'SUSPEND':
             self.heat.client.actions.resume(stack_id)
