@@ -26,8 +26,8 @@ from heat.engine import stack_lock
 from heat.objects import snapshot as snapshot_object
 from heat.objects import stack as stack_object
 from heat.tests import migrate_fixtures
+from heat.tests import releases
 from heat.tests import test_migrate_hook
-from heat.tests import test_migrate_snapshots
 
 
 class GuardTestCase(test_migrate_hook.HookTestCase):
@@ -66,7 +66,7 @@ class LockTest(GuardTestCase):
         self.assertIn(self.stack.name, str(exc))
         self.assertUnlocked()
 
-    @test_migrate_snapshots.by_resource
+    @releases.by_resource
     def test_what_holds_the_lock_for_a_moment_does_not_begin(self):
         self.assertRaises(exception.ActionInProgress, self.lock.__enter__)
         self.assertUnlocked()
@@ -88,7 +88,7 @@ class LockTest(GuardTestCase):
         self.start()
         service.ThreadGroupManager.start.assert_called_once()
 
-    @test_migrate_snapshots.as_a_whole
+    @releases.as_a_whole
     def test_what_is_done_alike_on_convergence_stacks_runs(self):
         for loaded in (self.loaded, self.load()):
             self.manager.start_with_lock(self.ctx, loaded, 'engine-1',
@@ -96,7 +96,7 @@ class LockTest(GuardTestCase):
             self.lock.release()
         self.assertEqual(2, service.ThreadGroupManager.start.call_count)
 
-    @test_migrate_snapshots.by_resource
+    @releases.by_resource
     def test_no_row_is_stored_for_a_snapshot_that_is_not_taken(self):
         stack = self.legacy({'a': []}, name='another')
         load = migrate_fixtures.parser.Stack.load

@@ -13,23 +13,14 @@
 
 """What a conversion makes of the snapshots of a stack."""
 
-import testtools
-
 from heat.common import migrate_exception
 from heat.db import api as db_api
 from heat.db import models
 from heat.engine import convergence_migrate
-from heat import overlay
+from heat.tests import releases
 from heat.tests import test_convergence_migrate
 
 DATA = {'resources': {'a': {'resource_data': {'image': 'one'}}}}
-
-RESOURCE_SNAPSHOTS = overlay.release().converged_actions
-
-by_resource = testtools.skipUnless(
-    RESOURCE_SNAPSHOTS, 'This Heat has no snapshots of single resources')
-as_a_whole = testtools.skipIf(
-    RESOURCE_SNAPSHOTS, 'This Heat has snapshots of single resources')
 
 
 class SnapshotsTestCase(test_convergence_migrate.MigrateTestCase):
@@ -40,7 +31,7 @@ class SnapshotsTestCase(test_convergence_migrate.MigrateTestCase):
 
     def snapshot(self, stack=None, **values):
         """Store a snapshot as the legacy engine does."""
-        if RESOURCE_SNAPSHOTS:
+        if releases.RESOURCE_SNAPSHOTS:
             values.setdefault('action', 'CREATE')
         return db_api.snapshot_create(self.ctx, dict({
             'stack_id': (stack or self.stack).id, 'name': 'daily',
@@ -60,7 +51,7 @@ class CompleteTest(SnapshotsTestCase):
         self.assertEqual((), plan.snapshots)
         self.assertEqual(before, dict(self.stored(snapshot_id).items()))
 
-    @by_resource
+    @releases.by_resource
     def test_a_warning_names_it(self):
         self.snapshot(name='weekly')
         plan = convergence_migrate.plan(self.ctx, self.stack.id)
@@ -68,19 +59,19 @@ class CompleteTest(SnapshotsTestCase):
         self.assertIn('weekly', warning)
         self.assertIn('Warning: ' + warning, str(plan))
 
-    @as_a_whole
+    @releases.as_a_whole
     def test_no_warning_where_it_is_deleted_with_its_stack(self):
         self.snapshot(name='weekly')
         plan = convergence_migrate.plan(self.ctx, self.stack.id)
         self.assertEqual((), plan.warnings)
 
-    @by_resource
+    @releases.by_resource
     def test_one_without_a_name_is_named_by_its_id(self):
         snapshot_id = self.snapshot(name=None)
         plan = convergence_migrate.plan(self.ctx, self.stack.id)
         self.assertIn(snapshot_id, plan.warnings[0])
 
-    @by_resource
+    @releases.by_resource
     def test_the_event_and_the_log_warn(self):
         self.snapshot(name='weekly')
         convergence_migrate.convert(self.ctx, self.stack.id)
@@ -88,7 +79,7 @@ class CompleteTest(SnapshotsTestCase):
         for told in (event.resource_status_reason, self.LOG.output):
             self.assertIn('stay: weekly. Delete them before the stack', told)
 
-    @by_resource
+    @releases.by_resource
     def test_one_of_a_nested_stack_is_named_too(self):
         child = self.legacy({'b': []}, name='child', owner_id=self.stack.id)
         self.snapshot(child, name='below')
@@ -112,7 +103,7 @@ class CompleteTest(SnapshotsTestCase):
         convergence_migrate.convert(self.ctx, self.stack.id)
         self.assertEqual('FAILED', self.stored(snapshot_id).status)
 
-    @by_resource
+    @releases.by_resource
     def test_one_that_is_being_deleted_stays(self):
         snapshot_id = self.snapshot(action='DELETE', status='IN_PROGRESS')
         convergence_migrate.convert(self.ctx, self.stack.id)
@@ -132,7 +123,7 @@ class InterruptedTest(SnapshotsTestCase):
 
     scenarios = [('of today', {'values': {}}),
                  ('of an older Heat', {'values': {'action': None}})
-                 ][:2 if RESOURCE_SNAPSHOTS else 1]
+                 ][:2 if releases.RESOURCE_SNAPSHOTS else 1]
 
     def setUp(self):
         super().setUp()
@@ -143,11 +134,11 @@ class InterruptedTest(SnapshotsTestCase):
         convergence_migrate.convert(self.ctx, self.stack.id)
         row = self.stored(self.snapshot_id)
         self.assertEqual('FAILED', row.status)
-        if RESOURCE_SNAPSHOTS:
+        if releases.RESOURCE_SNAPSHOTS:
             self.assertEqual('CREATE', row.action)
         self.assertIn('engine went down', row.status_reason)
 
-    @by_resource
+    @releases.by_resource
     def test_gets_the_data_that_convergence_wants(self):
         convergence_migrate.convert(self.ctx, self.stack.id)
         self.assertEqual({'resources': {}},
@@ -176,14 +167,14 @@ class WithoutDataTest(SnapshotsTestCase):
         row = self.stored(snapshot_id)
         self.assertEqual((DATA, 'FAILED'), (row.data, row.status))
 
-    @as_a_whole
+    @releases.as_a_whole
     def test_a_failed_one_stays_without(self):
         snapshot_id = self.snapshot(data=None, status='FAILED')
         plan = convergence_migrate.convert(self.ctx, self.stack.id)
         self.assertEqual((), plan.snapshots)
         self.assertIsNone(self.stored(snapshot_id).data)
 
-    @by_resource
+    @releases.by_resource
     def test_a_failed_one_gets_data_and_stays_failed(self):
         snapshot_id = self.snapshot(data=None, status='FAILED',
                                     status_reason='mine')
@@ -192,7 +183,7 @@ class WithoutDataTest(SnapshotsTestCase):
         self.assertEqual(({'resources': {}}, 'FAILED', 'mine'),
                          (row.data, row.status, row.status_reason))
 
-    @by_resource
+    @releases.by_resource
     def test_data_that_is_null_in_the_database_counts_as_none(self):
         snapshot_id = self.snapshot(status='FAILED')
         with test_convergence_migrate.db_api.context_manager.writer.using(
@@ -212,14 +203,14 @@ class RevertTest(SnapshotsTestCase):
         self.assertFalse(self.row(self.stack).convergence)
         self.assertEqual(DATA, self.stored(snapshot_id).data)
 
-    @as_a_whole
+    @releases.as_a_whole
     def test_one_taken_under_convergence_stays(self):
         convergence_migrate.convert(self.ctx, self.stack.id)
         snapshot_id = self.snapshot(name='native')
         convergence_migrate.revert(self.ctx, self.stack.id)
         self.assertEqual(DATA, self.stored(snapshot_id).data)
 
-    @by_resource
+    @releases.by_resource
     def test_one_taken_under_convergence_is_refused_and_named(self):
         convergence_migrate.convert(self.ctx, self.stack.id)
         snapshot_id = self.snapshot(name='native', data={'resources': {}})

@@ -22,6 +22,7 @@ from heat.engine import convergence_migrate
 from heat.engine import template
 from heat.objects import snapshot as snapshot_object
 from heat.tests import migrate_fixtures
+from heat.tests import releases
 from heat.tests import test_convergence_migrate
 
 
@@ -70,6 +71,7 @@ class MeanwhileTest(test_convergence_migrate.MigrateTestCase):
     def test_the_lock_is_gone(self):
         self.assertRefused(models.StackLock)
 
+    @releases.by_resource
     def test_a_snapshot_without_data_is_gone(self):
         self._add_snapshot(status='FAILED')
         self.assertRefused(models.Snapshot)

@@ -18,18 +18,17 @@ tools/differential.py asks for many, each time others.
 
 import logging
 import os
-import unittest
 
 import hypothesis
 from hypothesis import strategies
 
 from heat.engine import resource
-from heat import overlay
 from heat.tests.functional import differential_figures as figures
 from heat.tests.functional import differential_templates as templates
 from heat.tests.functional import lockstep
 from heat.tests.functional.plugins import lockstep as plugin
 from heat.tests.functional import synchronous
+from heat.tests import releases
 
 EXAMPLES = int(os.environ.get('HEAT_TEST_EXAMPLES', 0))
 FIXED_EXAMPLES = 8
@@ -121,8 +120,7 @@ class FoundTest(DifferentialTestCase):
             self.play(template, [('rename', 0)], snapshot_first)
             self.empty_database()
 
-    @unittest.skipUnless(overlay.release().converged_actions,
-                         'This Heat takes snapshots as the legacy engine does')
+    @releases.by_resource
     def test_a_delete_that_heat_does_not_finish(self):
         # A snapshot drops the template that a resource still has which the
         # cancelled update did not come to. Its worker then finds nothing to
