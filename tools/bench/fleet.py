@@ -12,11 +12,12 @@
 
 """How fast heat-manage drains a cloud of small stacks."""
 
-import os
+import contextlib
 import subprocess
 import tempfile
 import time
 
+import psutil
 import sqlalchemy
 
 from heat.tests.functional import configuration
@@ -26,6 +27,9 @@ from tools.bench import side_by_side
 from tools.bench import stacks
 
 _RESOURCES = 5
+
+# Seconds between two looks at the memory.
+_POLL = 0.2
 
 
 def run(url, counts, rounds):
@@ -101,10 +105,28 @@ def _run(config, *arguments):
     running = subprocess.Popen(
         command, env=processes.environment(), stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL)
-    # Unlike RUSAGE_CHILDREN this knows of nothing that ran before.
-    _pid, status, usage = os.wait4(running.pid, 0)
+    peak = 0
+    while running.poll() is None:
+        peak = max(peak, _peak(running.pid))
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            running.wait(_POLL)
     seconds = time.perf_counter() - start
-    running.returncode = os.waitstatus_to_exitcode(status)
     if running.returncode:
         raise subprocess.CalledProcessError(running.returncode, command)
-    return seconds, usage.ru_maxrss / 1024
+    return seconds, peak
+
+
+def _peak(pid):
+    """The most memory that a process or one below it has had, in MB.
+
+    The resource usage of an ended process would not do: Linux counts in what
+    the process had that started it.
+    """
+    peaks = [0]
+    with contextlib.suppress(psutil.NoSuchProcess, OSError):
+        process = psutil.Process(pid)
+        for member in [process, *process.children(recursive=True)]:
+            with open('/proc/%d/status' % member.pid) as status:
+                peaks += [int(line.split()[1]) / 1024 for line in status
+                          if line.startswith('VmHWM:')]
+    return max(peaks)
