@@ -44,9 +44,9 @@ CHECKOUT = pathlib.Path(__file__).resolve().parent.parent
 FUNCTIONAL = r'^heat\.tests\.functional\.'
 
 #: What sees most of Heat.
-_TELLING = (r'^heat\.tests\.(test_migrate_(guard|hook|snapshots)|'
-            r'functional\.(test_oracle\.SQLiteOracleTest|test_differential))'
-            r'\.')
+_TELLING = (r'^heat\.tests\.(test_migrate_(guard|hook|snapshots)|functional\.('
+            r'test_oracle\.SQLiteOracleTest|test_differential|'
+            r'test_update_deployment\.MySQLUpdateTest))\.')
 
 #: Which tests run on which release, besides the newest one in .venv.
 ON_RELEASES = {
