@@ -15,6 +15,7 @@
 
 from keystoneauth1 import exceptions as ks_exceptions
 
+from heat.common import context
 from heat.common import exception
 from heat.common import migrate_exception
 from heat.engine import convergence_migrate
@@ -49,6 +50,15 @@ class Existing(Implicit):
         super().add_dependencies(deps)
 
 
+class Reading(Implicit):
+    """Needs to know an attribute of another resource."""
+
+    def add_dependencies(self, deps):
+        if not self.properties['Foo']:
+            raise LookupError('has no value yet')
+        super().add_dependencies(deps)
+
+
 class Silent(Implicit):
     """Skips what it cannot find out, as some of Heat's plug-ins do."""
 
@@ -69,10 +79,12 @@ class ImplicitTestCase(test_convergence_migrate.MigrateTestCase):
         super().setUp()
         resource._register_class('Implicit', Implicit)
         resource._register_class('Existing', Existing)
+        resource._register_class('Reading', Reading)
 
-    def legacy_with(self, kind, schemata=None, parameters=None):
+    def legacy_with(self, kind, schemata=None, parameters=None, **properties):
         snippet = migrate_fixtures.template_of({'plain': []})
-        snippet['resources']['adding'] = {'type': kind}
+        snippet['resources']['adding'] = {'type': kind,
+                                          'properties': properties}
         snippet['parameters'] = schemata or {}
         return migrate_fixtures.create_legacy(self.ctx, snippet,
                                               parameters=parameters)
@@ -110,6 +122,12 @@ class ImplicitTest(ImplicitTestCase):
 
     def test_a_plug_in_may_need_its_resource_to_exist(self):
         stack = self.legacy_with('Existing')
+        convergence_migrate.convert(self.ctx, stack.id)
+        self.assertRequiresPlain(stack)
+
+    def test_a_plug_in_may_need_an_attribute_of_another_resource(self):
+        stack = self.legacy_with('Reading',
+                                 Foo={'get_attr': ['plain', 'Foo']})
         convergence_migrate.convert(self.ctx, stack.id)
         self.assertRequiresPlain(stack)
 
@@ -212,14 +230,38 @@ class SilentPlugInTest(ImplicitTestCase):
         rows = self.resources(self.stack)
         self.assertEqual([rows['plain'].id], rows['adding'].requires)
 
-    def test_an_answer_is_used(self):
-        self.nova.servers.get.return_value = 'server'
+    def _answered(self, asks):
+        """What a plug-in is told that asks for something."""
         answers = []
         self.patchobject(Silent, 'asks', new=staticmethod(
-            lambda member: answers.append(
-                member.client().servers.get('id'))))
+            lambda member: answers.append(asks(member))))
         convergence_migrate.convert(self.ctx, self.stack.id)
-        self.assertEqual(['server'], answers)
+        answer, = answers
+        return answer
+
+    def test_an_answer_is_used(self):
+        self.nova.servers.get.return_value = 'server'
+        self.assertEqual('server', self._answered(
+            lambda member: member.client().servers.get('id')))
+
+    def test_a_plain_value_of_a_service(self):
+        self.nova.version = '2.1'
+        self.assertEqual('2.1', self._answered(
+            lambda member: member.client().version))
+
+    def test_what_else_the_clients_have(self):
+        self.assertIsInstance(
+            self._answered(lambda member: member.stack.clients.context),
+            context.RequestContext)
+
+    def test_the_names_of_the_properties(self):
+        names, number, has, schemata = self._answered(lambda member: (
+            list(member.properties), len(member.properties),
+            'Foo' in member.properties, member.properties.props))
+        self.assertIn('Foo', names)
+        self.assertEqual(len(names), number)
+        self.assertTrue(has)
+        self.assertEqual(set(names), set(schemata))
 
 
 class HiddenTest(ImplicitTestCase):
