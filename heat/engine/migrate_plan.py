@@ -146,6 +146,8 @@ class Plan:
         if self.without_root:
             text += ('; resource rows of an older Heat that will get the id '
                      'of their root stack: %d' % self.without_root)
+        if self.warnings:
+            text += '.'
         return ' '.join([text] + ['Warning: ' + warning
                                   for warning in self.warnings])
 

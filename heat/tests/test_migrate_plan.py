@@ -37,6 +37,6 @@ class PlanTest(common.HeatTestCase):
 
     def test_warnings_follow_the_counts(self):
         self.assertEqual(
-            'web (root): 0 stacks, 0 resources, 0 dependencies '
+            'web (root): 0 stacks, 0 resources, 0 dependencies. '
             'Warning: one. Warning: two.',
             str(self.plan(stack(), warnings=('one.', 'two.'))))
