@@ -18,6 +18,10 @@ from heat import overlay
 #: See heat.overlay_releases.Release.converged_actions.
 RESOURCE_SNAPSHOTS = overlay.release().converged_actions
 
+#: For what both engines did in the same way, under the stack lock, before.
+guarded = testtools.skipUnless(
+    RESOURCE_SNAPSHOTS, 'Before Heat 26 the guard lets this run')
+
 by_resource = testtools.skipUnless(
     RESOURCE_SNAPSHOTS, 'This Heat has no snapshots of single resources')
 as_a_whole = testtools.skipIf(

@@ -24,6 +24,7 @@ from heat.db import stack_tree
 from heat.engine import convergence_migrate
 from heat.tests.functional import inprocess
 from heat.tests.functional import trees
+from heat.tests import releases
 from heat.tests import utils
 
 TEMPLATE = {
@@ -51,6 +52,11 @@ OPERATIONS = {
     'mark unhealthy': lambda engine, *stack: engine.resource_mark_unhealthy(
         *stack, 'first', True),
 }
+
+#: Those that must not run on a converted stack; see
+#: heat.engine.stack_lock.StackLock for the others.
+GUARDED = (list(OPERATIONS) if releases.RESOURCE_SNAPSHOTS
+           else ['update', 'patch', 'restore', 'delete'])
 
 
 class RaceTestCase(inprocess.EngineTestCase):

@@ -37,6 +37,8 @@ class _Operations:
             self.take_snapshot()
 
     def test_loaded_before_and_locked_after_it_does_not_run(self):
+        if self.operation not in race_case.GUARDED:
+            self.skipTest('Before Heat 26 the guard lets it run')
         self.before(db_api, 'stack_lock_create', self.convert_and_note)
 
         self.assertConflict(self.operate, self.operation)
