@@ -71,12 +71,15 @@ class StacksTest(command.CommandTestCase):
     def test_schema_of_an_older_or_a_newer_heat(self):
         for revision, text in ((_OLDEST, 'run heat-manage db_sync first'),
                                ('0123456789ab', 'is newer than')):
-            self.set_revision(revision)
+            if self.set_revision(revision) == revision:
+                # Heat 22 has only this one.
+                continue
             for name in ('migrate-convergence-1', 'revert-convergence-1'):
                 self.assertIn(text, self.refusal(name, '--all'))
             self.assertIn(text, self.refusal('convergence-status'))
 
     def set_revision(self, revision):
+        """Tell another revision of the schema; returns the one before."""
         with self.database.engine.begin() as connection:
             table = sqlalchemy.Table('alembic_version', sqlalchemy.MetaData(),
                                      autoload_with=connection)
@@ -84,6 +87,7 @@ class StacksTest(command.CommandTestCase):
                 table.c.version_num))
             connection.execute(table.update().values(version_num=revision))
         self.addCleanup(self._set_back, table, before)
+        return before
 
     def _set_back(self, table, revision):
         with self.database.engine.begin() as connection:
