@@ -52,7 +52,7 @@ _TELLING = (r'^heat\.tests\.(test_migrate_(guard|hook|snapshots)|functional\.('
 #: what needs a Keystone or the sandbox.
 _NEARLY_ALL = (r'^heat\.tests\.(test_|functional\.('
                r'test_oracle\.SQLite|test_differential|test_converted|'
-               r'test_snapshots|test_neutron_order|test_never_worse_off|'
+               r'test_snapshots|test_neutron_order|'
                r'test_command\.|test_command_(bad_input|notifications)|'
                r'test_race_(operations|transactions|threads)|test_release|'
                r'test_update_bad_input|'
