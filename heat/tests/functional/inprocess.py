@@ -20,7 +20,6 @@ look at what resource plug-ins are asked to do.
 import fixtures
 from oslo_config import cfg
 from oslo_db.sqlalchemy import enginefacade
-import sqlalchemy
 
 from heat.common import template_format
 from heat.db import api as db_api
@@ -34,20 +33,6 @@ from heat.tests import common
 from heat.tests.functional import databases
 from heat.tests.functional import processes
 from heat.tests import utils
-
-
-def _never_reuse_ids(database):
-    """Make SQLite count the ids of stored properties as servers do.
-
-    While a resource is updated, Heat may delete a row of attributes twice
-    (Resource.clear_stored_attributes), and another row with the id of that
-    one in between would be lost.
-    """
-    table = models.ResourcePropertiesData.__table__.to_metadata(
-        sqlalchemy.MetaData())
-    table.dialect_options['sqlite']['autoincrement'] = True
-    table.drop(database.engine)
-    table.create(database.engine)
 
 
 class Engine(fixtures.Fixture):
@@ -112,7 +97,10 @@ class EngineTestCase(common.HeatTestCase):
             cls.database.setUp()
             cls.addClassCleanup(cls.database.cleanUp)
             if cls.backend == databases.SQLITE:
-                _never_reuse_ids(cls.database)
+                # While a resource is updated, Heat may delete a row of
+                # attributes twice (Resource.clear_stored_attributes).
+                databases.never_reuse_ids(cls.database.engine,
+                                          models.ResourcePropertiesData)
 
     def setUp(self):
         super().setUp()

@@ -228,22 +228,6 @@ class Engine(fixtures.Fixture):
         return _unwrapped(getattr(self._service, name))
 
 
-def _never_reuse_ids(engine):
-    """Make SQLite count ids as servers do.
-
-    A row that is deleted may leave others behind that name its id (SQLite
-    does not look after foreign keys here): they are not those of the next.
-    """
-    metadata = sqlalchemy.MetaData()
-    for table in models.BASE.metadata.sorted_tables:
-        table.to_metadata(metadata)
-    for model in (models.Resource, models.ResourcePropertiesData):
-        table = metadata.tables[model.__tablename__]
-        table.dialect_options['sqlite']['autoincrement'] = True
-        table.drop(engine)
-        table.create(engine)
-
-
 class EngineTestCase(common.HeatTestCase):
     """Tests with a synchronous engine and a database in memory.
 
@@ -259,7 +243,9 @@ class EngineTestCase(common.HeatTestCase):
         self.heat = self.useFixture(Engine())
         self.database = databases.Database(databases.SQLITE)
         self.database.engine = utils.get_engine()
-        _never_reuse_ids(self.database.engine)
+        # Other rows that name a deleted one may be left behind.
+        databases.never_reuse_ids(self.database.engine, models.Resource,
+                                  models.ResourcePropertiesData)
 
     def empty_database(self):
         """Delete all rows, so that no example is slower than others."""

@@ -197,20 +197,20 @@ class ConvertedTest(inprocess.EngineTestCase):
         self.assertEqual(['two'], self.calls_of('create'))
         self.assertEqual(['two'], self.calls_of('delete'))
 
-    def test_a_retained_resource_is_not_deleted(self):
+    def delete_with_policy(self, policy):
+        """Convert and delete a stack; one resource has a deletion policy."""
         template = copy.deepcopy(TEMPLATE)
-        template['resources']['two']['deletion_policy'] = 'retain'
+        template['resources']['two']['deletion_policy'] = policy
         stack = self.legacy(template)
         self.convert(stack)
         self.delete(stack)
+
+    def test_a_retained_resource_is_not_deleted(self):
+        self.delete_with_policy('retain')
         self.assertEqual({'one', 'inner'}, set(self.calls_of('delete')))
 
     def test_a_resource_is_snapshotted_and_deleted(self):
-        template = copy.deepcopy(TEMPLATE)
-        template['resources']['two']['deletion_policy'] = 'snapshot'
-        stack = self.legacy(template)
-        self.convert(stack)
-        self.delete(stack)
+        self.delete_with_policy('snapshot')
         self.assertEqual(['two'], self.calls_of('snapshot_delete'))
         self.assertEqual({'one', 'inner'}, set(self.calls_of('delete')))
 
