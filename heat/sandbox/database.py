@@ -12,6 +12,8 @@
 
 """The SQLite database of a sandbox, fit for Heat's many threads."""
 
+import gc
+
 import sqlalchemy
 import tenacity
 
@@ -19,6 +21,7 @@ from heat.db import api as db_api
 from heat.db import migration
 
 _LOCK_TIMEOUT = 30  # seconds
+_FORGOTTEN = 20  # attempts: longer than nearly all transactions take
 
 
 def prepare():
@@ -65,11 +68,18 @@ def _begin(_connection, cursor, statement, parameters, _context,
     return statement, parameters
 
 
+def _close_forgotten(attempts):
+    # Some queries of Heat 22 run in a session that nobody closes: it keeps
+    # the lock until Python's collector comes by.
+    if attempts.attempt_number == _FORGOTTEN:
+        gc.collect()
+
+
 # SQLite itself would wait without giving up the processor: with eventlet the
 # one who has the lock would never come to give it back.
 @tenacity.retry(
     retry=tenacity.retry_if_exception_message(match='database is locked'),
-    wait=tenacity.wait_random(0, 0.02),
+    wait=tenacity.wait_random(0, 0.02), before_sleep=_close_forgotten,
     stop=tenacity.stop_after_delay(_LOCK_TIMEOUT), reraise=True)
 def _take_write_lock(cursor):
     cursor.execute('PRAGMA busy_timeout = 0')
