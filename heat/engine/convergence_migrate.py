@@ -274,3 +274,8 @@ def _stored_context(context, row):
         raise
     except Exception as exc:
         raise _credentials_refused(row, exc) from exc
+    finally:
+        # It became the one that log lines are told with, although Heat says
+        # overwrite=False: each would ask Keystone who it is, even with its
+        # trust gone.
+        context.update_store()
