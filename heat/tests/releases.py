@@ -23,6 +23,10 @@ RESOURCE_SNAPSHOTS = overlay.release().converged_actions
 guarded = testtools.skipUnless(
     RESOURCE_SNAPSHOTS, 'Before Heat 26 the guard lets this run')
 
+renewing = testtools.skipUnless(
+    RESOURCE_SNAPSHOTS, 'Before Heat 26 no update of any stack renews a trust '
+    'that is gone: it fails')
+
 by_resource = testtools.skipUnless(
     RESOURCE_SNAPSHOTS, 'This Heat has no snapshots of single resources')
 as_a_whole = testtools.skipIf(

@@ -12,10 +12,12 @@
 
 """A real Keystone, and a Heat that asks it who may do what."""
 
+import contextlib
 import grp
 from importlib import util
 import os
 import pwd
+import sqlite3
 import subprocess
 import typing
 import uuid
@@ -84,8 +86,10 @@ class Keystone(fixtures.Fixture):
 
     def _setUp(self):
         self.folder = self.useFixture(fixtures.TempDir()).path
+        self.database = os.path.join(self.folder, 'keystone.sqlite')
         self._write_conf()
         self._manage('db_sync')
+        self._log_ahead()
         # It refuses to leave the keys to root without being told to.
         owner = ('--keystone-user', pwd.getpwuid(os.getuid()).pw_name,
                  '--keystone-group', grp.getgrgid(os.getgid()).gr_name)
@@ -110,13 +114,19 @@ class Keystone(fixtures.Fixture):
             return os.path.join(self.folder, name)
         configuration.write(folder('keystone.conf'), {
             'database': {
-                'connection': 'sqlite:///' + folder('keystone.sqlite'),
+                'connection': 'sqlite:///' + self.database,
                 'sqlite_synchronous': False},
             'fernet_tokens': {'key_repository': folder('tokens')},
             'fernet_receipts': {'key_repository': folder('receipts')},
             'credential': {'key_repository': folder('credentials')},
             # Hashes that are good enough for the passwords of a test.
             'identity': {'password_hash_rounds': 4}})
+
+    def _log_ahead(self):
+        # Keystone keeps read transactions open: without this, writing in
+        # the other worker would wait for them, and give up.
+        with contextlib.closing(sqlite3.connect(self.database)) as connection:
+            connection.execute('PRAGMA journal_mode = WAL')
 
     def _manage(self, command, *arguments):
         result = subprocess.run(

@@ -29,6 +29,7 @@ from heat.tests.functional import configuration
 from heat.tests.functional import databases
 from heat.tests.functional import keystone_fixture
 from heat.tests.functional import processes
+from heat.tests import releases
 
 PLUGINS = os.path.join(os.path.dirname(os.path.abspath(__file__)),
                        'plugins', 'caller')
@@ -51,7 +52,7 @@ class KeystoneTest(case.DeploymentTestCase):
     backend = databases.MYSQL
     legacy_conf = {'plugin_dirs': PLUGINS}
     legacy_stacks = {'forced': STACK, 'own': STACK, 'foreign': CALLER,
-                     'needed': CALLER, 'unused': SMALL}
+                     'needed': CALLER, 'renewed': CALLER, 'unused': SMALL}
 
     @classmethod
     def find_missing(cls):
@@ -285,9 +286,15 @@ class KeystoneTest(case.DeploymentTestCase):
 
         self.assert_refused('needed')
 
-        # The credentials of the one who updates are there.
-        self.heat.client.stacks.update('needed', existing=True)
-        self.heat.wait_for('needed', 'UPDATE_COMPLETE')
+    @releases.renewing
+    def test_lost_trust_does_not_matter_to_the_members_own_update(self):
+        stack_id = self.stack_id('renewed')
+        self.delete_trust(stack_id)
+        self.assert_refused('renewed')
+
+        self.heat.client.stacks.update('renewed', existing=True)
+
+        self.heat.wait_for('renewed', 'UPDATE_COMPLETE')
         self.assertEqual({True}, self.tree(stack_id).convergence())
         self.assertEqual(['FAILED', 'COMPLETE'],
                          self.migration_events(stack_id))
