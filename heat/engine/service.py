@@ -23,6 +23,7 @@ _heat = overlay.installed(__name__)
 from heat.common import context  # noqa: E402
 from heat.common import exception  # noqa: E402
 from heat.common import migrate_exception  # noqa: E402
+from heat.common import migrate_memory  # noqa: E402
 from heat.common import migrate_version  # noqa: E402
 from heat.db import migrate_census  # noqa: E402
 from heat.db import stack_tree  # noqa: E402
@@ -53,6 +54,7 @@ class EngineService(_heat.EngineService):
                         'get legacy nested stacks. Set convergence_engine = '
                         'true as well.')
         elif migrates_on_update():
+            migrate_memory.settle()
             _tell_what_is_left()
 
     @context.request_context

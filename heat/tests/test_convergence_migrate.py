@@ -14,6 +14,8 @@
 
 from unittest import mock
 
+from oslo_context import context as oslo_context
+
 from heat.common import migrate_exception
 from heat.db import api as db_api
 from heat.db import models
@@ -168,6 +170,11 @@ class ConvertTest(MigrateTestCase):
         convergence_migrate.convert(self.ctx, root.id)
         self.assertTrue(self.row(child).convergence)
         self.assertEqual(before, self.row(root).current_traversal)
+
+    def test_log_lines_keep_the_context_of_the_request(self):
+        stack = self.legacy({'a': []})
+        convergence_migrate.plan(self.ctx, stack.id)
+        self.assertIs(self.ctx, oslo_context.get_current())
 
     def test_no_lock_is_left(self):
         stack = self.legacy({'a': []})

@@ -21,6 +21,7 @@ from oslo_messaging.rpc import dispatcher
 import sqlalchemy
 
 from heat.common import exception
+from heat.common import migrate_memory
 from heat.common import policy
 from heat.db import api as db_api
 from heat.db import migrate_census
@@ -284,6 +285,10 @@ class CostTest(HookTestCase):
 
 class StartTest(HookTestCase):
 
+    def setUp(self):
+        super().setUp()
+        self.settle = self.patchobject(migrate_memory, 'settle')
+
     def start(self):
         log = self.useFixture(fixtures.FakeLogger('heat.engine.service'))
         with mock.patch.object(service.EngineService.__base__, 'start'):
@@ -302,11 +307,16 @@ class StartTest(HookTestCase):
         self.assertRegex(self.start(), '(?m)^heat-convergence-migrate .* on '
                          'Heat [0-9.]+.*; legacy root stacks left: 2$')
 
-    def test_without_the_flag_nothing_is_counted(self):
+    def test_what_is_loaded_is_settled(self):
+        self.start()
+        self.settle.assert_called_once_with()
+
+    def test_without_the_flag_an_engine_starts_as_heats_own(self):
         cfg.CONF.set_override('migrate_on_update', False)
         with statements() as sent:
             self.assertEqual('', self.start())
         self.assertEqual([], sent)
+        self.settle.assert_not_called()
 
     def test_a_count_that_fails_does_not_keep_the_engine_from_starting(self):
         with mock.patch.object(migrate_census, 'count_roots',

@@ -31,7 +31,6 @@ from heat.cmd.migrate import status
 from heat.cmd.migrate import workers
 from heat.common import context as heat_context
 from heat.db import migrate_census
-from heat.engine import resources
 
 LOG = logging.getLogger(__name__)
 
@@ -108,7 +107,6 @@ def _plan_all(context, project, tallies):
     planned = status.Planned(context, tallies)
     total = migrate_census.count_roots(context, project=project)
     show = progress.of(planned, total, bar=total > 1)
-    resources.initialise()
     with run.Stop().on_signals() as stop:
         going = run.Run(run.all_stacks(context, project=project),
                         workers.staff(outcome.PLAN, None, total),
@@ -182,8 +180,6 @@ class _Migration:
         if self._action.outcome == outcome.CONVERTED:
             _warn_of_unguarded_engines(context)
         notify = checks.can_notify()
-        # Before they fork: what is loaded now, the workers share.
-        resources.initialise()
         return workers.staff(self._action, size, total, notify)
 
     def _run(self, stacks, total, staff):

@@ -30,7 +30,9 @@ import time
 
 from heat.cmd.migrate import outcome
 from heat.common import messaging
+from heat.common import migrate_memory
 from heat.db import api as db_api
+from heat.engine import resources
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -44,6 +46,8 @@ def staff(action, size, total, notify=False):
     :param size: how many processes, None for as many as are of use
     :param total: how many stacks there are
     """
+    # Before they fork: what is loaded now, the workers share.
+    resources.initialise()
     if size is None and total <= FEW:
         return InProcess(action, notify)
     return Processes(
@@ -95,6 +99,7 @@ class Processes:
         self._notify = notify
         self._busy = {}
         self._idle = []
+        migrate_memory.settle()
         for _index in range(size):
             self._idle.append(self._start())
 
