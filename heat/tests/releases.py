@@ -12,9 +12,17 @@
 
 """Which tests are for which releases of Heat."""
 
+import importlib.util
+
 import testtools
 
 from heat import overlay
+
+#: What an engine logs when it goes by the options that it has read again. From
+#: Heat 25 on a new worker process of cotyledon's does, before that the one
+#: process of eventlet's.
+REREAD = ('Starting engine_worker' if importlib.util.find_spec('cotyledon')
+          else 'changed from')
 
 #: See heat.overlay_releases.Release.converged_actions.
 RESOURCE_SNAPSHOTS = overlay.release().converged_actions

@@ -109,17 +109,22 @@ def _hook_rows(results):
 
 def _fleet_rows(results):
     yield ['Database', 'Stacks', 'A second, 1 worker', 'A second, 2 workers',
-           'Ratio', 'A second, one process each', 'Peak MB']
+           'Ratio', 'Ratio, computing only', 'A second, one process each',
+           'Peak MB']
     for result in results:
         if result['part'] == 'fleet':
-            rates = result['stacks a second']
-            yield [_NAMES[result['database']], result['counts'][0],
-                   _spread(rates['1'], '%.0f'), _spread(rates['2'], '%.0f'),
-                   _spread(result['2 workers to 1'], '%.2f'),
-                   '%.2f' % (1 / result['alone']['median']),
-                   ', '.join('%.0f (%s stacks)' % (peak, count) for
-                             count, peak in
-                             result['peak MB by stacks'].items())]
+            for fleet in result['drained']:
+                yield _fleet_row(result, fleet)
+
+
+def _fleet_row(result, fleet):
+    rates = fleet['stacks a second']
+    return [_NAMES[result['database']], fleet['stacks'],
+            _spread(rates['1'], '%.0f'), _spread(rates['2'], '%.0f'),
+            _spread(fleet['2 workers to 1'], '%.2f'),
+            _spread(fleet['2 processes to 1'], '%.2f'),
+            '%.2f' % (1 / result['alone']['median']),
+            '%.0f' % fleet['peak MB']]
 
 
 _TABLES = {'trees': _tree_rows, 'hook': _hook_rows, 'fleet': _fleet_rows}

@@ -23,6 +23,7 @@ import sqlalchemy
 from heat.tests.functional import configuration
 from heat.tests.functional import processes
 from tools.bench import deployment
+from tools.bench import machine
 from tools.bench import side_by_side
 from tools.bench import stacks
 
@@ -39,14 +40,15 @@ def run(url, counts, rounds):
     :param counts: how many stacks the fleets have
     :param rounds: how often the first fleet is drained with 1 and with 2
         workers in turn, and how many stacks get a process of their own; the
-        other fleets are drained once with 2 workers
+        other fleets are drained once each
     :returns: one result, a dict
     """
     with tempfile.TemporaryDirectory() as folder:
         fleet = _Fleet(url, folder)
-        return {'resources': _RESOURCES, 'counts': counts,
-                'alone': fleet.one_process_each(rounds)
-                } | fleet.with_workers(counts, rounds)
+        return {'resources': _RESOURCES,
+                'alone': fleet.one_process_each(rounds),
+                'drained': [fleet.drain(count, 1 if number else rounds)
+                            for number, count in enumerate(counts)]}
 
 
 class _Fleet(object):
@@ -64,28 +66,27 @@ class _Fleet(object):
         return side_by_side.spread([
             _run(self._config, node.id)[0] for node in nodes])
 
-    def with_workers(self, counts, rounds):
-        small = counts[0]
-        drained = {1: [], 2: []}
+    def drain(self, count, rounds):
+        """Rates with 1 and 2 workers, in turn, beside what can be had."""
+        rates = {1: [], 2: []}
+        peaks, possible = [], []
         for number in range(rounds):
-            for workers in sorted(drained, reverse=number % 2):
-                drained[workers].append(self._drain(small, workers))
-        rates = {workers: [small / seconds for seconds, _ in runs]
-                 for workers, runs in drained.items()}
-        memory = {str(small): max(peak for _, peak in drained[2])}
-        for count in counts[1:]:
-            memory[str(count)] = self._drain(count, 2)[1]
+            for workers in sorted(rates, reverse=number % 2):
+                self._write(count)
+                seconds, peak = _run(self._config, '--all', '--workers',
+                                     str(workers))
+                rates[workers].append(count / seconds)
+                peaks.append(peak)
+            possible.append(machine.two_processes_to_one())
         return {
+            'stacks': count,
             'stacks a second': {
                 str(workers): side_by_side.spread(rate)
                 for workers, rate in rates.items()},
             '2 workers to 1': side_by_side.spread(
                 [two / one for one, two in zip(rates[1], rates[2])]),
-            'peak MB by stacks': memory}
-
-    def _drain(self, count, workers):
-        self._write(count)
-        return _run(self._config, '--all', '--workers', str(workers))
+            '2 processes to 1': side_by_side.spread(possible),
+            'peak MB': max(peaks)}
 
     def _write(self, count):
         self._writer.remove()

@@ -44,15 +44,19 @@ def _update(result):
 
 
 def _fleet(result):
-    rates = result['stacks a second']
-    return ('%s fleet of %d: %s stacks a second with 1 worker, %s with 2 '
-            '(ratio %s), one process each %s; peak MB %s' % (
-                result['database'], result['counts'][0],
-                _spread(rates['1'], '%.1f'), _spread(rates['2'], '%.1f'),
-                _spread(result['2 workers to 1']),
-                _spread(result['alone'], '%.2f'),
-                ', '.join('%s: %.0f' % item for item in
-                          result['peak MB by stacks'].items())))
+    return '\n'.join(
+        ['%s, a heat-manage for each stack: %s s' % (
+            result['database'], _spread(result['alone']))]
+        + [_drained(fleet) for fleet in result['drained']])
+
+
+def _drained(fleet):
+    rates = fleet['stacks a second']
+    return ('    fleet of %d: %s stacks a second with 1 worker, %s with 2 '
+            '(ratio %s; of processes that only compute %s), peak %.0f MB' % (
+                fleet['stacks'], _spread(rates['1'], '%.1f'),
+                _spread(rates['2'], '%.1f'), _spread(fleet['2 workers to 1']),
+                _spread(fleet['2 processes to 1']), fleet['peak MB']))
 
 
 _PARTS = {'tree': _tree, 'hook': _hook, 'update': _update, 'fleet': _fleet}

@@ -26,6 +26,7 @@ from heat.tests.functional import databases
 from heat.tests.functional import identity
 from heat.tests.functional import processes
 from heat.tests.functional import wsgi_server
+from heat.tests import releases
 
 
 class Deployment(clients.Clients, fixtures.Fixture):
@@ -179,15 +180,16 @@ class Deployment(clients.Clients, fixtures.Fixture):
 
         On SIGHUP the master process of an engine reads its files again and
         replaces its worker (cotyledon's ``Service.reload``), once this has
-        finished what it does.
+        finished what it does; with eventlet there is one process, which goes
+        on.
 
         :param conf: options of ``[DEFAULT]``; a dict stands for a group.
         """
-        old = {row['id'] for row in self.database.rows(models.Service)}
         self.configure(**conf)
+        marks = [engine.log_size() for engine in self.engines]
         for engine in self.engines:
             engine.signal(signal.SIGHUP)
-        for engine in self.engines:
+        for engine, mark in zip(self.engines, marks):
             engine.wait_until(
-                lambda: {row['id'] for row in self._registered(engine)} - old,
-                'new worker')
+                lambda: releases.REREAD in engine.log(mark),
+                'log line that says "%s"' % releases.REREAD)

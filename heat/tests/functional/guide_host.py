@@ -56,7 +56,7 @@ class Host(fixtures.Fixture):
         venv.create(self.home, symlinks=True)
         _link_installed(sysconfig.get_path(
             'purelib', 'venv', {'base': self.home, 'platbase': self.home}))
-        self._copy_commands()
+        copy_commands(self.home, self.home)
         self._configure()
         # What the packages, or the first lines of a guide, have put there.
         self.units = ['usr/lib/systemd/system/heat-engine.service',
@@ -71,16 +71,6 @@ class Host(fixtures.Fixture):
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, 'w') as out:
             out.write(text)
-
-    def _copy_commands(self):
-        commands = os.path.join(self.home, 'bin')
-        for name in ('heat-engine', 'heat-manage', 'heat-status'):
-            with open(processes.command(name)) as source:
-                text = source.read().partition('\n')[2]
-            path = os.path.join(commands, name)
-            with open(path, 'w') as target:
-                target.write('#!%s/python3\n%s' % (commands, text))
-            os.chmod(path, 0o755)
 
     def _configure(self):
         conf = wheel_fixtures.CONF % self.database
@@ -125,11 +115,33 @@ class Host(fixtures.Fixture):
         return lines[-1]
 
 
-def _link_installed(site_packages):
+def copy_commands(home, known_as):
+    """Copy Heat's commands into an environment.
+
+    :param home: where the environment is
+    :param known_as: its path for those who run the commands
+    """
+    for name in ('heat-engine', 'heat-manage', 'heat-status'):
+        with open(processes.command(name)) as source:
+            text = source.read().partition('\n')[2]
+        path = os.path.join(home, 'bin', name)
+        with open(path, 'w') as target:
+            target.write('#!%s/bin/python3\n%s' % (known_as, text))
+        os.chmod(path, 0o755)
+
+
+def not_ours(site_packages):
+    """Return the names in a folder that our distribution has not put there.
+
+    """
     ours = {file.parts[0] for file in
             metadata.distribution('heat-convergence-migrate').files}
+    return set(os.listdir(site_packages)) - ours
+
+
+def _link_installed(site_packages):
     installed = sysconfig.get_path('purelib')
-    for name in set(os.listdir(installed)) - ours - {'__pycache__'}:
+    for name in not_ours(installed) - {'__pycache__'}:
         link = os.path.join(site_packages, name)
         if not os.path.lexists(link):
             os.symlink(os.path.join(installed, name), link)

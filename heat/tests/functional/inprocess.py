@@ -18,21 +18,17 @@ look at what resource plug-ins are asked to do.
 """
 
 import fixtures
-from oslo_config import cfg
 from oslo_db.sqlalchemy import enginefacade
 
-from heat.common import template_format
 from heat.db import api as db_api
 from heat.db import models
 from heat.db import stack_tree
-from heat.engine import convergence_migrate
 from heat.engine import service
 from heat.rpc import api as rpc_api
 from heat.sandbox import database as sandbox_database
-from heat.tests import common
 from heat.tests.functional import databases
+from heat.tests.functional import engine_case
 from heat.tests.functional import processes
-from heat.tests import utils
 
 
 class Engine(fixtures.Fixture):
@@ -77,7 +73,7 @@ class Engine(fixtures.Fixture):
         return getattr(self._service, name)
 
 
-class EngineTestCase(common.HeatTestCase):
+class EngineTestCase(engine_case.EngineTestCase):
     """Tests that create stacks, in a database that a class shares.
 
     :cvar backend: one of ``databases.BACKENDS``; a class without is a base
@@ -107,28 +103,10 @@ class EngineTestCase(common.HeatTestCase):
         if self.database is None:
             self.skipTest('%s is not reachable'
                           % databases.server_url(self.backend))
-        # There is no Keystone that could give out a trust.
-        cfg.CONF.set_override('deferred_auth_method', 'password')
-        self.ctx = utils.dummy_context()
         self.heat = self.useFixture(Engine(self.database))
 
-    def create(self, template, convergence=False, files=None, params=None,
-               **args):
-        """Create a stack with one of Heat's two engines and wait for it.
-
-        :param template: as text, or as the object that it stands for.
-        :param args: further arguments of the request, e.g. adopt_stack_data.
-        :returns: its identity, as RPC methods take it.
-        """
-        if isinstance(template, str):
-            template = template_format.parse(template)
-        cfg.CONF.set_override('convergence_engine', convergence)
-        identity = self.heat.create_stack(
-            self.ctx, utils.random_name(), template, params or {},
-            files or {}, dict({'disable_rollback': True}, **args))
+    def finish(self, identity):
         self.wait_for(identity)
-        cfg.CONF.set_override('convergence_engine', True)
-        return identity
 
     def wait_for(self, identity, status='COMPLETE'):
         """Wait until the stack has ended what it does, and how.
@@ -143,11 +121,3 @@ class EngineTestCase(common.HeatTestCase):
         row = processes.wait_until(ended, status)
         self.assertEqual(status, row['status'], row['status_reason'])
         return row
-
-    def row(self, identity):
-        """The row of a stack, as it is committed now."""
-        return self.database.rows(models.Stack, id=identity['stack_id'])[0]
-
-    def convert(self, identity):
-        """Convert the stack with its stored credentials."""
-        return convergence_migrate.convert(self.ctx, identity['stack_id'])

@@ -23,22 +23,18 @@ import functools
 import typing
 
 import fixtures
-from oslo_config import cfg
 from oslo_log import log as logging
 import oslo_messaging
-from oslo_utils import uuidutils
 import sqlalchemy
 
 from heat.common import messaging
-from heat.common import template_format
 from heat.db import models
-from heat.engine import convergence_migrate
 from heat.engine import service
 from heat.engine import worker
 from heat.rpc import api as rpc_api
 from heat.rpc import worker_api
-from heat.tests import common
 from heat.tests.functional import databases
+from heat.tests.functional import engine_case
 from heat.tests import utils
 
 LOG = logging.getLogger(__name__)
@@ -228,18 +224,11 @@ class Engine(fixtures.Fixture):
         return _unwrapped(getattr(self._service, name))
 
 
-class EngineTestCase(common.HeatTestCase):
-    """Tests with a synchronous engine and a database in memory.
-
-    :ivar heat: the Engine.
-    :ivar database: the ``databases.Database``.
-    """
+class EngineTestCase(engine_case.EngineTestCase):
+    """Tests with a synchronous engine and a database in memory."""
 
     def setUp(self):
         super().setUp()
-        # There is no Keystone that could give out a trust.
-        cfg.CONF.set_override('deferred_auth_method', 'password')
-        self.ctx = utils.dummy_context()
         self.heat = self.useFixture(Engine())
         self.database = databases.Database(databases.SQLITE)
         self.database.engine = utils.get_engine()
@@ -253,35 +242,10 @@ class EngineTestCase(common.HeatTestCase):
             for table in reversed(models.BASE.metadata.sorted_tables):
                 connection.execute(table.delete())
 
-    def create(self, template, convergence, files=None, params=None, **args):
-        """Create a stack with one of Heat's two engines, to its end.
-
-        :param template: as text, or as the object that it stands for.
-        :param args: further arguments of the request, e.g. adopt_stack_data.
-        :returns: its identity, as RPC methods take it.
-        """
-        if isinstance(template, str):
-            template = template_format.parse(template)
-        cfg.CONF.set_override('convergence_engine', convergence)
-        try:
-            identity = self.heat.create_stack(
-                self.ctx, 'stack-%s' % uuidutils.generate_uuid(), template,
-                params or {}, files or {},
-                dict({'disable_rollback': True}, **args))
-            self.heat.run()
-        finally:
-            cfg.CONF.set_override('convergence_engine', True)
-        return identity
-
-    def row(self, identity):
-        """The row of a stack."""
-        return self.database.rows(models.Stack, id=identity['stack_id'])[0]
+    def finish(self, identity):
+        self.heat.run()
 
     def state(self, identity):
         """Action and status, as in 'CREATE_COMPLETE'."""
         row = self.row(identity)
         return '%(action)s_%(status)s' % row
-
-    def convert(self, identity):
-        """Convert the stack with its stored credentials."""
-        return convergence_migrate.convert(self.ctx, identity['stack_id'])

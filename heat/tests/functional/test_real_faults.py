@@ -216,7 +216,7 @@ class SQLiteRealFaultsTest(RealFaultTestCase):
 
     def _add_event(self):
         with self.database.engine.begin() as connection:
-            connection.execute(sqlalchemy.insert(models.Event).values(
+            connection.execute(models.Event.__table__.insert().values(
                 stack_id=self.identity['stack_id'],
                 resource_status_reason='x' * 255))
         self.legacy = self.rows.read()

@@ -159,7 +159,7 @@ class LostRaceTest(_RollingUpgradeTestCase):
         before = self.physical_ids('guarded')
         self.only_engine(stock=False)
 
-        operation = self.lose_race('guarded', self.heat.client.actions.check)
+        operation = self.lose_race('guarded', self.patch)
 
         self.assertRaises(exc.HTTPConflict, operation.result, _PATIENCE)
         self.assertConvergence('guarded', before)

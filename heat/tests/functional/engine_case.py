@@ -1,0 +1,73 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What tests with an engine in their own process have in common."""
+
+from oslo_config import cfg
+from oslo_utils import uuidutils
+
+from heat.common import template_format
+from heat.db import models
+from heat.engine import convergence_migrate
+from heat.tests import common
+from heat.tests import utils
+
+
+class EngineTestCase(common.HeatTestCase):
+    """Tests that create stacks by calling an engine's RPC methods.
+
+    A subclass sets ``heat`` and ``database`` up, and says in :meth:`finish`
+    how an operation comes to its end.
+
+    :ivar ctx: the context of the requests.
+    :ivar heat: the engine.
+    :ivar database: the ``databases.Database`` with the stacks.
+    """
+
+    def setUp(self):
+        super().setUp()
+        # There is no Keystone that could give out a trust.
+        cfg.CONF.set_override('deferred_auth_method', 'password')
+        self.ctx = utils.dummy_context()
+
+    def finish(self, identity):
+        """See the operation of a stack through to its end."""
+        raise NotImplementedError
+
+    def create(self, template, convergence=False, files=None, params=None,
+               **args):
+        """Create a stack with one of Heat's two engines, to its end.
+
+        :param template: as text, or as the object that it stands for.
+        :param args: further arguments of the request, e.g. adopt_stack_data.
+        :returns: its identity, as RPC methods take it.
+        """
+        if isinstance(template, str):
+            template = template_format.parse(template)
+        cfg.CONF.set_override('convergence_engine', convergence)
+        try:
+            identity = self.heat.create_stack(
+                self.ctx, 'stack-%s' % uuidutils.generate_uuid(), template,
+                params or {}, files or {},
+                dict({'disable_rollback': True}, **args))
+            self.finish(identity)
+        finally:
+            cfg.CONF.set_override('convergence_engine', True)
+        return identity
+
+    def row(self, identity):
+        """The row of a stack, as it is committed now."""
+        return self.database.rows(models.Stack, id=identity['stack_id'])[0]
+
+    def convert(self, identity):
+        """Convert the stack with its stored credentials."""
+        return convergence_migrate.convert(self.ctx, identity['stack_id'])
