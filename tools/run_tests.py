@@ -43,6 +43,9 @@ import testtools
 CHECKOUT = pathlib.Path(__file__).resolve().parent.parent
 FUNCTIONAL = r'^heat\.tests\.functional\.'
 
+#: Test processes at a time, on two processors, where servers are waited for.
+WAITING = '3'
+
 _ALL = r'^heat\.tests\.'
 
 #: The unit tests, and the functional ones that see most of Heat.
@@ -142,7 +145,7 @@ def unit():
 
 def functional():
     """Run our tests through the HTTP API; they start real servers."""
-    count = stestr('--concurrency', '2', FUNCTIONAL)
+    count = stestr('--concurrency', WAITING, FUNCTIONAL)
     if required() and count.skipped:
         say('error: %d functional tests were skipped, and all are required',
             count.skipped)
@@ -163,7 +166,8 @@ def heat():
 def releases():
     """Run tests of ours on the older releases of Heat, with tox."""
     counts = [recorded(sys.executable, '-m', 'tox', '-q', '-e',
-                       'heat' + release, '--', '--concurrency', '2', regex)
+                       'heat' + release, '--', '--concurrency', WAITING,
+                       regex)
               for release, regex in ON_RELEASES.items()]
     return Count(*map(sum, zip(*counts)))
 
