@@ -47,6 +47,9 @@ class EngineService(_heat.EngineService):
     """Heat's engine service, with the conversion on update."""
 
     def start(self):
+        if migrates_on_update():
+            # Before the first request, which is nothing to keep.
+            migrate_memory.settle()
         super().start()
         if cfg.CONF.migrate_on_update and not cfg.CONF.convergence_engine:
             LOG.warning('migrate_on_update does nothing because '
@@ -54,7 +57,6 @@ class EngineService(_heat.EngineService):
                         'get legacy nested stacks. Set convergence_engine = '
                         'true as well.')
         elif migrates_on_update():
-            migrate_memory.settle()
             _tell_what_is_left()
 
     @context.request_context

@@ -307,9 +307,12 @@ class StartTest(HookTestCase):
         self.assertRegex(self.start(), '(?m)^heat-convergence-migrate .* on '
                          'Heat [0-9.]+.*; legacy root stacks left: 2$')
 
-    def test_what_is_loaded_is_settled(self):
-        self.start()
-        self.settle.assert_called_once_with()
+    def test_what_is_loaded_is_settled_before_the_first_request(self):
+        with mock.patch.object(
+                service.EngineService.__base__, 'start',
+                side_effect=self.settle.assert_called_once_with) as start:
+            self.engine.start()
+        start.assert_called_once_with()
 
     def test_without_the_flag_an_engine_starts_as_heats_own(self):
         cfg.CONF.set_override('migrate_on_update', False)

@@ -131,9 +131,7 @@ def copy_commands(home, known_as):
 
 
 def not_ours(site_packages):
-    """Return the names in a folder that our distribution has not put there.
-
-    """
+    """Name what our distribution has not put into a folder."""
     ours = {file.parts[0] for file in
             metadata.distribution('heat-convergence-migrate').files}
     return set(os.listdir(site_packages)) - ours
