@@ -37,7 +37,7 @@ class Figures:
         """Count an example in which nothing differed.
 
         :param template: the differential_templates.Template at the start.
-        :param pair: the lockstep.Pair at the end.
+        :param pair: the lockstep_operations.Pair at the end.
         """
         self._counts['root stacks'] += 1
         self._counts['root stacks, levels: %d' % template.levels()] += 1

@@ -13,7 +13,7 @@
 """Random templates, and random changes of them, for the differential test.
 
 A :class:`Template` is drawn by hypothesis, can be changed by the operations
-of heat.tests.functional.lockstep and is rendered as HOT or CFN.
+of heat.tests.functional.lockstep_operations and is rendered as HOT or CFN.
 """
 
 import dataclasses

@@ -25,7 +25,7 @@ from hypothesis import strategies
 from heat.engine import resource
 from heat.tests.functional import differential_figures as figures
 from heat.tests.functional import differential_templates as templates
-from heat.tests.functional import lockstep
+from heat.tests.functional import lockstep_operations
 from heat.tests.functional.plugins import lockstep as plugin
 from heat.tests.functional import synchronous
 from heat.tests import releases
@@ -39,7 +39,7 @@ SETTINGS = hypothesis.settings(
     suppress_health_check=list(hypothesis.HealthCheck))
 
 OPERATIONS = strategies.lists(
-    strategies.tuples(strategies.sampled_from(lockstep.OPERATIONS),
+    strategies.tuples(strategies.sampled_from(lockstep_operations.OPERATIONS),
                       strategies.integers(0, 11)),
     min_size=1, max_size=6)
 
@@ -57,9 +57,12 @@ class DifferentialTestCase(synchronous.EngineTestCase):
     def play(self, template, operations, snapshot_first=False):
         """Compare a native and a converted stack, all their life long.
 
-        :returns: the ``lockstep.Pair``
+        :returns: the ``lockstep_operations.Pair``
         """
-        pair = lockstep.Pair(self, template, snapshot_first)
+        pair = lockstep_operations.Pair(self, template)
+        if snapshot_first:
+            pair.snapshot()
+        pair.convert()
         if not snapshot_first:
             # A snapshot under convergence leaves rows of its own.
             pair.compare_rows()
