@@ -43,6 +43,9 @@ import testtools
 CHECKOUT = pathlib.Path(__file__).resolve().parent.parent
 FUNCTIONAL = r'^heat\.tests\.functional\.'
 
+#: What is not part of that, and has a tox environment of its own.
+BY_ITSELF = r'\.test_guide_image\.'
+
 #: Test processes at a time, on two processors, where servers are waited for.
 WAITING = '3'
 
@@ -145,7 +148,8 @@ def unit():
 
 def functional():
     """Run our tests through the HTTP API; they start real servers."""
-    count = stestr('--concurrency', WAITING, FUNCTIONAL)
+    count = stestr('--concurrency', WAITING, '--exclude-regex', BY_ITSELF,
+                   FUNCTIONAL)
     if required() and count.skipped:
         say('error: %d functional tests were skipped, and all are required',
             count.skipped)
@@ -167,7 +171,7 @@ def releases():
     """Run tests of ours on the older releases of Heat, with tox."""
     counts = [recorded(sys.executable, '-m', 'tox', '-q', '-e',
                        'heat' + release, '--', '--concurrency', WAITING,
-                       regex)
+                       '--exclude-regex', BY_ITSELF, regex)
               for release, regex in ON_RELEASES.items()]
     return Count(*map(sum, zip(*counts)))
 

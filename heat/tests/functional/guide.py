@@ -83,6 +83,12 @@ def _commands(body):
     return [Command(words, output) for words, output in found]
 
 
+def instructions(dockerfile):
+    """Return the (instruction, words) of a Dockerfile."""
+    lines = re.sub(r'\\\n *', '', dockerfile).splitlines()
+    return [tuple(line.split(' ', 1)) for line in lines if line]
+
+
 class Follower:
     """Does what a guide says, on a host.
 

@@ -16,11 +16,13 @@ from importlib import metadata
 import os
 import re
 import shlex
+import shutil
 import sysconfig
 import venv
 
 import fixtures
 
+from heat.tests.functional import guide
 from heat.tests.functional import processes
 from heat.tests.functional import wheel_fixtures
 
@@ -113,6 +115,27 @@ class Host(fixtures.Fixture):
                     lines += re.findall('^ExecStart=(.+)$', unit.read(),
                                         re.MULTILINE)
         return lines[-1]
+
+
+class Builder(Host):
+    """Where the wheel has been built that the guides install."""
+
+    def __init__(self):
+        super().__init__('/opt/heat')
+
+    def _setUp(self):
+        super()._setUp()
+        # The folder with the checkout in it, as the guide wants it.
+        os.symlink(processes.TREE, os.path.join(
+            self.admin, 'heat-convergence-migrate'))
+        follower = guide.Follower(self)
+        for step in guide.read('operator/install.rst'):
+            follower.follow(step)
+
+    def copy_wheel(self, host):
+        """Give the wheel to another host."""
+        shutil.copytree(os.path.join(self.admin, 'dist'),
+                        os.path.join(host.admin, 'dist'))
 
 
 def copy_commands(home, known_as):
