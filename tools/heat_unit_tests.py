@@ -246,7 +246,15 @@ def listed(tree, regex):
         env=environment(False), stdout=subprocess.PIPE)
     if listing.returncode:
         raise Failed('stestr cannot list the tests in %s' % tree)
-    return set(listing.stdout.split())
+    return set(listing.stdout.splitlines())
+
+
+def without_scenario(test):
+    """The id of a test before it is run once for each of its scenarios.
+
+    Some are listed by that.
+    """
+    return test.partition('(')[0]
 
 
 def run_stock(tree, overlay, concurrency, regex):
@@ -257,13 +265,20 @@ def run_stock(tree, overlay, concurrency, regex):
 
     :param overlay: the results with the overlay.
     """
-    results = {test: overlay.get(test, ['there'])
-               for test in listed(tree, regex)}
-    doubtful = [test for test, statuses in overlay.items()
-                if set(statuses) != {'success'} and test in results]
-    if doubtful:
-        names = tree.parent / 'doubtful.list'
-        names.write_text('\n'.join(doubtful))
+    there = listed(tree, regex)
+    known = set(map(without_scenario, there))
+    ran = set(map(without_scenario, overlay))
+    results = {test: ['there'] for test in there
+               if without_scenario(test) not in ran}
+    results |= {test: statuses for test, statuses in overlay.items()
+                if without_scenario(test) in known}
+    doubtful = {without_scenario(test) for test, statuses in overlay.items()
+                if set(statuses) != {'success'}}
+    again = sorted(test for test in there
+                   if without_scenario(test) in doubtful)
+    if again:
+        names = tree.parent / 'again.list'
+        names.write_text('\n'.join(again))
         results |= run(tree, 'stock', False, concurrency,
                        ['--load-list', str(names)])
     return results

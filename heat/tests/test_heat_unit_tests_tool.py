@@ -70,7 +70,7 @@ class StockTest(testtools.TestCase):
         def run(_tree, _name, with_overlay, _concurrency, which):
             self.assertFalse(with_overlay)
             self.again = pathlib.Path(which[1]).read_text().splitlines()
-            return {test: ends[test] for test in self.again}
+            return ends
         # The module is loaded anew for each test.
         self.tool.listed = lambda *_args: set(listed)
         self.tool.run = run
@@ -88,6 +88,14 @@ class StockTest(testtools.TestCase):
             ['c: success without the overlay, fail with it'],
             self.stock('abc', overlay, {'b': ['skip'], 'c': ['success']}))
         self.assertEqual(['b', 'c'], self.again)
+
+    def test_scenarios_of_a_test_that_is_listed_once(self):
+        overlay = {'a(one)': ['success'], 'a(two)': ['skip']}
+        self.assertEqual(
+            ['a(two): success without the overlay, skip with it'],
+            self.stock('a', overlay, {'a(one)': ['success'],
+                                      'a(two)': ['success']}))
+        self.assertEqual(['a'], self.again)
 
     def test_what_the_overlay_keeps_from_running(self):
         self.assertEqual(['b: there without the overlay, not run with it'],
