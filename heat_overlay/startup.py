@@ -21,6 +21,7 @@ shares a folder between several releases of Python.
 """
 
 import datetime
+import glob
 import os
 
 from heat_overlay import environment
@@ -96,7 +97,10 @@ def remove(folder):
     :raises OverlayError: when a file cannot be removed.
     """
     removed = False
-    for name in reversed(_contents('')):
+    # What Python has compiled of the module would be left without it.
+    compiled = glob.glob(os.path.join('__pycache__', MODULE + '.*.pyc'),
+                         root_dir=folder)
+    for name in [*reversed(_contents('')), *compiled]:
         try:
             os.remove(os.path.join(folder, name))
             removed = True

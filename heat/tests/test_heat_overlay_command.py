@@ -243,6 +243,19 @@ class DisableTest(CommandTestCase):
                          [name for name in self.listing(self.env)
                           if name != '__pycache__'])
 
+    def test_nothing_that_python_compiled_is_left(self):
+        self.env.overlay('enable')
+        compiled = os.path.join(self.env.site_packages, '__pycache__')
+        os.makedirs(compiled, exist_ok=True)
+        for version in ('311', '399'):
+            with open(os.path.join(
+                    compiled, '_heat_overlay_startup.cpython-%s.pyc'
+                    % version), 'w'):
+                pass
+        self.env.overlay('disable')
+        self.assertEqual([], [name for name in os.listdir(compiled)
+                              if 'overlay' in name])
+
     def test_twice_is_no_error(self):
         self.env.overlay('enable')
         self.env.overlay('disable')

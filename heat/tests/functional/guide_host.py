@@ -80,7 +80,8 @@ class Host(fixtures.Fixture):
         self.write('etc/heat/heat.conf', conf)
         self.write('.heat/heat.conf', conf)
         self.env = processes.environment(
-            stock=True, HOME=self.root, LC_ALL='C', PATH=os.pathsep.join(
+            stock=True, HOME=self.root, LC_ALL='C',
+            PIP_DISABLE_PIP_VERSION_CHECK='1', PATH=os.pathsep.join(
                 (os.path.join(self.home, 'bin'), os.defpath)))
 
     def systemctl(self, words):
