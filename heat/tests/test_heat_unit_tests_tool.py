@@ -36,6 +36,11 @@ class DifferencesTest(testtools.TestCase):
             self.differences({'a': ['success'], 'b': ['success']},
                              {'a': ['success'], 'b': ['fail']}))
 
+    def test_failure_that_the_overlay_hides(self):
+        self.assertEqual(['a: fail without the overlay, success with it'],
+                         self.differences({'a': ['fail']},
+                                          {'a': ['success']}))
+
     def test_skip_with_the_overlay_only(self):
         self.assertEqual(['a: success without the overlay, skip with it'],
                          self.differences({'a': ['success']},
