@@ -11,17 +11,18 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Run Heat's own unit tests with and without the overlay, and compare.
+"""Run Heat's own unit tests without and with the overlay, and compare.
 
 The tests come from the source distribution of the installed Heat; the code
-under test is the installed Heat, with the overlay in front of it in the first
-run. What does not pass then runs once more without the overlay, and must end
-the same way.
+under test is the installed Heat, with the overlay in front of it in the
+second run. Every test must end the same way in both.
 """
 
 import argparse
+import hashlib
 from importlib import metadata
 import itertools
+import json
 import os
 import pathlib
 import shutil
@@ -37,8 +38,9 @@ import testtools
 CHECKOUT = pathlib.Path(__file__).resolve().parent.parent
 DISTRIBUTION = 'openstack-heat'
 
-#: Where source distributions and logs are kept, by the version of Heat.
+#: Where source distributions and results are kept, by the version of Heat.
 WORKDIR = CHECKOUT / '.tox' / 'heat-tests'
+STOCK = 'stock.json'
 
 #: What Heat's test-requirements.txt lists that its unit tests do not import.
 NOT_FOR_UNIT_TESTS = ('bandit', 'coverage', 'hacking', 'tempest')
@@ -169,10 +171,9 @@ def check_activation(tree, overlay):
                      % ('not in front' if overlay else 'in front'))
 
 
-def run(tree, name, overlay, concurrency, which):
+def run(tree, name, overlay, concurrency, regex):
     """Run the tests once.
 
-    :param which: arguments of stestr's that say which tests.
     :returns: {test id: [status]}; the tracebacks are in NAME.log beside
         the tree.
     :raises Failed: when stestr cannot list or run the tests.
@@ -198,7 +199,7 @@ def run(tree, name, overlay, concurrency, which):
                 time.monotonic() - started)
 
     command = [sys.executable, '-m', 'stestr', 'run', '--subunit',
-               '--concurrency', str(concurrency)] + which
+               '--concurrency', str(concurrency)] + regex
     with open(log_path, 'w') as log:
         stestr = subprocess.Popen(command, cwd=tree, env=environment(overlay),
                                   stdout=subprocess.PIPE, stderr=log)
@@ -235,58 +236,34 @@ def differences(stock, overlay):
         if stock.get(test) != overlay.get(test)]
 
 
-def listed(tree, regex):
-    """Return the ids of the tests that there are without the overlay.
-
-    :raises Failed: when stestr cannot list them.
-    """
-    check_activation(tree, False)
-    listing = subprocess.run(
-        [sys.executable, '-m', 'stestr', 'list'] + regex, cwd=tree, text=True,
-        env=environment(False), stdout=subprocess.PIPE)
-    if listing.returncode:
-        raise Failed('stestr cannot list the tests in %s' % tree)
-    return set(listing.stdout.splitlines())
+def fingerprint(regex):
+    """Name what the result of stock Heat depends on, to keep it for later."""
+    installed = sorted('%s==%s' % (dist.name, dist.version)
+                       for dist in metadata.distributions()
+                       if dist.name != 'heat-convergence-migrate')
+    text = '\n'.join([sys.version] + installed + regex)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
-def without_scenario(test):
-    """The id of a test before it is run once for each of its scenarios.
-
-    Some are listed by that.
-    """
-    return test.partition('(')[0]
-
-
-def run_stock(tree, overlay, concurrency, regex):
-    """Tell how the tests end without the overlay.
-
-    What passes with the overlay is taken to pass without it: only the others
-    are run.
-
-    :param overlay: the results with the overlay.
-    """
-    there = listed(tree, regex)
-    known = set(map(without_scenario, there))
-    ran = set(map(without_scenario, overlay))
-    results = {test: ['there'] for test in there
-               if without_scenario(test) not in ran}
-    results |= {test: statuses for test, statuses in overlay.items()
-                if without_scenario(test) in known}
-    doubtful = {without_scenario(test) for test, statuses in overlay.items()
-                if set(statuses) != {'success'}}
-    again = sorted(test for test in there
-                   if without_scenario(test) in doubtful)
-    if again:
-        names = tree.parent / 'again.list'
-        names.write_text('\n'.join(again))
-        results |= run(tree, 'stock', False, concurrency,
-                       ['--load-list', str(names)])
+def run_stock(tree, concurrency, regex):
+    """Run the tests without the overlay, or recall how they ended before."""
+    kept_path = tree.with_name(STOCK)
+    key = fingerprint(regex)
+    if kept_path.exists():
+        kept = json.loads(kept_path.read_text())
+        if kept['key'] == key:
+            say('stock: %s, kept from an earlier run',
+                counts(kept['results']))
+            return kept['results']
+    results = run(tree, 'stock', False, concurrency, regex)
+    kept_path.write_text(json.dumps({'key': key, 'results': results}))
     return results
 
 
-def compare(workdir=WORKDIR, concurrency=0, regex=()):
-    """Run Heat's unit tests with and without the overlay.
+def compare(workdir=WORKDIR, concurrency=0, fresh=False, regex=()):
+    """Run Heat's unit tests without and with the overlay.
 
+    :param fresh: run stock Heat again even if its result has been kept.
     :returns: how many tests ended the same way, and how many did not.
     :raises Failed: when the tests could not be run.
     """
@@ -294,17 +271,19 @@ def compare(workdir=WORKDIR, concurrency=0, regex=()):
     version = metadata.version(DISTRIBUTION)
     workdir = workdir.resolve() / version
     workdir.mkdir(parents=True, exist_ok=True)
+    if fresh:
+        (workdir / STOCK).unlink(missing_ok=True)
     tree = unpack(fetch(version, workdir))
     install_requirements(tree)
+    stock = run_stock(tree, concurrency, regex)
     overlay = run(tree, 'overlay', True, concurrency, regex)
-    stock = run_stock(tree, overlay, concurrency, regex)
     different = differences(stock, overlay)
     for line in different:
         say('%s', line)
     if different:
         say('the tracebacks are in %s', workdir)
     same = len(set(stock) | set(overlay)) - len(different)
-    say('Heat %s: %d tests end alike with and without the overlay, %d do not',
+    say('Heat %s: %d tests end alike without and with the overlay, %d do not',
         version, same, len(different))
     return same, len(different)
 
@@ -316,11 +295,14 @@ def build_parser():
         epilog='example: python tools/heat_unit_tests.py test_engine_service')
     parser.add_argument(
         '--workdir', type=pathlib.Path, default=WORKDIR,
-        help='where the source distribution and the logs are kept '
+        help='where the source distribution and the results are kept '
              '(%(default)s)')
     parser.add_argument(
         '--concurrency', type=int, default=0,
         help='test processes; 0, the default, is one for each processor')
+    parser.add_argument(
+        '--fresh', action='store_true',
+        help='run stock Heat again even if its result has been kept')
     parser.add_argument(
         'regex', nargs='*', help='run only the tests that match')
     return parser
@@ -329,7 +311,8 @@ def build_parser():
 def main():
     args = build_parser().parse_args()
     try:
-        different = compare(args.workdir, args.concurrency, args.regex)[1]
+        different = compare(args.workdir, args.concurrency, args.fresh,
+                            args.regex)[1]
     except Failed as exc:
         say('error: %s', exc)
         return 2

@@ -15,7 +15,7 @@
 unit        our unit tests
 functional  our tests through the HTTP API: on a sandbox, and on two engines
             with RabbitMQ and each of MariaDB and PostgreSQL
-heat        Heat's own unit tests, with the overlay
+heat        Heat's own unit tests, without and with the overlay
 releases    our tests on each older release of Heat: all on the oldest, and
             on the others those that see most of Heat, with updates through
             real engines; "tox -e heat24" runs all on one
@@ -160,7 +160,7 @@ def functional():
 
 
 def heat():
-    """Run Heat's own unit tests with the overlay: all is as without it."""
+    """Compare Heat's own unit tests without and with the overlay."""
     try:
         same, different = heat_unit_tests.compare(concurrency=2)
     except heat_unit_tests.Failed as exc:

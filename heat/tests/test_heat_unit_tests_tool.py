@@ -41,11 +41,6 @@ class DifferencesTest(testtools.TestCase):
                          self.differences({'a': ['fail']},
                                           {'a': ['success']}))
 
-    def test_skip_with_the_overlay_only(self):
-        self.assertEqual(['a: success without the overlay, skip with it'],
-                         self.differences({'a': ['success']},
-                                          {'a': ['skip']}))
-
     def test_test_that_does_not_run_with_the_overlay(self):
         self.assertEqual(['a: success without the overlay, not run with it'],
                          self.differences({'a': ['success']}, {}))
@@ -56,60 +51,6 @@ class DifferencesTest(testtools.TestCase):
              'fail, success with it'],
             self.differences({'a': ['success', 'success']},
                              {'a': ['fail', 'success']}))
-
-
-class StockTest(testtools.TestCase):
-
-    def setUp(self):
-        super().setUp()
-        self.tool = sources.load_tool('heat_unit_tests')
-        self.tree = pathlib.Path(
-            self.useFixture(fixtures.TempDir()).path) / 'tree'
-        self.again = None
-
-    def stock(self, listed, overlay, ends):
-        """Run what is left to run without the overlay.
-
-        :param ends: the statuses of tests without the overlay.
-        """
-        def run(_tree, _name, with_overlay, _concurrency, which):
-            self.assertFalse(with_overlay)
-            self.again = pathlib.Path(which[1]).read_text().splitlines()
-            return ends
-        # The module is loaded anew for each test.
-        self.tool.listed = lambda *_args: set(listed)
-        self.tool.run = run
-        stock = self.tool.run_stock(self.tree, overlay, 1, [])
-        return self.tool.differences(stock, overlay)
-
-    def test_what_passes_with_the_overlay_is_not_run_again(self):
-        overlay = {'a': ['success'], 'b': ['success', 'success']}
-        self.assertEqual([], self.stock('ab', overlay, {}))
-        self.assertIsNone(self.again)
-
-    def test_what_does_not_pass_runs_without_the_overlay(self):
-        overlay = {'a': ['success'], 'b': ['skip'], 'c': ['fail']}
-        self.assertEqual(
-            ['c: success without the overlay, fail with it'],
-            self.stock('abc', overlay, {'b': ['skip'], 'c': ['success']}))
-        self.assertEqual(['b', 'c'], self.again)
-
-    def test_scenarios_of_a_test_that_is_listed_once(self):
-        overlay = {'a(one)': ['success'], 'a(two)': ['skip']}
-        self.assertEqual(
-            ['a(two): success without the overlay, skip with it'],
-            self.stock('a', overlay, {'a(one)': ['success'],
-                                      'a(two)': ['success']}))
-        self.assertEqual(['a'], self.again)
-
-    def test_what_the_overlay_keeps_from_running(self):
-        self.assertEqual(['b: there without the overlay, not run with it'],
-                         self.stock('ab', {'a': ['success']}, {}))
-
-    def test_what_is_there_with_the_overlay_only(self):
-        self.assertEqual(['b: not run without the overlay, fail with it'],
-                         self.stock('a', {'a': ['success'], 'b': ['fail']},
-                                    {}))
 
 
 class UnpackTest(testtools.TestCase):
