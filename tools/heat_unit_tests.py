@@ -264,7 +264,8 @@ def compare(workdir=WORKDIR, concurrency=0, fresh=False, regex=()):
     """Run Heat's unit tests without and with the overlay.
 
     :param fresh: run stock Heat again even if its result has been kept.
-    :returns: how many tests ended the same way, and how many did not.
+    :returns: how many tests ended the same way, and a line for each that did
+        not.
     :raises Failed: when the tests could not be run.
     """
     regex = list(regex)
@@ -285,7 +286,7 @@ def compare(workdir=WORKDIR, concurrency=0, fresh=False, regex=()):
     same = len(set(stock) | set(overlay)) - len(different)
     say('Heat %s: %d tests end alike without and with the overlay, %d do not',
         version, same, len(different))
-    return same, len(different)
+    return same, different
 
 
 def build_parser():

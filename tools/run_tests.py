@@ -27,7 +27,7 @@ those on 127.0.0.1.
 """
 
 import argparse
-import collections
+import dataclasses
 import os
 import pathlib
 import subprocess
@@ -71,7 +71,23 @@ if not broker.reachable():
     print('rabbitmq')
 '''
 
-Count = collections.namedtuple('Count', ('passed', 'failed', 'skipped'))
+
+@dataclasses.dataclass(frozen=True)
+class Count:
+    """How the tests of some runs ended, and which of them failed."""
+
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    names: tuple = ()
+
+    def __add__(self, other):
+        return Count(self.passed + other.passed, self.failed + other.failed,
+                     self.skipped + other.skipped, self.names + other.names)
+
+    def __str__(self):
+        return '%d passed, %d failed, %d skipped' % (
+            self.passed, self.failed, self.skipped)
 
 
 def say(message, *args):
@@ -110,16 +126,14 @@ def recorded_runs():
 
 def results(run):
     """Count the results in a run that stestr has recorded."""
-    statuses = []
+    passed, failed, skipped = [], [], []
+    kept = {'success': passed, 'xfail': passed, 'skip': skipped, 'exists': []}
     summary = testtools.StreamToDict(
-        lambda test: statuses.append(test['status']))
+        lambda test: kept.get(test['status'], failed).append(test['id']))
     summary.startTestRun()
     subunit.ByteStreamToStreamResult(run.get_subunit_stream()).run(summary)
     summary.stopTestRun()
-    passed = statuses.count('success') + statuses.count('xfail')
-    skipped = statuses.count('skip')
-    listed = statuses.count('exists')
-    return Count(passed, len(statuses) - passed - skipped - listed, skipped)
+    return Count(len(passed), len(failed), len(skipped), tuple(failed))
 
 
 def stestr(*args):
@@ -137,10 +151,13 @@ def recorded(*command):
     status = subprocess.run(command, cwd=CHECKOUT,
                             env=environment()).returncode
     repository, after = recorded_runs()
-    count = Count(0, 0, 0)
+    count = Count()
     if after > before:
         count = results(repository.get_latest_run())
-    return count._replace(failed=max(count.failed, 1)) if status else count
+    if status and not count.failed:
+        count += Count(failed=1, names=(
+            '%s: exit status %d' % (' '.join(command), status),))
+    return count
 
 
 def unit():
@@ -155,7 +172,8 @@ def functional():
     if required() and count.skipped:
         say('error: %d functional tests were skipped, and all are required',
             count.skipped)
-        count = Count(count.passed, count.failed + count.skipped, 0)
+        count = dataclasses.replace(
+            count, failed=count.failed + count.skipped, skipped=0)
     return count
 
 
@@ -164,18 +182,20 @@ def heat():
     try:
         same, different = heat_unit_tests.compare(concurrency=2)
     except heat_unit_tests.Failed as exc:
-        say('error: %s', exc)
-        return Count(0, 1, 0)
-    return Count(same, different, 0)
+        return Count(failed=1, names=('%s' % exc,))
+    return Count(same, len(different), names=tuple(different))
 
 
 def releases():
     """Run tests of ours on the older releases of Heat, with tox."""
-    counts = [recorded(sys.executable, '-m', 'tox', '-q', '-e',
-                       'heat' + release, '--', '--concurrency', WAITING,
-                       '--exclude-regex', BY_ITSELF, regex)
-              for release, regex in ON_RELEASES.items()]
-    return Count(*map(sum, zip(*counts)))
+    total = Count()
+    for release, regex in ON_RELEASES.items():
+        count = recorded(sys.executable, '-m', 'tox', '-q', '-e',
+                         'heat' + release, '--', '--concurrency', WAITING,
+                         '--exclude-regex', BY_ITSELF, regex)
+        total += dataclasses.replace(count, names=tuple(
+            '%s on Heat %s' % (name, release) for name in count.names))
+    return total
 
 
 STEPS = {'unit': unit, 'functional': functional, 'heat': heat,
@@ -204,14 +224,15 @@ def main():
         say('%s: %s', step, STEPS[step].__doc__)
         started = time.monotonic()
         counts[step] = STEPS[step]()
-        say('%s: %d passed, %d failed, %d skipped in %d s', step,
-            *counts[step], time.monotonic() - started)
+        say('%s: %s in %d s', step, counts[step],
+            time.monotonic() - started)
     if 'functional' in steps:
         say('left out, because they cannot be reached: %s',
             ', '.join(left_out) or 'no backend')
-    total = Count(*map(sum, zip(*counts.values())))
-    say('%s: %d passed, %d failed, %d skipped',
-        'FAILED' if total.failed else 'OK', *total)
+    total = sum(counts.values(), Count())
+    for name in total.names:
+        say('failed: %s', name)
+    say('%s: %s', 'FAILED' if total.failed else 'OK', total)
     return 1 if total.failed else 0
 
 
