@@ -65,20 +65,14 @@ class Host(fixtures.Fixture):
                       'etc/systemd/system/heat-engine.service',
                       'etc/systemd/system/heat-engine.service.d/'
                       'convergence.conf']
-        self.write(self.units[0], '[Service]\nExecStart=%s/bin/heat-engine\n'
-                   % self.home)
-
-    def write(self, name, text):
-        path = os.path.join(self.root, name)
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, 'w') as out:
-            out.write(text)
+        write(self.root, self.units[0],
+              '[Service]\nExecStart=%s/bin/heat-engine\n' % self.home)
 
     def _configure(self):
         conf = wheel_fixtures.CONF % self.database
         # Where the unit of a guide and where commands of themselves look.
-        self.write('etc/heat/heat.conf', conf)
-        self.write('.heat/heat.conf', conf)
+        write(self.root, 'etc/heat/heat.conf', conf)
+        write(self.root, '.heat/heat.conf', conf)
         self.env = processes.environment(
             stock=True, HOME=self.root, LC_ALL='C',
             PIP_DISABLE_PIP_VERSION_CHECK='1', PATH=os.pathsep.join(
@@ -137,6 +131,15 @@ class Builder(Host):
         """Give the wheel to another host."""
         shutil.copytree(os.path.join(self.admin, 'dist'),
                         os.path.join(host.admin, 'dist'))
+
+
+def write(root, name, text):
+    """Write a file below a folder that stands for /; returns its path."""
+    path = os.path.join(root, name)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, 'w') as out:
+        out.write(text)
+    return path
 
 
 def copy_commands(home, known_as):

@@ -84,8 +84,8 @@ class KollaImage(fixtures.Fixture):
         self.folder = self.useFixture(fixtures.TempDir()).path
         self.env = processes.environment(
             stock=True, BUILDAH_ISOLATION='chroot', LC_ALL='C',
-            CONTAINERS_STORAGE_CONF=self._write('storage.conf', _STORAGE.
-                                                format(self.folder)))
+            CONTAINERS_STORAGE_CONF=guide_host.write(
+                self.folder, 'storage.conf', _STORAGE.format(self.folder)))
         self.admin = os.path.join(self.folder, 'admin')
         os.mkdir(self.admin)
         self._root = os.path.join(self.folder, 'root')
@@ -94,17 +94,12 @@ class KollaImage(fixtures.Fixture):
         self._in_root('useradd', '--create-home', 'heat')
         self._in_root('python3', '-m', 'venv', '--without-pip', HOME)
         self._copy_heat()
-        self._configure()
-        self._write('Dockerfile', _DOCKERFILE % HOME)
+        guide_host.write(
+            self._root, 'etc/heat/heat.conf',
+            wheel_fixtures.CONF % '/home/heat/heat.db' + _MIGRATE)
+        guide_host.write(self.folder, 'Dockerfile', _DOCKERFILE % HOME)
         self.run('buildah', 'build', '--tag', self.name, self.folder)
         shutil.rmtree(self._root)
-
-    def _write(self, name, text):
-        path = os.path.join(self.folder, name)
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, 'w') as target:
-            target.write(text)
-        return path
 
     def _in_root(self, *words):
         self.run('chroot', self._root, *words)
@@ -118,10 +113,6 @@ class KollaImage(fixtures.Fixture):
             copy = (shutil.copytree if os.path.isdir(source) else shutil.copy)
             copy(source, os.path.join(target, name))
         guide_host.copy_commands(self._root + HOME, HOME)
-
-    def _configure(self):
-        self._write('root/etc/heat/heat.conf',
-                    wheel_fixtures.CONF % '/home/heat/heat.db' + _MIGRATE)
 
     def run(self, *words):
         """Run a command.

@@ -12,12 +12,10 @@
 
 """A real Keystone, and a Heat that asks it who may do what."""
 
-import contextlib
 import grp
 from importlib import util
 import os
 import pwd
-import sqlite3
 import subprocess
 import typing
 import uuid
@@ -27,7 +25,9 @@ from heatclient import client as heatclient
 from keystoneauth1.identity import v3
 from keystoneauth1 import session
 from keystoneclient.v3 import client as keystoneclient
+import sqlalchemy
 
+from heat.sandbox import database as sandbox_database
 from heat.tests.functional import clients
 from heat.tests.functional import configuration
 from heat.tests.functional import deployment
@@ -125,8 +125,9 @@ class Keystone(fixtures.Fixture):
     def _log_ahead(self):
         # Keystone keeps read transactions open: without this, writing in
         # the other worker would wait for them, and give up.
-        with contextlib.closing(sqlite3.connect(self.database)) as connection:
-            connection.execute('PRAGMA journal_mode = WAL')
+        engine = sqlalchemy.create_engine('sqlite:///' + self.database)
+        sandbox_database.log_ahead(engine)
+        engine.dispose()
 
     def _manage(self, command, *arguments):
         result = subprocess.run(
