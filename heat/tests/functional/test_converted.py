@@ -108,18 +108,15 @@ class ConvertedTest(inprocess.EngineTestCase):
         stack = self.legacy()
         self.convert(stack)
         nested = trees.read(self.database, stack['stack_id']).stacks[1]
-        self.write(models.Stack, models.Stack.id == nested['id'],
-                   convergence=False, current_traversal=None,
-                   current_deps=None)
-        self.assertEqual(1, len(self.convert(stack).stacks))
-        self.update(stack)
-        self.delete(stack)
-        self.assertEqual(3, len(self.calls_of('delete')))
+        self._is_converted_when_legacy(stack, nested['id'])
 
     def test_a_legacy_root_above_a_convergence_stack(self):
         stack = self.legacy()
         self.convert(stack)
-        self.write(models.Stack, models.Stack.id == stack['stack_id'],
+        self._is_converted_when_legacy(stack, stack['stack_id'])
+
+    def _is_converted_when_legacy(self, stack, member):
+        self.write(models.Stack, models.Stack.id == member,
                    convergence=False, current_traversal=None,
                    current_deps=None)
         self.assertEqual(1, len(self.convert(stack).stacks))
