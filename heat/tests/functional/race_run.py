@@ -23,6 +23,7 @@ from heatclient import exc
 import sqlalchemy
 
 from heat.db import models
+from heat import overlay
 
 CLIENTS = 6
 
@@ -39,6 +40,9 @@ OPERATIONS = {
     'signal': lambda heat, stack: heat.resources.signal(stack.id, 'grow'),
     'delete': lambda heat, stack: heat.stacks.delete(stack.id),
 }
+
+#: Those that take the stack lock of a convergence stack before Heat 26.
+LOCKING = {'suspend', 'resume', 'check', 'snapshot'}
 
 #: One in so many stacks is deleted by one of its clients.
 DELETED = 3
@@ -89,15 +93,26 @@ class Race:
     def _requests(self, seed):
         order = random.Random(seed)
         for number, stack in enumerate(self.stacks):
-            names = list(OPERATIONS)
-            # Heat's legacy engine waits for ever for the end of a check of a
-            # group that a signal scales meanwhile.
-            names.remove(('check', 'signal')[number % 2])
-            if stack.id not in self.deleted:
-                names.remove('delete')
+            names = self._operations(number, stack)
             order.shuffle(names)
             for name in names:
                 yield name, stack
+
+    def _operations(self, number, stack):
+        """Names of what clients do to a stack: all that Heat keeps apart."""
+        names = set(OPERATIONS)
+        # Heat's legacy engine waits for ever for the end of a check of a
+        # group that a signal scales meanwhile.
+        names.remove(('check', 'signal')[number % 2])
+        if stack.id not in self.deleted:
+            names.remove('delete')
+        if not overlay.release().converged_actions:
+            # Updates and deletes of a convergence stack go on beside what
+            # takes the lock, and the one spoils the other: a native stack may
+            # stay DELETE_IN_PROGRESS for ever.
+            locks = number % 2 and stack.id not in self.deleted
+            names = names & LOCKING if locks else names - LOCKING
+        return sorted(names)
 
     def _ask(self, request):
         name, stack = request

@@ -22,7 +22,6 @@ import os
 import threading
 
 from heat.db import models
-from heat import overlay
 from heat.tests.functional import case
 from heat.tests.functional import databases
 from heat.tests.functional import fault_table
@@ -35,9 +34,6 @@ TEMPLATE = test_race_threads.SCALING
 
 COUNT = int(os.environ.get('HEAT_TEST_RACE_STACKS', '4'))
 SEED = int(os.environ.get('HEAT_TEST_RACE_SEED', '1'))
-
-#: What convergence stacks take the stack lock for before Heat 26.
-UNDER_LOCK = ('SUSPEND', 'RESUME', 'CHECK', 'SNAPSHOT')
 
 
 class _Clients:
@@ -101,15 +97,9 @@ class _Clients:
     def gone(self, stack_id):
         """Wait for the end of a delete that a client has asked for.
 
-        It may have been refused with 409. And before Heat 26, an operation
-        under the stack lock may write its end over that of the delete: of
-        such a stack, native or converted, what is left can only be deleted.
+        It may have been refused with 409.
         """
         row = self.settle(stack_id)
-        if (row and row['action'] in UNDER_LOCK and
-                not overlay.release().converged_actions):
-            self.heat.client.stacks.delete(stack_id)
-            row = self.settle(stack_id)
         return row is None or row['action'] == 'DELETE'
 
     def bring_back(self, stack_id):
