@@ -41,8 +41,10 @@ OPERATIONS = {
     'delete': lambda heat, stack: heat.stacks.delete(stack.id),
 }
 
-#: Those that take the stack lock of a convergence stack before Heat 26.
-LOCKING = {'suspend', 'resume', 'check', 'snapshot'}
+# Before Heat 26, what takes the stack lock runs beside updates and deletes of
+# a convergence stack, native or converted, and the one spoils the other; so
+# may a signal that scales a group. A stack is asked there for one kind only.
+TRAVERSING = {'update', 'patch', 'cancel', 'delete'}
 
 #: One in so many stacks is deleted by one of its clients.
 DELETED = 3
@@ -107,11 +109,8 @@ class Race:
         if stack.id not in self.deleted:
             names.remove('delete')
         if not overlay.release().converged_actions:
-            # Updates and deletes of a convergence stack go on beside what
-            # takes the lock, and the one spoils the other: a native stack may
-            # stay DELETE_IN_PROGRESS for ever.
-            locks = number % 2 and stack.id not in self.deleted
-            names = names & LOCKING if locks else names - LOCKING
+            names = (names - TRAVERSING if number % DELETED == 1
+                     else names & TRAVERSING)
         return sorted(names)
 
     def _ask(self, request):
