@@ -46,16 +46,18 @@ def delete(start_with_acquired_lock):
                 raise lock.lost_race(stack.name)
             lock.release()
             return _delete_again(lock.context, stack)
-        if _updates_as_legacy(stack, func):
+        if _is_for_legacy_only(stack, func):
             lock.refuse_converted()
         return start_with_acquired_lock(self, stack, lock, func,
                                         *args, **kwargs)
     return start
 
 
-def _updates_as_legacy(stack, func):
+def _is_for_legacy_only(stack, func):
     """Whether this is for us to refuse: with newer Heat, StackLock does."""
-    return (not overlay.release().converged_actions and
+    if overlay.release().converged_actions:
+        return False
+    return (func == stack.reset_stack_and_resources_in_progress or
             not stack.convergence and func in (stack.update, stack.restore))
 
 

@@ -52,6 +52,16 @@ class StackLock(_heat.StackLock):
         if overlay.release().converged_actions:
             self.refuse_converted()
 
+    def __enter__(self):
+        """Take the lock for as long as it takes to mark a resource.
+
+        Only a resource of a legacy stack is marked under it, in any Heat.
+        """
+        super().__enter__()
+        if not overlay.release().converged_actions:
+            self.refuse_converted()
+        return self
+
     def refuse_converted(self):
         """Give the lock back and raise, if the stack is no longer legacy.
 

@@ -27,10 +27,6 @@ REREAD = ('Starting engine_worker' if importlib.util.find_spec('cotyledon')
 #: See heat.overlay_releases.Release.converged_actions.
 RESOURCE_SNAPSHOTS = overlay.release().converged_actions
 
-#: For what both engines did in the same way, under the stack lock, before.
-guarded = testtools.skipUnless(
-    RESOURCE_SNAPSHOTS, 'Before Heat 26 the guard lets this run')
-
 renewing = testtools.skipUnless(
     RESOURCE_SNAPSHOTS, 'Before Heat 26 no update of any stack renews a trust '
     'that is gone: it fails')

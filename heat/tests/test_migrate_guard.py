@@ -66,7 +66,6 @@ class LockTest(GuardTestCase):
         self.assertIn(self.stack.name, str(exc))
         self.assertUnlocked()
 
-    @releases.by_resource
     def test_what_holds_the_lock_for_a_moment_does_not_begin(self):
         self.assertRaises(exception.ActionInProgress, self.lock.__enter__)
         self.assertUnlocked()

@@ -56,7 +56,7 @@ OPERATIONS = {
 #: Those that must not run on a converted stack; see
 #: heat.engine.stack_lock.StackLock for the others.
 GUARDED = (list(OPERATIONS) if releases.RESOURCE_SNAPSHOTS
-           else ['update', 'patch', 'restore', 'delete'])
+           else ['update', 'patch', 'restore', 'delete', 'mark unhealthy'])
 
 
 class RaceTestCase(inprocess.EngineTestCase):

@@ -23,7 +23,6 @@ from heat.engine import stack_lock
 from heat.tests.functional import databases
 from heat.tests.functional import processes
 from heat.tests.functional import race_case
-from heat.tests import releases
 from heat.tests import utils
 
 
@@ -137,7 +136,6 @@ class _Threads:
 
         self.assertDeletes()
 
-    @releases.guarded
     def test_a_starting_engine_does_not_fail_a_convergence_update(self):
         self.set_stack(status='IN_PROGRESS')
 
