@@ -42,8 +42,8 @@ OPERATIONS = {
 }
 
 # Before Heat 26, what takes the stack lock runs beside updates and deletes of
-# a convergence stack, native or converted, and the one spoils the other; so
-# may a signal that scales a group. A stack is asked there for one kind only.
+# a convergence stack, and the one spoils the other; so, it seems, does a
+# signal that scales a group. A stack is asked there for one kind only.
 TRAVERSING = {'update', 'patch', 'cancel', 'delete'}
 
 #: One in so many stacks is deleted by one of its clients.

@@ -112,9 +112,8 @@ class ManyStacksTest(command.CommandTestCase):
 class _Client(threading.Thread):
     """A user who updates stacks of their own until the test is over.
 
-    Each update begins when the stack's last one has ended: Heat itself may
-    fail a convergence stack whose updates overlap, when it deletes a template
-    that a resource still has.
+    Each update begins when the stack's last one has ended. Beside a second
+    one, Heat's purge_db once deleted a template that a resource still had.
     """
 
     def __init__(self, client, ids):
