@@ -23,7 +23,7 @@ from heatclient import exc
 import sqlalchemy
 
 from heat.db import models
-from heat import overlay
+from heat.tests import releases
 
 CLIENTS = 6
 
@@ -108,7 +108,7 @@ class Race:
         names.remove(('check', 'signal')[number % 2])
         if stack.id not in self.deleted:
             names.remove('delete')
-        if not overlay.release().converged_actions:
+        if not releases.RESOURCE_SNAPSHOTS:
             names = (names - TRAVERSING if number % DELETED == 1
                      else names & TRAVERSING)
         return sorted(names)
