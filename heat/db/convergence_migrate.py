@@ -131,8 +131,9 @@ def _by_id(model, values, column):
 def _write_stacks(session, plan):
     """Write the stacks, if each still has the traversal that was planned on.
 
-    A convergence operation takes no stack lock: it begins with a traversal
-    of its own, which heat.db.api.stack_update guards with in the same way.
+    A convergence operation takes no stack lock: it begins by storing a
+    traversal of its own, if the row still has the one that it has read
+    (heat.db.api.stack_update).
     """
     stack = models.Stack
     before = {row.id: row.current_traversal or '' for row in plan.tree.stacks}

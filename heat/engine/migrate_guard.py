@@ -13,9 +13,10 @@
 """Keep what loaded a stack as legacy from acting on it when it is not.
 
 Each function here wraps one of Heat's. Most legacy operations are refused
-where they ask for their lock, in :class:`heat.engine.stack_lock.StackLock`;
-these are the two that cannot be: a delete, and storing the whole row of a
-stack without a lock.
+where they ask for their lock, in :class:`heat.engine.stack_lock.StackLock`.
+Two cannot be: a delete, and storing the whole row of a stack without a lock.
+Before Heat 26, where convergence stacks take that lock too, the operations of
+the legacy engine alone are told apart here as well.
 """
 
 import functools
@@ -32,11 +33,11 @@ from heat.rpc import client as rpc_client
 LOG = logging.getLogger(__name__)
 
 
-def delete(start_with_acquired_lock):
-    """Keep a legacy delete from running on a converted stack.
+def operation(start_with_acquired_lock):
+    """Keep a legacy operation from running on a converted stack.
 
-    Every other legacy operation gets its lock from StackLock.acquire, which
-    refuses it there; a delete tries for the lock.
+    A delete tries for its lock; every other gets it from StackLock.acquire,
+    which refuses it there, from Heat 26 on.
     """
     @functools.wraps(start_with_acquired_lock)
     def start(self, stack, lock, func, *args, **kwargs):
@@ -62,7 +63,7 @@ def _is_for_legacy_only(stack, func):
 
 
 def last_delete(start_with_lock):
-    """The same for a delete that gets the lock when its patience has ended."""
+    """Keep off a legacy delete that gets its lock once its patience ends."""
     @functools.wraps(start_with_lock)
     def start(self, cnxt, stack, engine_id, func, *args, **kwargs):
         try:

@@ -167,7 +167,7 @@ def _tell_why_not(cnxt, stack, exc):
 
 # A subclass under this name would make ThreadGroupManager.__init__, which
 # calls super(ThreadGroupManager, self), call itself.
-_heat.ThreadGroupManager.start_with_acquired_lock = migrate_guard.delete(
+_heat.ThreadGroupManager.start_with_acquired_lock = migrate_guard.operation(
     _heat.ThreadGroupManager.start_with_acquired_lock)
 _heat.ThreadGroupManager.start_with_lock = migrate_guard.last_delete(
     _heat.ThreadGroupManager.start_with_lock)

@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """StackLock that keeps legacy operations off converted stacks."""
 
 from oslo_config import cfg
@@ -35,7 +34,7 @@ class StackLock(_heat.StackLock):
 
     Before Heat 26, convergence stacks are suspended, resumed, checked and
     snapshotted under it as well, and in the same way: see
-    heat.engine.migrate_guard.delete for these releases.
+    heat.engine.migrate_guard.operation for these releases.
 
     An operation loads its stack before it takes the lock, and another engine
     or a command may have converted the stack in between. Under the lock
