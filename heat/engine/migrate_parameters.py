@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """The parameters of a stored stack: are they still valid, which to hide."""
 
 import copy

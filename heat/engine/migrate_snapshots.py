@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """Snapshots that were taken before a conversion, or after it.
 
 The legacy engine stores what a snapshot knows of each resource in the row of

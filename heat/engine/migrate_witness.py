@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """Errors that resource plug-ins keep to themselves.
 
 Several plug-ins skip a dependency when a property cannot be read or a service

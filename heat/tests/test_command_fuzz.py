@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """Whatever words heat-manage gets, and whatever stacks are called."""
 
 import io

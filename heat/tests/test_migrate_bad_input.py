@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """Damaged stacks are refused with a reason, and stay as they are."""
 
 

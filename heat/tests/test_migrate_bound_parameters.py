@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """Ids, names and texts reach the database as bound parameters only."""
 
 import sqlalchemy

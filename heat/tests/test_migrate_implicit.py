@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """Dependencies that resource plug-ins add, and cannot add."""
 
 from keystoneauth1 import exceptions as ks_exceptions

@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """What a conversion tells, to anybody and at any log level, is no secret."""
 
 import logging

@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """What a conversion makes of rows that legacy Heat can leave behind."""
 
 from heat.common import migrate_exception

@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """A conversion neither rewrites nor tells what is encrypted."""
 
 import json

@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """A stand-in for the Neutron API, served over HTTP.
 
 It knows networks, subnets, ports, routers with their interfaces and floating

@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """Clients that ask for everything at once, of stacks that are converted."""
 
 import collections

@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """The table of races in the contributor guide; ``tox -e race`` writes it."""
 
 import csv

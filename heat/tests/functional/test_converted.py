@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """Convergence goes on with stacks of every kind, once they are converted."""
 
 import copy

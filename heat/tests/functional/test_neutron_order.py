@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """Heat's own Neutron plug-ins add dependencies that no template has."""
 
 from heat.common import migrate_exception

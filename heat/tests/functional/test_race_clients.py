@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """Three engines, a command and many clients race for the same stacks.
 
 Nothing is forced here: see test_race_operations.py for what is. How many

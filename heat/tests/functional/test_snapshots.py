@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """Snapshots from before a conversion behave as those of convergence do."""
 
 import contextlib

@@ -10,5 +10,4 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """A plug-in directory: resource types that show what Heat asks of them."""

@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """A resource type that remembers each call of one of its handlers."""
 
 from heat.engine import attributes
