@@ -166,12 +166,19 @@ class Writer(object):
 
     def remove(self):
         """Delete every stack, and what belongs to it."""
+        tables = [model.__table__ for model in (
+            models.Event, models.StackLock, models.SyncPoint, models.Resource,
+            models.ResourcePropertiesData, models.Stack, models.RawTemplate,
+            models.RawTemplateFiles)]
         with self._engine.begin() as connection:
-            for model in (models.Event, models.StackLock,
-                          models.SyncPoint, models.Resource,
-                          models.ResourcePropertiesData, models.Stack,
-                          models.RawTemplate, models.RawTemplateFiles):
-                connection.execute(sqlalchemy.delete(model))
+            if connection.dialect.name == 'postgresql':
+                # Rows deleted one by one would stay in the way of whatever
+                # reads the tables next.
+                connection.exec_driver_sql('TRUNCATE %s CASCADE' % ', '.join(
+                    table.name for table in tables))
+                return
+            for table in tables:
+                connection.execute(sqlalchemy.delete(table))
 
     def reset(self):
         """Make every stack legacy again, as if nothing had happened."""
