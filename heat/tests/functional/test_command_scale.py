@@ -112,8 +112,8 @@ class ManyStacksTest(command.CommandTestCase):
 class _Client(threading.Thread):
     """A user who updates stacks of their own until the test is over.
 
-    Each update begins when the stack's last one has ended. Beside a second
-    one, Heat's purge_db once deleted a template that a resource still had.
+    Each update begins when the stack's last one has ended. With a second one
+    beside it, Heat's purge_db may delete a template that a resource still has.
     """
 
     def __init__(self, client, ids):
