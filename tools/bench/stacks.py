@@ -176,9 +176,9 @@ class Writer(object):
                 # reads the tables next.
                 connection.exec_driver_sql('TRUNCATE %s CASCADE' % ', '.join(
                     table.name for table in tables))
-                return
-            for table in tables:
-                connection.execute(sqlalchemy.delete(table))
+            else:
+                for table in tables:
+                    connection.execute(sqlalchemy.delete(table))
 
     def reset(self):
         """Make every stack legacy again, as if nothing had happened."""

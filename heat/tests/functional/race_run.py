@@ -41,9 +41,9 @@ OPERATIONS = {
 }
 
 # Before Heat 26, what takes the stack lock runs beside updates and deletes of
-# a convergence stack, and the one spoils the other; so does, in any Heat, a
-# signal that scales a group, which the first races met there only. A stack is
-# asked there for one kind only.
+# a convergence stack, and the one spoils the other; so does a signal that
+# scales a group, on Heat 27 too, though only races on Heat 22 have met it. A
+# stack is asked there for one kind only.
 TRAVERSING = {'update', 'patch', 'cancel', 'delete'}
 
 #: One in so many stacks is deleted by one of its clients.
