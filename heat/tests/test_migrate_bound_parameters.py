@@ -12,13 +12,11 @@
 
 """Ids, names and texts reach the database as bound parameters only."""
 
-import sqlalchemy
-
-from heat.db import api as db_api
 from heat.db import migrate_census
 from heat.db import models
 from heat.engine import convergence_migrate
 from heat.tests import migrate_fixtures
+from heat.tests import statements
 from heat.tests import test_convergence_migrate
 
 EVIL = "o'; DROP TABLE stack; --"
@@ -35,32 +33,14 @@ class BoundParametersTest(test_convergence_migrate.MigrateTestCase):
         self.values = (self.stack.id, EVIL, 'name-of-it',
                        'GenericResourceType')
 
-    def sent_by(self, function, *args):
-        """Call a function and collect what it sends to the database.
-
-        :returns: the statements, and the parameters as one text
-        """
-        statements, bound = [], []
-
-        def note(conn, cursor, statement, parameters, context, executemany):
-            statements.append(statement)
-            bound.append(repr(parameters))
-
-        engine = db_api.get_engine()
-        sqlalchemy.event.listen(engine, 'before_cursor_execute', note)
-        try:
-            function(self.ctx, *args)
-        finally:
-            sqlalchemy.event.remove(engine, 'before_cursor_execute', note)
-        return statements, ' '.join(bound)
-
     def assertBound(self, value, function, *args):
-        statements, bound = self.sent_by(function, *args)
-        self.assertIn(value, bound)
-        for statement in statements:
+        with statements.Statements() as sent:
+            function(self.ctx, *args)
+        self.assertIn(value, repr(sent.parameters))
+        for statement in sent.texts:
             for text in self.values:
                 self.assertNotIn(text, statement)
-        return statements
+        return sent.texts
 
     def test_of_a_conversion_its_check_its_repair_and_the_way_back(self):
         for function in (convergence_migrate.convert,
@@ -85,9 +65,9 @@ class BoundParametersTest(test_convergence_migrate.MigrateTestCase):
                                                        project=project))
 
     def test_the_texts_in_the_update_of_resources_are_lists_of_numbers(self):
-        statements = self.assertBound(
+        sent = self.assertBound(
             self.stack.id, convergence_migrate.convert, self.stack.id)
-        update, = [statement for statement in statements
+        update, = [statement for statement in sent
                    if statement.startswith('UPDATE resource')]
         texts = update.split("'")[1::2]
         self.assertTrue(texts)

@@ -12,18 +12,15 @@
 
 """When an update converts the stack first, and when it must not."""
 
-import contextlib
 from unittest import mock
 
 import fixtures
 from oslo_config import cfg
 from oslo_messaging.rpc import dispatcher
-import sqlalchemy
 
 from heat.common import exception
 from heat.common import migrate_memory
 from heat.common import policy
-from heat.db import api as db_api
 from heat.db import migrate_census
 from heat.db import models
 from heat.db import stack_tree
@@ -32,26 +29,9 @@ from heat.engine import migrate_notice
 from heat.engine import service
 from heat.engine import stack_lock
 from heat.tests import migrate_fixtures
+from heat.tests import statements
 from heat.tests import test_convergence_migrate
 from heat.tests import utils
-
-
-@contextlib.contextmanager
-def statements():
-    """Collect the SQL statements that are sent to the database."""
-    sent = []
-
-    def note(conn, cursor, statement, parameters, context, executemany):
-        # oslo.db begins the transactions of SQLite by a statement.
-        if statement != 'BEGIN':
-            sent.append(statement)
-
-    engine = db_api.get_engine()
-    sqlalchemy.event.listen(engine, 'before_cursor_execute', note)
-    try:
-        yield sent
-    finally:
-        sqlalchemy.event.remove(engine, 'before_cursor_execute', note)
 
 
 class HookTestCase(test_convergence_migrate.MigrateTestCase):
@@ -257,9 +237,9 @@ class CostTest(HookTestCase):
         stack = self.legacy({'a': []}, name='flag-%s' % flag)
         convergence_migrate.convert(self.ctx, stack.id)
         cfg.CONF.set_override('migrate_on_update', flag)
-        with statements() as sent:
+        with statements.Statements() as sent:
             self.update(stack)
-        return sent
+        return sent.texts
 
     def test_a_convergence_stack_costs_one_statement_more(self):
         stock, flagged = (self._statements_of_an_update(flag)
@@ -268,7 +248,7 @@ class CostTest(HookTestCase):
 
     def test_without_the_flag_a_legacy_update_is_the_stock_one(self):
         cfg.CONF.set_override('migrate_on_update', False)
-        with statements() as ours:
+        with statements.Statements() as ours:
             self.update()
         stack_lock.StackLock(self.ctx, self.stack.id, 'engine-1').release()
         self.engine.__class__ = service.EngineService.__base__
@@ -278,9 +258,9 @@ class CostTest(HookTestCase):
                 (threads, 'start_with_acquired_lock',
                  threads.start_with_acquired_lock.__wrapped__)):
             self.useFixture(fixtures.MockPatchObject(owner, name, stock))
-        with statements() as stock:
+        with statements.Statements() as stock:
             self.update()
-        self.assertEqual(stock, ours)
+        self.assertEqual(stock.texts, ours.texts)
 
 
 class StartTest(HookTestCase):
@@ -316,9 +296,9 @@ class StartTest(HookTestCase):
 
     def test_without_the_flag_an_engine_starts_as_heats_own(self):
         cfg.CONF.set_override('migrate_on_update', False)
-        with statements() as sent:
+        with statements.Statements() as sent:
             self.assertEqual('', self.start())
-        self.assertEqual([], sent)
+        self.assertEqual([], sent.texts)
         self.settle.assert_not_called()
 
     def test_a_count_that_fails_does_not_keep_the_engine_from_starting(self):

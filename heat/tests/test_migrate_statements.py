@@ -16,8 +16,8 @@ import fixtures
 
 from heat.db import convergence_migrate as db_migrate
 from heat.engine import convergence_migrate
+from heat.tests import statements
 from heat.tests import test_convergence_migrate
-from heat.tests import test_migrate_hook
 from heat.tests import utils
 
 
@@ -32,11 +32,11 @@ class StatementsTest(test_convergence_migrate.MigrateTestCase):
         return self.legacy(_chain(length), name=utils.random_name(), **kwargs)
 
     def convert(self, stack):
-        with test_migrate_hook.statements() as sent:
+        with statements.Statements() as sent:
             convergence_migrate.convert(self.ctx, stack.id,
                                         stored_credentials=False)
         self.assertTrue(self.row(stack).convergence)
-        return sent
+        return sent.texts
 
     def test_they_do_not_grow_with_resources(self):
         self.assertEqual(len(self.convert(self.stack(2))),

@@ -1,0 +1,45 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What Heat asks its database."""
+
+import fixtures
+from oslo_config import cfg
+import sqlalchemy
+
+from heat.db import api as db_api
+
+
+class Statements(fixtures.Fixture):
+    """Collects the statements that are sent while it is in use.
+
+    :ivar texts: their SQL
+    :ivar parameters: what each was given
+    """
+
+    def _setUp(self):
+        self.texts = []
+        self.parameters = []
+        # Otherwise Heat counts the events of the stack for one event in a
+        # hundred that it stores, by chance (heat.db.api.event_create).
+        cfg.CONF.set_override('max_events_per_stack', 0)
+        self.addCleanup(cfg.CONF.clear_override, 'max_events_per_stack')
+        listener = (db_api.get_engine(), 'before_cursor_execute', self._note)
+        sqlalchemy.event.listen(*listener)
+        self.addCleanup(sqlalchemy.event.remove, *listener)
+
+    def _note(self, _connection, _cursor, statement, parameters, _context,
+              _executemany):
+        # oslo.db begins the transactions of SQLite by a statement.
+        if statement != 'BEGIN':
+            self.texts.append(statement)
+            self.parameters.append(parameters)
