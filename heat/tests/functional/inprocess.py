@@ -101,8 +101,9 @@ class EngineTestCase(engine_case.EngineTestCase):
     def setUp(self):
         super().setUp()
         if self.database is None:
-            self.skipTest('%s is not reachable'
-                          % databases.server_url(self.backend))
+            # In a tuple, because a URL is one.
+            self.skipTest('%s is not reachable' % (
+                databases.server_url(self.backend),))
         self.heat = self.useFixture(Engine(self.database))
 
     def finish(self, identity):
