@@ -20,8 +20,8 @@ import signal
 import subprocess
 import sys
 
-from heat.tests.functional import processes
-from heat.tests.functional import sandbox_fixture
+from heat.tests.functional.harness import processes
+from heat.tests.functional.harness import sandbox_fixture
 import view
 
 HERE = os.path.dirname(os.path.abspath(__file__))

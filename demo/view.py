@@ -16,7 +16,7 @@ import dataclasses
 
 import prettytable
 
-from heat.tests.functional import trees
+from heat.tests.functional.harness import trees
 
 _SHOWN = 12  # characters of an id; its end tells ids apart
 

@@ -24,9 +24,9 @@ import shutil
 import sys
 
 import heat_overlay
+from heat_overlay import activation
 from heat_overlay import environment
 from heat_overlay import startup
-from heat_overlay import status
 
 _EXAMPLES = """\
 examples:
@@ -106,12 +106,12 @@ def do_disable(args):
 
 def do_status(args):
     """Print whether Heat runs with the overlay."""
-    found = status.collect(args.python)
+    found = activation.collect(args.python)
     if args.format == 'json':
         print(json.dumps(found, indent=2))
     else:
-        print('\n'.join(status.as_text(found)))
-    return status.exit_status(found)
+        print('\n'.join(activation.as_text(found)))
+    return activation.exit_status(found)
 
 
 def _add_python(parser):
@@ -193,5 +193,5 @@ def sandbox():
         return 2
     # -P: a source tree of Heat in the current folder is not meant.
     os.execve(sys.executable, [sys.executable, '-P', '-m',
-                               'heat.cmd.sandbox'] + sys.argv[1:],
+                               'heat.sandbox.main'] + sys.argv[1:],
               environment.with_overlay())

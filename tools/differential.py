@@ -13,10 +13,10 @@
 
 """Compare many random stacks: native ones, and converted ones.
 
-Runs heat.tests.functional.test_differential in several processes, each with
-a seed of its own, and writes what they have tried to a CSV file. Ends with
-status 1 when a stack differed, a process failed or nothing was compared; an
-interrupt ends it early, with the figures until then.
+Runs heat.tests.functional.lockstep.test_differential in several processes,
+each with a seed of its own, and writes what they have tried to a CSV file.
+Ends with status 1 when a stack differed, a process failed or nothing was
+compared; an interrupt ends it early, with the figures until then.
 """
 
 import argparse
@@ -33,7 +33,7 @@ import tempfile
 import time
 
 CHECKOUT = pathlib.Path(__file__).resolve().parent.parent
-TEST = ('heat.tests.functional.test_differential.DifferentialTest.'
+TEST = ('heat.tests.functional.lockstep.test_differential.DifferentialTest.'
         'test_converted_stack_lives_as_a_native_one')
 DIFFERENCES = 'differences'
 PROGRESS = 60  # seconds between two lines

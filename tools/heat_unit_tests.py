@@ -65,8 +65,8 @@ sys.modules[__name__].__path__.insert(0, _here)
 
 #: Prints whether the overlay is in front of the Heat that the tests import.
 PROBE = '''\
-import sys
 import heat.engine
+import sys
 overlay = sys.modules.get('heat.overlay')
 print(overlay is not None and overlay.refusal() is None)
 '''

@@ -44,7 +44,7 @@ CHECKOUT = pathlib.Path(__file__).resolve().parent.parent
 FUNCTIONAL = r'^heat\.tests\.functional\.'
 
 #: What is not part of that, and has a tox environment of its own.
-BY_ITSELF = r'\.test_guide_image\.'
+BY_ITSELF = r'\.guides\.test_image\.'
 
 #: Test processes at a time, on two processors, where servers are waited for.
 WAITING = '3'
@@ -53,8 +53,8 @@ _ALL = r'^heat\.tests\.'
 
 #: The unit tests but those with Heat's simulator, which take half of the time,
 #: and the functional ones that see most of Heat.
-_TELLING = (r'^heat\.tests\.(test_(?!migrate_simulator)|functional\.'
-            r'(test_oracle\.SQLite|test_differential|'
+_TELLING = (r'^heat\.tests\.(test_|migrate\.test_(?!simulator)|functional\.'
+            r'(lockstep\.(test_oracle\.SQLite|test_differential)|'
             r'test_update_deployment\.MySQLUpdateTest))')
 
 #: Which tests run on which release, besides the newest one in .venv.
@@ -62,8 +62,8 @@ ON_RELEASES = {'22': _ALL, '24': _TELLING, '25': _TELLING, '26': _TELLING}
 
 #: Prints the name of each backend that cannot be reached, one a line.
 PROBE = '''\
-from heat.tests.functional import broker
-from heat.tests.functional import databases
+from heat.tests.functional.harness import broker
+from heat.tests.functional.harness import databases
 for name in (databases.MYSQL, databases.POSTGRESQL):
     if not databases.reachable(name):
         print(name)

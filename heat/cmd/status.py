@@ -21,11 +21,12 @@ from heat import overlay
 # The installed module comes first: it is what the rest of this file refines.
 _heat = overlay.installed(__name__)
 
-from heat.cmd.migrate import checks  # noqa: E402
+from heat.cmd.migrate import database  # noqa: E402
+from heat.cmd.migrate import errors  # noqa: E402
 from heat.common import context  # noqa: E402
 from heat.common.i18n import _  # noqa: E402
-from heat.common import migrate_version  # noqa: E402
-from heat.db import migrate_census  # noqa: E402
+from heat.common.migrate import version as migrate_version  # noqa: E402
+from heat.db.migrate import counts as migrate_counts  # noqa: E402
 from heat import overlay_releases  # noqa: E402
 
 
@@ -35,16 +36,16 @@ class Checks(_heat.Checks):
     def _check_legacy_stacks(self):
         """Warn while there are stacks that the legacy engine has to run."""
         try:
-            with checks.database_errors():
-                tallies = migrate_census.tally(context.get_admin_context())
-        except checks.CommandError as exc:
+            with database.database_errors():
+                tallies = migrate_counts.tally(context.get_admin_context())
+        except errors.CommandError as exc:
             return upgradecheck.Result(upgradecheck.Code.FAILURE, str(exc))
         left = [tally for tally in tallies
-                if tally.state != migrate_census.CONVERGENCE]
+                if tally.state != migrate_counts.CONVERGENCE]
         if not left:
             return upgradecheck.Result(upgradecheck.Code.SUCCESS)
         ready = sum(tally.roots for tally in left
-                    if tally.state == migrate_census.READY)
+                    if tally.state == migrate_counts.READY)
         return upgradecheck.Result(upgradecheck.Code.WARNING, _(
             '%(roots)d legacy root stacks are left (%(nested)d legacy nested '
             'stacks), %(ready)d of them ready to be converted. Run '

@@ -31,17 +31,17 @@ import sqlalchemy
 
 from heat.common import exception
 from heat.common.i18n import _
-from heat.common import migrate_exception
+from heat.common.migrate import exception as migrate_exception
 from heat.common import service_utils
 from heat.db import api as db_api
-from heat.db import convergence_migrate as db_migrate
-from heat.db import stack_tree
-from heat.engine import migrate_notice
-from heat.engine import migrate_plan
-from heat.engine import migrate_revert
-from heat.engine import migrate_verify
+from heat.db.migrate import tree as migrate_tree
+from heat.db.migrate import write as migrate_write
+from heat.engine.migrate import events as migrate_events
+from heat.engine.migrate import graph as migrate_graph
+from heat.engine.migrate import plan as migrate_plan
+from heat.engine.migrate import revert as migrate_revert
+from heat.engine.migrate import verify as migrate_verify
 from heat.engine import stack as parser
-from heat.engine import stack_graph
 
 LOG = logging.getLogger(__name__)
 
@@ -86,7 +86,7 @@ def plan(context, stack_id, stored_credentials=True):
     :param stack_id: id of a root stack
     :param stored_credentials: load the stack with the credentials that it
         was created with (a trust), and not with those of the context
-    :returns: a heat.engine.migrate_plan.Plan, printable and immutable
+    :returns: a heat.engine.migrate.plan.Plan, printable and immutable
     :raises MigrationRefused: with the reason when it cannot be converted
     """
     return _plan(context, stack_id, stored_credentials, migrate_plan.make,
@@ -109,9 +109,9 @@ def apply(context, plan, engine_id=None, by='on request'):
     :param by: in a few words, what made this conversion happen
     :raises MigrationRefused: when the tree has changed since it was planned
     """
-    db_migrate.write(context, plan,
-                     engine_id or service_utils.generate_engine_id(),
-                     migrate_notice.event_values(plan, by))
+    migrate_write.write(context, plan,
+                        engine_id or service_utils.generate_engine_id(),
+                        migrate_events.event_values(plan, by))
 
 
 def convert(context, stack_id, stored_credentials=True, engine_id=None,
@@ -141,7 +141,7 @@ def revert(context, stack_id, stored_credentials=True, engine_id=None,
 def verify(context, stack_id, stored_credentials=True):
     """Recompute the graph of a convergence stack and compare the rows.
 
-    :returns: a tuple of heat.engine.migrate_verify.Finding, and the plan
+    :returns: a tuple of heat.engine.migrate.verify.Finding, and the plan
         that :func:`apply` would mend them with
     :raises MigrationRefused: when the stack cannot be compared
     """
@@ -150,7 +150,7 @@ def verify(context, stack_id, stored_credentials=True):
         raise migrate_exception.StillLegacy(
             stack=migrate_plan.label(tree.root))
     _check(context, tree)
-    graph = stack_tree.get_graph(context, stack_id)
+    graph = migrate_tree.get_graph(context, stack_id)
     return migrate_verify.compare(
         tree, graph, _requirements(context, tree, stored_credentials))
 
@@ -193,12 +193,12 @@ def _run(planner, context, stack_id, stored_credentials, engine_id, by):
             except migrate_exception.TreeChanged:
                 if attempt == ATTEMPTS:
                     raise
-    migrate_notice.migrated(context, made, watch.elapsed(), by)
+    migrate_events.migrated(context, made, watch.elapsed(), by)
     return made
 
 
 def _refuse_nested(context, row):
-    root = stack_tree.get_root_id(context, row.id)
+    root = migrate_tree.get_root_id(context, row.id)
     if root is None:
         raise migrate_exception.DanglingStack(
             stack=migrate_plan.label(row), owner=row.owner_id)
@@ -207,7 +207,7 @@ def _refuse_nested(context, row):
 
 
 def _read(context, stack_id):
-    tree = stack_tree.get(context, stack_id)
+    tree = migrate_tree.get(context, stack_id)
     if tree is None:
         raise migrate_exception.StackNotFound(stack=stack_id)
     if tree.root.owner_id:
@@ -216,7 +216,7 @@ def _read(context, stack_id):
 
 
 def _check(context, tree):
-    migrate_plan.check(tree, stack_tree.get_locks(
+    migrate_plan.check(tree, migrate_tree.get_locks(
         context, [row.id for row in tree.stacks]))
 
 
@@ -240,8 +240,8 @@ def _requirements(context, tree, stored_credentials):
         if loader is None:
             loader = _stored_context(context, tree.root)
         try:
-            return stack_graph.requirements(loader, row,
-                                            migrate_plan.label(row))
+            return migrate_graph.requirements(loader, row,
+                                              migrate_plan.label(row))
         except migrate_exception.ImplicitDependencies as exc:
             error = exc.__cause__
             if stored_credentials and isinstance(error, _UNAUTHORIZED):

@@ -22,14 +22,14 @@ _heat = overlay.installed(__name__)
 
 from heat.common import context  # noqa: E402
 from heat.common import exception  # noqa: E402
-from heat.common import migrate_exception  # noqa: E402
-from heat.common import migrate_memory  # noqa: E402
-from heat.common import migrate_version  # noqa: E402
-from heat.db import migrate_census  # noqa: E402
-from heat.db import stack_tree  # noqa: E402
+from heat.common.migrate import exception as migrate_exception  # noqa: E402
+from heat.common.migrate import memory as migrate_memory  # noqa: E402
+from heat.common.migrate import version as migrate_version  # noqa: E402
+from heat.db.migrate import counts as migrate_counts  # noqa: E402
+from heat.db.migrate import tree as migrate_tree  # noqa: E402
 from heat.engine import convergence_migrate  # noqa: E402
-from heat.engine import migrate_guard  # noqa: E402
-from heat.engine import migrate_notice  # noqa: E402
+from heat.engine.migrate import events as migrate_events  # noqa: E402
+from heat.engine.migrate import race_protection  # noqa: E402
 
 LOG = logging.getLogger(__name__)
 
@@ -97,7 +97,7 @@ class EngineService(_heat.EngineService):
 
 def _tell_what_is_left():
     try:
-        left = migrate_census.count_roots(context.get_admin_context())
+        left = migrate_counts.count_roots(context.get_admin_context())
     except Exception:
         LOG.exception('Cannot count the legacy stacks')
         return
@@ -135,7 +135,7 @@ def _as_heat_has_it(refused):
 def _legacy_stack(cnxt, stack_id):
     """Return the State of a stack that an update should convert, or None."""
     try:
-        stack = stack_tree.get_state(cnxt, stack_id)
+        stack = migrate_tree.get_state(cnxt, stack_id)
     except Exception:
         LOG.exception('Cannot tell whether stack %s is legacy; it is updated '
                       'as it is', stack_id)
@@ -159,7 +159,7 @@ def _tell_why_not(cnxt, stack, exc):
             LOG.exception('Converting stack %s failed', stack.id)
             exc = migrate_exception.Unexpected(stack=stack.name,
                                                error=type(exc).__name__)
-        migrate_notice.refused(cnxt, stack, exc)
+        migrate_events.refused(cnxt, stack, exc)
     except Exception:
         LOG.exception('Cannot record why stack %s was not converted',
                       stack.id)
@@ -167,10 +167,10 @@ def _tell_why_not(cnxt, stack, exc):
 
 # A subclass under this name would make ThreadGroupManager.__init__, which
 # calls super(ThreadGroupManager, self), call itself.
-_heat.ThreadGroupManager.start_with_acquired_lock = migrate_guard.operation(
+_heat.ThreadGroupManager.start_with_acquired_lock = race_protection.operation(
     _heat.ThreadGroupManager.start_with_acquired_lock)
-_heat.ThreadGroupManager.start_with_lock = migrate_guard.last_delete(
+_heat.ThreadGroupManager.start_with_lock = race_protection.last_delete(
     _heat.ThreadGroupManager.start_with_lock)
-_heat.stack_object.Stack.update_by_id = classmethod(migrate_guard.store(
+_heat.stack_object.Stack.update_by_id = classmethod(race_protection.store(
     _heat.stack_object.Stack.update_by_id.__func__))
 _heat.EngineService = EngineService

@@ -21,8 +21,8 @@ from heat import overlay
 _heat = overlay.installed(__name__)
 
 from heat.common import exception  # noqa: E402
-from heat.db import stack_tree  # noqa: E402
-from heat.engine import migrate_notice  # noqa: E402
+from heat.db.migrate import tree as migrate_tree  # noqa: E402
+from heat.engine.migrate import events as migrate_events  # noqa: E402
 
 LOG = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class StackLock(_heat.StackLock):
 
     Before Heat 26, convergence stacks are suspended, resumed, checked and
     snapshotted under it as well, and in the same way: see
-    heat.engine.migrate_guard.operation for these releases.
+    heat.engine.migrate.race_protection.operation for these releases.
 
     An operation loads its stack before it takes the lock, and another engine
     or a command may have converted the stack in between. Under the lock
@@ -84,7 +84,7 @@ class StackLock(_heat.StackLock):
         """
         if not cfg.CONF.migrate_on_update:
             return None
-        return stack_tree.get_convergence_name(self.context, self.stack_id)
+        return migrate_tree.get_convergence_name(self.context, self.stack_id)
 
     @staticmethod
     def lost_race(name):
@@ -94,7 +94,7 @@ class StackLock(_heat.StackLock):
         ConcurrentTransaction would become 500.
         """
         return exception.ActionInProgress(stack_name=name,
-                                          action=migrate_notice.ACTION)
+                                          action=migrate_events.ACTION)
 
 
 _heat.StackLock = StackLock

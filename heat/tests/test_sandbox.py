@@ -23,10 +23,10 @@ from oslo_policy import policy as oslo_policy
 import sqlalchemy
 import yaml
 
-from heat.cmd import sandbox
 from heat import policies
 from heat.sandbox import api
 from heat.sandbox import config
+from heat.sandbox import main as sandbox_main
 from heat.tests import common
 
 
@@ -50,9 +50,9 @@ class LoopbackTest(common.HeatTestCase):
 class OptionsTest(common.HeatTestCase):
 
     def parse(self, *arguments):
-        parser = sandbox.build_parser()
+        parser = sandbox_main.build_parser()
         args = parser.parse_args(arguments)
-        sandbox._check_host(parser, args)
+        sandbox_main._check_host(parser, args)
         return args
 
     def test_default_is_a_free_port_of_loopback(self):
@@ -71,9 +71,10 @@ class OptionsTest(common.HeatTestCase):
         self.assertEqual('192.0.2.1', args.host)
 
     def test_port_out_of_range(self):
-        self.assertRaises(argparse.ArgumentTypeError, sandbox._port, '65536')
-        self.assertRaises(argparse.ArgumentTypeError, sandbox._port, '-1')
-        self.assertEqual(65535, sandbox._port('65535'))
+        self.assertRaises(argparse.ArgumentTypeError,
+                          sandbox_main._port, '65536')
+        self.assertRaises(argparse.ArgumentTypeError, sandbox_main._port, '-1')
+        self.assertEqual(65535, sandbox_main._port('65535'))
 
 
 class FilesTest(common.HeatTestCase):

@@ -20,8 +20,8 @@ import os
 import platform
 import sys
 
-from heat.tests.functional import case
-from heat.tests.functional import databases
+from heat.tests.functional.harness import case
+from heat.tests.functional.harness import databases
 from tools.bench import fleet
 from tools.bench import hook
 from tools.bench import report

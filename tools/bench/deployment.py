@@ -21,7 +21,7 @@ from heat.common import context
 from heat.common import messaging
 from heat.db import api as db_api
 from heat.objects import user_creds
-from heat.tests.functional import configuration
+from heat.tests.functional.harness import configuration
 
 TENANT = 'bench'
 

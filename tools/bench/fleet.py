@@ -20,8 +20,8 @@ import time
 import psutil
 import sqlalchemy
 
-from heat.tests.functional import configuration
-from heat.tests.functional import processes
+from heat.tests.functional.harness import configuration
+from heat.tests.functional.harness import processes
 from tools.bench import deployment
 from tools.bench import machine
 from tools.bench import side_by_side

@@ -16,7 +16,7 @@ import statistics
 
 import sqlalchemy
 
-from heat.common import migrate_memory
+from heat.common.migrate import memory as migrate_memory
 from heat.db import models
 from tools.bench import counting
 from tools.bench import deployment

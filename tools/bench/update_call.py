@@ -24,8 +24,8 @@ import time
 from oslo_config import cfg
 
 from heat.engine import service
-from heat.tests.functional import deployment as functional
-from heat.tests.functional import keystone_fixture
+from heat.tests.functional.harness import deployment as functional
+from heat.tests.functional.harness import keystone_fixture
 from tools.bench import counting
 from tools.bench import deployment
 from tools.bench import side_by_side
@@ -43,7 +43,7 @@ DEPLOYMENTS = {'keystone': keystone_fixture.KeystoneDeployment,
 def run(backend, identity, rounds):
     """Measure on one database server, in the calling process.
 
-    :param backend: a backend of heat.tests.functional.databases
+    :param backend: a backend of heat.tests.functional.harness.databases
     :param identity: who knows the users, one of DEPLOYMENTS
     :param rounds: how many update requests are made
     :returns: one result, a dict

@@ -20,17 +20,21 @@ import uuid
 from oslo_config import cfg
 from oslo_log import log as logging
 
-from heat.cmd.migrate import checks
+from heat.cmd.migrate import actions
+from heat.cmd.migrate import broker
+from heat.cmd.migrate import convergence_status
+from heat.cmd.migrate import database
 from heat.cmd.migrate import engines
+from heat.cmd.migrate import errors
+from heat.cmd.migrate import log
 from heat.cmd.migrate import outcome
 from heat.cmd.migrate import parsers
 from heat.cmd.migrate import progress
 from heat.cmd.migrate import report
 from heat.cmd.migrate import run
-from heat.cmd.migrate import status
 from heat.cmd.migrate import workers
 from heat.common import context as heat_context
-from heat.db import migrate_census
+from heat.db.migrate import counts as migrate_counts
 
 LOG = logging.getLogger(__name__)
 
@@ -46,10 +50,10 @@ def command(function):
     @functools.wraps(function)
     def guarded(args):
         try:
-            checks.log_elsewhere_than_stdout()
-            with checks.database_errors():
+            log.log_elsewhere_than_stdout()
+            with database.database_errors():
                 return function(args)
-        except checks.CommandError as exc:
+        except errors.CommandError as exc:
             print('ERROR: %s' % report.printable(exc), file=sys.stderr)
         except BrokenPipeError:
             # Who reads the report is gone; Python would fail once more when
@@ -58,7 +62,7 @@ def command(function):
         except Exception as exc:
             LOG.exception('heat-manage failed')
             print('ERROR: %s: %s' % (type(exc).__name__, report.printable(
-                outcome.one_line(exc))), file=sys.stderr)
+                errors.one_line(exc))), file=sys.stderr)
         return report.FAILED
     return guarded
 
@@ -72,9 +76,9 @@ def command(function):
 def do_migrate(args):
     if args.verify or args.repair:
         return _Migration(
-            args, outcome.VERIFY if args.verify else outcome.REPAIR,
+            args, actions.VERIFY if args.verify else actions.REPAIR,
             convergence=True, become='as they should be').main()
-    return _Migration(args, outcome.PLAN if args.dry_run else outcome.CONVERT,
+    return _Migration(args, actions.PLAN if args.dry_run else actions.CONVERT,
                       convergence=False, become='convergence').main()
 
 
@@ -82,7 +86,7 @@ def do_migrate(args):
 @command
 def do_revert(args):
     return _Migration(
-        args, outcome.PLAN_REVERT if args.dry_run else outcome.REVERT,
+        args, actions.PLAN_REVERT if args.dry_run else actions.REVERT,
         convergence=True, become='legacy').main()
 
 
@@ -90,13 +94,13 @@ def do_revert(args):
 # 0, or with 2 when the database cannot be used; --deep may be stopped: 1.
 @command
 def do_status(args):
-    checks.check_database()
+    database.check_database()
     context = heat_context.get_admin_context()
-    tallies = migrate_census.tally(context, args.project)
+    tallies = migrate_counts.tally(context, args.project)
     complete = True
     if args.deep:
         tallies, complete = _plan_all(context, args.project, tallies)
-    status.show(tallies, args.format)
+    convergence_status.show(tallies, args.format)
     if not complete:
         _warn('Stopped by a signal: not every ready stack was looked at.')
     return report.DONE if complete else report.RUN_AGAIN
@@ -104,12 +108,12 @@ def do_status(args):
 
 def _plan_all(context, project, tallies):
     """Plan every legacy tree; returns tallies, and whether all were."""
-    planned = status.Planned(context, tallies)
-    total = migrate_census.count_roots(context, project=project)
+    planned = convergence_status.Planned(context, tallies)
+    total = migrate_counts.count_roots(context, project=project)
     show = progress.of(planned, total, bar=total > 1)
     with run.Stop().on_signals() as stop:
         going = run.Run(run.all_stacks(context, project=project),
-                        workers.staff(outcome.PLAN, None, total),
+                        workers.staff(actions.PLAN, None, total),
                         planned.add, show, run.Pace(), stop)
         try:
             going.go()
@@ -136,9 +140,9 @@ class _Migration:
     def main(self):
         """Do what the arguments say; returns the exit status."""
         ids = self._check_arguments()
-        checks.check_database()
+        database.check_database()
         context = heat_context.get_admin_context()
-        total = (migrate_census.count_roots(
+        total = (migrate_counts.count_roots(
             context, self._convergence, self._args.project)
             if self._args.all else len(ids))
         stacks = (run.all_stacks(context, self._convergence,
@@ -153,20 +157,20 @@ class _Migration:
         """
         args = self._args
         if args.all and args.stack_id:
-            raise checks.CommandError(
+            raise errors.CommandError(
                 'Give the ids of stacks or --all, but not both.')
         if not (args.all or args.stack_id):
-            raise checks.CommandError(
+            raise errors.CommandError(
                 'Give the id of at least one stack, or --all.')
         if args.project and not args.all:
-            raise checks.CommandError('--project goes with --all only.')
+            raise errors.CommandError('--project goes with --all only.')
         here = [option for option in ('dry_run', 'verify', 'repair')
                 if getattr(args, option, False)]
         if len(here) > 1:
-            raise checks.CommandError('Give only one of --dry-run, --verify '
+            raise errors.CommandError('Give only one of --dry-run, --verify '
                                       'and --repair.')
         if self._via_engines and here:
-            raise checks.CommandError(
+            raise errors.CommandError(
                 '--%s runs in this process: leave --via-engines out.'
                 % here[0].replace('_', '-'))
         return list(dict.fromkeys(map(_normalized, args.stack_id)))
@@ -174,12 +178,12 @@ class _Migration:
     def _workers(self, context, total):
         size = self._args.workers
         if self._via_engines:
-            checks.connect_to_engines()
+            broker.connect_to_engines()
             return engines.Engines(engines.hosts_up(context), size,
                                    warn=_warn)
         if self._action.outcome == outcome.CONVERTED:
             _warn_of_unguarded_engines(context)
-        notify = checks.can_notify()
+        notify = broker.can_notify()
         return workers.staff(self._action, size, total, notify)
 
     def _run(self, stacks, total, staff):
@@ -226,7 +230,7 @@ def _normalized(stack_id):
     try:
         return str(uuid.UUID(stack_id))
     except ValueError:
-        raise checks.CommandError(
+        raise errors.CommandError(
             '%s is not the id of a stack: an id looks like %s ("openstack '
             'stack list" shows it beside the name).'
             % (stack_id, '6fe7ad0a-7a5b-44a8-b67a-a4d3d6a0a001'))

@@ -19,15 +19,15 @@ import time
 
 import oslo_messaging
 
-from heat.cmd.migrate import checks
+from heat.cmd.migrate import errors
 from heat.cmd.migrate import outcome as outcomes
 from heat.common import context as heat_context
 from heat.common import exception
 from heat.common import messaging
-from heat.common import migrate_exception
+from heat.common.migrate import exception as migrate_exception
 from heat.common import service_utils
 from heat.db import api as db_api
-from heat.db import stack_tree
+from heat.db.migrate import tree as migrate_tree
 from heat.objects import service as service_object
 from heat.rpc import api as rpc_api
 from heat.rpc import client as rpc_client
@@ -81,7 +81,7 @@ def hosts_up(context):
     hosts = [service['host'] for service, answers in zip(up, alive)
              if answers]
     if not hosts:
-        raise checks.CommandError(
+        raise errors.CommandError(
             'No engine is up (see heat-manage service list): start one, or '
             'leave --via-engines out.')
     return hosts
@@ -182,7 +182,7 @@ def _ask(host, stack, begun):
     """
     context = heat_context.get_admin_context()
     try:
-        state = stack_tree.get_state(context, stack.id)
+        state = migrate_tree.get_state(context, stack.id)
         already = state is not None and not state.owner_id and (
             not state.legacy)
         if not already:
@@ -214,7 +214,7 @@ def _call(context, host, stack_id):
 
 
 def _sizes(context, stack_id):
-    tree = stack_tree.get(context, stack_id)
+    tree = migrate_tree.get(context, stack_id)
     return (sum(1 for row in tree.stacks[1:] if not row.backup),
             len(tree.resources))
 
@@ -237,12 +237,12 @@ def _read(exc):
                 exc.kwargs['action'] else migrate_exception.InProgress.code)
     else:
         return _read_other(exc)
-    return outcomes.REFUSED, code, outcomes.one_line(exc.message)
+    return outcomes.REFUSED, code, errors.one_line(exc.message)
 
 
 def _read_other(exc):
-    text = outcomes.one_line(getattr(exc, 'value', None) or
-                             getattr(exc, 'message', None) or exc)
+    text = errors.one_line(getattr(exc, 'value', None) or
+                           getattr(exc, 'message', None) or exc)
     match = _CODE.match(text)
     if match:
         return outcomes.REFUSED, match['code'], match['text']

@@ -14,8 +14,8 @@
 
 import argparse
 
+from heat.cmd.migrate import convergence_status
 from heat.cmd.migrate import report
-from heat.cmd.migrate import status
 from heat.cmd.migrate import workers
 
 _EXIT_STATUS = """\
@@ -148,7 +148,7 @@ def add_status(subparsers, function):
     parser = _add_parser(
         subparsers, 'convergence-status', function,
         'count convergence and legacy stacks by project, and what keeps '
-        'legacy ones from being converted', status.EPILOG)
+        'legacy ones from being converted', convergence_status.EPILOG)
     parser.add_argument('--project', metavar='ID',
                         help='only the stacks of this project')
     parser.add_argument('--deep', action='store_true',

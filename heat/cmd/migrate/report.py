@@ -20,7 +20,7 @@ import sys
 import prettytable
 
 from heat.cmd.migrate import outcome as outcomes
-from heat.common import migrate_exception
+from heat.common.migrate import exception as migrate_exception
 
 #: Exit statuses.
 DONE, RUN_AGAIN, FAILED = 0, 1, 2

@@ -17,7 +17,7 @@ import os
 import signal
 import time
 
-from heat.db import migrate_census
+from heat.db.migrate import counts as migrate_counts
 
 #: Stacks read from the database at a time: few statements, and no matter for
 #: the memory.
@@ -89,7 +89,7 @@ def all_stacks(context, convergence=False, project=None, page=PAGE):
     """
     after = None
     while True:
-        stacks = migrate_census.get_page(context, page, after, convergence,
+        stacks = migrate_counts.get_page(context, page, after, convergence,
                                          project)
         yield from stacks
         if len(stacks) < page:
@@ -99,9 +99,9 @@ def all_stacks(context, convergence=False, project=None, page=PAGE):
 
 def named_stacks(context, stack_ids):
     """Yield a RootStack for each id, which need not be that of a stack."""
-    known = migrate_census.get_named(context, stack_ids)
+    known = migrate_counts.get_named(context, stack_ids)
     for stack_id in stack_ids:
-        yield known.get(stack_id) or migrate_census.RootStack(
+        yield known.get(stack_id) or migrate_counts.RootStack(
             stack_id, None, None, None)
 
 

@@ -28,9 +28,10 @@ import os
 import signal
 import time
 
+from heat.cmd.migrate import acting
 from heat.cmd.migrate import outcome
 from heat.common import messaging
-from heat.common import migrate_memory
+from heat.common.migrate import memory as migrate_memory
 from heat.db import api as db_api
 from heat.engine import resources
 
@@ -75,7 +76,7 @@ class InProcess:
     def finished(self, timeout):
         """Handle the stack; how long that takes is not limited."""
         stack, self._stack = self._stack, None
-        return [outcome.act(self._action, stack)]
+        return [acting.act(self._action, stack)]
 
     def close(self):
         pass
@@ -182,6 +183,6 @@ def _serve(parents, own, action, notify):
         messaging.setup(optional=True)
     with contextlib.suppress(EOFError, OSError):
         while (stack := own.recv()) is not None:
-            own.send(outcome.act(action, stack))
+            own.send(acting.act(action, stack))
     # Nothing of what the parent would do at its end is done here as well.
     os._exit(0)

@@ -17,22 +17,20 @@ has more than the role ``member`` or ``reader`` in a project.
 """
 
 import json
-import os
 
 from keystoneauth1.identity import v3
 from keystoneauth1 import session
 
 from heat.common import crypt
 from heat.db import models
-from heat.tests.functional import case
-from heat.tests.functional import configuration
-from heat.tests.functional import databases
-from heat.tests.functional import keystone_fixture
-from heat.tests.functional import processes
+from heat.tests.functional.harness import case
+from heat.tests.functional.harness import configuration
+from heat.tests.functional.harness import databases
+from heat.tests.functional.harness import keystone_fixture
+from heat.tests.functional.harness import processes
 from heat.tests import releases
 
-PLUGINS = os.path.join(os.path.dirname(os.path.abspath(__file__)),
-                       'plugins', 'caller')
+PLUGINS = case.plugins('caller')
 
 STACK = case.template('member.yaml')
 CALLER = case.template('caller.yaml')

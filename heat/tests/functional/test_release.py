@@ -22,7 +22,7 @@ import zipfile
 import fixtures
 import testtools
 
-from heat.tests.functional import processes
+from heat.tests.functional.harness import processes
 
 _MAN_PAGE = 'doc/build/man/heat-overlay.1'
 

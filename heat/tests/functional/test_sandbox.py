@@ -19,9 +19,9 @@ import fixtures
 import testtools
 
 from heat.db import models
-from heat.tests.functional import case
-from heat.tests.functional import processes
-from heat.tests.functional import sandbox_fixture
+from heat.tests.functional.harness import case
+from heat.tests.functional.harness import processes
+from heat.tests.functional.harness import sandbox_fixture
 
 TREE = case.template('tree.yaml')
 EMPTY = {'template': {'heat_template_version': '2018-08-31'}}

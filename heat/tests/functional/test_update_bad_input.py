@@ -16,20 +16,18 @@ The user sees the error that Heat gives without the overlay, and nothing of
 the stack is lost.
 """
 
-import os
 
 from heatclient import exc
 
 from heat.db import models
-from heat.tests.functional import case
-from heat.tests.functional import databases
+from heat.tests.functional.harness import case
+from heat.tests.functional.harness import databases
 
 SMALL = case.template('small.yaml')
 NEW_VALUE = ('--parameter', 'value=two')
 NEW_OUTPUTS = {'first': 'two', 'group': ['two']}
 
-PLUGINS = os.path.join(os.path.dirname(os.path.abspath(__file__)),
-                       'plugins', 'gone')
+PLUGINS = case.plugins('gone')
 
 
 class BadInputMixin:

@@ -16,10 +16,10 @@ Two engines, the API under a WSGI server, RabbitMQ and a database server; the
 updates are those of a user at the ``openstack`` command.
 """
 
-from heat.tests.functional import case
-from heat.tests.functional import databases
-from heat.tests.functional import processes
-from heat.tests.functional import trees
+from heat.tests.functional.harness import case
+from heat.tests.functional.harness import databases
+from heat.tests.functional.harness import processes
+from heat.tests.functional.harness import trees
 
 TREE = case.template('tree.yaml')
 TEMPLATE = ('-t', case.template_path('tree.yaml'))

@@ -1,0 +1,100 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Do something to one stack; whatever goes wrong becomes its outcome."""
+
+from oslo_db import exception as db_exception
+from oslo_log import log as logging
+from oslo_utils import timeutils
+
+from heat.cmd.migrate import errors
+from heat.cmd.migrate import outcome as outcomes
+from heat.common import context as heat_context
+from heat.common.migrate import exception as migrate_exception
+from heat.engine.migrate import events as migrate_events
+
+LOG = logging.getLogger(__name__)
+
+_UNEXPECTED = ('Stack %s was left as it was, an unexpected %s came between: '
+               '%s. The log tells more.')
+
+
+def act(action, stack):
+    """Do something to one stack; nothing that goes wrong gets out.
+
+    :param action: an :class:`Action`
+    :param stack: the heat.db.migrate.counts.RootStack
+    :returns: the :class:`Outcome`
+    """
+    # A context of its own for each stack: it keeps what it has loaded.
+    context = heat_context.get_admin_context()
+    watch = timeutils.StopWatch()
+    with watch:
+        try:
+            plan = action.run(context, stack.id)
+        except Exception as exc:
+            return _undone(context, action, stack, exc, watch)
+    return outcomes.Outcome(
+        stack.id, stack.name, stack.tenant,
+        outcomes.ALREADY if plan.nothing_to_do else action.outcome, None,
+        _message(action, plan), plan.nested, plan.resources,
+        round(watch.elapsed(), 3))
+
+
+def _message(action, plan):
+    """What the operator should read of a plan: all of it before it is done."""
+    if plan.nothing_to_do:
+        return None
+    if action.outcome == outcomes.PLANNED:
+        return str(plan)
+    return ' '.join(plan.warnings) or None
+
+
+def _undone(context, action, stack, exc, watch):
+    text = errors.one_line(exc)
+    if isinstance(exc, migrate_exception.MigrationRefused):
+        outcome, code = outcomes.REFUSED, exc.code
+    elif isinstance(exc, db_exception.DBError):
+        outcome, code = outcomes.FAILED, outcomes.DATABASE
+    else:
+        LOG.exception('Migrating stack %s failed', stack.id)
+        outcome, code = outcomes.FAILED, outcomes.ERROR
+        text = _UNEXPECTED % (stack.id, type(exc).__name__, text)
+    if action.outcome != outcomes.PLANNED and not _is_passing(exc):
+        _tell(context, stack, exc)
+    return outcomes.failure(stack, outcome, code, text, watch.elapsed())
+
+
+def _is_passing(exc):
+    """Whether this is nothing that the owner of a stack should read.
+
+    There may be no such root stack; and that an operation is in progress is
+    no news to the one who runs it.
+    """
+    return getattr(exc, 'transient', False) or isinstance(
+        exc, (migrate_exception.StackNotFound, migrate_exception.NestedStack,
+              migrate_exception.StillLegacy))
+
+
+def _tell(context, stack, exc):
+    """Log, notify and leave a stack event that says why.
+
+    Users read the event: of what is not a reason of ours, its type will do.
+    An error of the database quotes the statement.
+    """
+    if not isinstance(exc, migrate_exception.MigrationRefused):
+        exc = migrate_exception.Unexpected(stack=stack.id,
+                                           error=type(exc).__name__)
+    try:
+        migrate_events.refused(context, stack, exc)
+    except Exception:
+        LOG.exception('Cannot record why stack %s was left', stack.id)

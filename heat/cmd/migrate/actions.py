@@ -1,0 +1,51 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What a command does to each stack, as values by which to choose."""
+
+import typing
+
+from heat.cmd.migrate import outcome
+from heat.engine import convergence_migrate
+
+BY = 'by the operator'
+
+
+class Action(typing.NamedTuple):
+    """What is done to each stack.
+
+    :ivar run: what does it, given a context and a stack id; returns a plan
+    :ivar outcome: the outcome of a stack that was not ``already``
+    """
+
+    run: typing.Callable
+    outcome: str
+
+
+def _convert(context, stack_id):
+    return convergence_migrate.convert(context, stack_id, by=BY)
+
+
+def _revert(context, stack_id):
+    return convergence_migrate.revert(context, stack_id, by=BY)
+
+
+def _repair(context, stack_id):
+    return convergence_migrate.repair(context, stack_id, by=BY)
+
+
+CONVERT = Action(_convert, outcome.CONVERTED)
+REVERT = Action(_revert, outcome.REVERTED)
+PLAN = Action(convergence_migrate.plan, outcome.PLANNED)
+PLAN_REVERT = Action(convergence_migrate.plan_revert, outcome.PLANNED)
+VERIFY = Action(convergence_migrate.check_rows, outcome.PLANNED)
+REPAIR = Action(_repair, outcome.REPAIRED)

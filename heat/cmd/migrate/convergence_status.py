@@ -1,0 +1,117 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""heat-manage convergence-status: how many stacks are converted yet."""
+
+import json
+
+import prettytable
+
+from heat.cmd.migrate import outcome
+from heat.cmd.migrate import report
+from heat.common.migrate import version as migrate_version
+from heat.db.migrate import counts as migrate_counts
+
+EPILOG = """\
+examples:
+  heat-manage convergence-status
+  heat-manage convergence-status --format json | jq 'select(.state == "ready")'
+
+states:
+  convergence  all stacks of the tree are convergence stacks
+  ready        legacy, and nothing seen that keeps it from being converted
+  any other    legacy, and why it would be refused to convert it
+
+exit status:
+  0  printed
+  1  with --deep: a signal ended it before the last stack
+  2  the database cannot be used, or the arguments are wrong
+"""
+
+_COLUMNS = ('Project', 'State', 'Root stacks', 'Nested, legacy',
+            'Nested, convergence')
+
+
+class Planned:
+    """Takes trees that rows alone call ready out of the ready ones.
+
+    It takes part in a heat.cmd.migrate.run.Run of dry runs as the report.
+
+    :param context: to read the sizes of such trees with
+    :param tallies: what migrate_counts.tally has found
+    """
+
+    def __init__(self, context, tallies):
+        self._context = context
+        self._tallies = {(tally.project, tally.state): tally
+                         for tally in tallies}
+        self.handled = self.left = 0
+
+    def add(self, done):
+        """Take note of the Outcome of a dry run."""
+        self.handled += 1
+        if done.done:
+            return
+        self.left += 1
+        if done.outcome == outcome.FAILED or (
+                done.code not in migrate_counts.SEEN_IN_ROWS):
+            self._move(done)
+
+    def _move(self, done):
+        legacy, convergence = migrate_counts.count_nested(
+            self._context, done.id)
+        for state, sign in ((migrate_counts.READY, -1), (done.code, 1)):
+            key = done.project, state
+            old = self._tallies.get(key) or migrate_counts.Tally(*key, 0, 0, 0)
+            self._tallies[key] = migrate_counts.Tally(
+                *key, *(max(0, count + sign * more) for count, more in
+                        zip(old[2:], (1, legacy, convergence))))
+
+    @property
+    def tallies(self):
+        """The tallies as they are now, by project and state."""
+        return [tally for _key, tally in sorted(self._tallies.items())
+                if any(tally[2:])]
+
+
+def show(tallies, form):
+    """Print tallies as a table or as JSON lines."""
+    if form == 'json':
+        for tally in tallies:
+            print(json.dumps(tally._asdict()))
+        return
+    table = prettytable.PrettyTable(_COLUMNS)
+    table.align = 'l'
+    for column in _COLUMNS[2:]:
+        table.align[column] = 'r'
+    for tally in tallies:
+        table.add_row([report.printable('-' if cell is None else cell)
+                       for cell in tally])
+    print(migrate_version.both())
+    print(table)
+    for line in _totals(tallies):
+        print(line)
+
+
+def _totals(tallies):
+    roots = {True: 0, False: 0}
+    nested = {True: 0, False: 0}
+    for tally in tallies:
+        roots[tally.state == migrate_counts.CONVERGENCE] += tally.roots
+        nested[True] += tally.nested_convergence
+        nested[False] += tally.nested_legacy
+    yield ('Convergence: %d root and %d nested stacks. Legacy: %d root and %d '
+           'nested stacks.' % (roots[True], nested[True], roots[False],
+                               nested[False]))
+    if roots[False]:
+        yield ('To convert them: heat-manage migrate-convergence-1 --all (try '
+               'it with --dry-run first)')

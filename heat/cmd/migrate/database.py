@@ -1,0 +1,83 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The database: is it there, with the schema of this Heat."""
+
+import contextlib
+
+from alembic import script
+from alembic.util import exc as alembic_exc
+from oslo_config import cfg
+from oslo_db import exception as db_exception
+import sqlalchemy
+from sqlalchemy import exc as sqlalchemy_exc
+
+from heat.cmd.migrate import errors
+from heat.common.i18n import _
+from heat.db import migration as db_migration
+from heat import version
+
+CONF = cfg.CONF
+
+
+def check_database():
+    """See that the database is there, with the schema of this Heat.
+
+    :raises CommandError: with what is wrong
+    """
+    # A service waits for its database when it starts. A command had better
+    # say at once that it is down.
+    CONF.set_default('max_retries', 0, group='database')
+    with database_errors():
+        found = db_migration.db_version()
+    scripts = script.ScriptDirectory.from_config(
+        db_migration._find_alembic_conf())
+    if found == scripts.get_current_head():
+        return
+    raise errors.CommandError(_schema_problem(scripts, found))
+
+
+def _schema_problem(scripts, found):
+    if found is None:
+        return ('The database %s has no schema of Heat\'s: check [database] '
+                'connection, or create it with heat-manage db_sync.'
+                % _database())
+    facts = (_database(), found, version.version_info.release_string(),
+             scripts.get_current_head())
+    try:
+        scripts.get_revision(found)
+    except alembic_exc.CommandError:
+        return ('The schema of the database %s (%s) is newer than that of '
+                'this Heat %s (%s): use the heat-manage of the Heat that '
+                'runs on it.' % facts)
+    return ('The schema of the database %s (%s) is older than that of this '
+            'Heat %s (%s): run heat-manage db_sync first.' % facts)
+
+
+@contextlib.contextmanager
+def database_errors():
+    """Make a CommandError of what goes wrong with the database."""
+    try:
+        yield
+    except (db_exception.DBError, db_exception.CantStartEngineError,
+            sqlalchemy_exc.SQLAlchemyError) as exc:
+        raise errors.CommandError(_('The database %s cannot be used: %s') % (
+            _database(), errors.one_line(exc))) from exc
+
+
+def _database():
+    """The connection string as it may be shown: without the password."""
+    try:
+        return sqlalchemy.make_url(
+            CONF.database.connection).render_as_string(hide_password=True)
+    except sqlalchemy_exc.ArgumentError:
+        return '([database] connection is not set)'

@@ -1,0 +1,288 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Count and find stacks by the engine that they use, in plain SQL.
+
+Nothing here loads a stack, and nothing reads more rows into memory than it
+returns, so that it is fit for databases with tens of thousands of stacks.
+"""
+
+import datetime
+import typing
+
+import sqlalchemy
+from sqlalchemy import orm
+
+from heat.common.migrate import exception as migrate_exception
+from heat.db import api as db_api
+from heat.db import models
+
+#: States of a tree in :func:`tally`, beside the codes of MigrationRefused.
+CONVERGENCE, READY = 'convergence', 'ready'
+
+# What is looked for in this order, the first one found is the reason; see
+# heat.engine.migrate.plan.check.
+_REASONS = tuple(refused.code for refused in (
+    migrate_exception.BackupResources, migrate_exception.InProgress,
+    migrate_exception.NotComplete, migrate_exception.Locked))
+
+#: Reasons not to convert a tree that :func:`tally` sees.
+SEEN_IN_ROWS = frozenset(_REASONS + (migrate_exception.DanglingStack.code,))
+
+_Stack = models.Stack
+
+
+class RootStack(typing.NamedTuple):
+    """A stack as the commands name it; created_at and id are its key."""
+
+    id: str
+    name: str
+    tenant: str
+    created_at: datetime.datetime
+
+
+_ROOT_COLUMNS = [getattr(_Stack, field) for field in RootStack._fields]
+
+
+class Tally(typing.NamedTuple):
+    """How many stacks of a project are in trees of one state.
+
+    ``state`` is CONVERGENCE, READY or the code of what a conversion would be
+    refused with; ``roots`` counts root stacks, the others nested stacks.
+    """
+
+    project: str
+    state: str
+    roots: int
+    nested_legacy: int
+    nested_convergence: int
+
+
+def _is_convergence(stack):
+    return sqlalchemy.func.coalesce(stack.convergence, False)
+
+
+def _is_backup(stack):
+    return sqlalchemy.func.coalesce(stack.backup, False)
+
+
+def _roots_of_mixed_trees(convergence):
+    """Roots of the other kind, with stacks of this kind somewhere below.
+
+    On the way up from such a stack there is a parent of the other kind, and
+    few trees have one: it is enough to begin with those.
+    """
+    child, parent, above = (orm.aliased(_Stack) for _ in range(3))
+    mixed = sqlalchemy.select(parent.id, parent.owner_id).where(
+        child.owner_id == parent.id,
+        child.deleted_at.is_(None), parent.deleted_at.is_(None),
+        _is_backup(child).is_(False),
+        _is_convergence(child).is_(convergence),
+        _is_convergence(parent).is_(not convergence)).cte(
+            'mixed', recursive=True)
+    mixed = mixed.union(sqlalchemy.select(above.id, above.owner_id).where(
+        above.id == mixed.c.owner_id, above.deleted_at.is_(None)))
+    return sqlalchemy.select(mixed.c.id).where(mixed.c.owner_id.is_(None))
+
+
+def _roots(convergence, project):
+    """Conditions of the root stacks whose tree has stacks of that kind."""
+    conditions = [
+        _Stack.owner_id.is_(None), _Stack.deleted_at.is_(None),
+        _is_backup(_Stack).is_(False),
+        sqlalchemy.or_(_is_convergence(_Stack).is_(convergence),
+                       _Stack.id.in_(_roots_of_mixed_trees(convergence)))]
+    if project is not None:
+        conditions.append(_Stack.tenant == project)
+    return conditions
+
+
+@db_api.retry_on_db_error
+@db_api.context_manager.reader
+def count_roots(context, convergence=False, project=None):
+    """Count the root stacks that have stacks of one kind in their tree.
+
+    :param convergence: count the trees with convergence stacks in them, and
+        not those with legacy ones
+    :param project: id of the only project to count in
+    """
+    return context.session.scalar(
+        sqlalchemy.select(sqlalchemy.func.count()).select_from(_Stack)
+        .where(*_roots(convergence, project)))
+
+
+@db_api.retry_on_db_error
+@db_api.context_manager.reader
+def get_page(context, size, after=None, convergence=False, project=None):
+    """Read the next root stacks to convert (or to revert), oldest first.
+
+    :param size: how many at most
+    :param after: the last :class:`RootStack` of the page before
+    :param convergence: as in :func:`count_roots`
+    :returns: a list of :class:`RootStack`, empty after the last one
+    """
+    query = sqlalchemy.select(*_ROOT_COLUMNS).where(
+        *_roots(convergence, project))
+    if after is not None:
+        query = query.where(_comes_after(after))
+    rows = context.session.execute(query.order_by(
+        # Databases differ in where they put NULL.
+        _Stack.created_at.is_not(None), _Stack.created_at,
+        _Stack.id).limit(size))
+    return [RootStack._make(row) for row in rows]
+
+
+def _comes_after(stack):
+    """The condition of the stacks after one, in the order of the pages.
+
+    The schema lets created_at be NULL, though Heat itself always sets it.
+    """
+    if stack.created_at is None:
+        same_date = _Stack.created_at.is_(None)
+        later = _Stack.created_at.is_not(None)
+    else:
+        same_date = _Stack.created_at == stack.created_at
+        later = _Stack.created_at > stack.created_at
+    return sqlalchemy.or_(later, sqlalchemy.and_(same_date,
+                                                 _Stack.id > stack.id))
+
+
+@db_api.retry_on_db_error
+@db_api.context_manager.reader
+def get_named(context, stack_ids):
+    """Map those of the ids that are stacks to a :class:`RootStack` each.
+
+    They need not be root stacks, and may be deleted: this is for naming
+    them in a report.
+    """
+    rows = context.session.execute(
+        sqlalchemy.select(*_ROOT_COLUMNS).where(_Stack.id.in_(stack_ids)))
+    return {row[0]: RootStack._make(row) for row in rows}
+
+
+def _all_trees(project):
+    """(root_id, id) of all stacks that are not deleted.
+
+    A nested stack whose owner is gone stands for the root of what is below
+    it, so that nothing goes uncounted.
+    """
+    owner = orm.aliased(_Stack)
+    conditions = [sqlalchemy.or_(
+        _Stack.owner_id.is_(None),
+        ~sqlalchemy.exists().where(owner.id == _Stack.owner_id,
+                                   owner.deleted_at.is_(None)))]
+    if project is not None:
+        conditions.append(_Stack.tenant == project)
+    return _trees(*conditions)
+
+
+def _trees(*conditions):
+    """(root_id, id) of the stacks that meet conditions and all below them."""
+    child = orm.aliased(_Stack)
+    tree = sqlalchemy.select(
+        _Stack.id.label('root_id'), _Stack.id.label('id')).where(
+            _Stack.deleted_at.is_(None), *conditions).cte(
+                'tree', recursive=True)
+    return tree.union_all(
+        sqlalchemy.select(tree.c.root_id, child.id).where(
+            child.owner_id == tree.c.id, child.deleted_at.is_(None)))
+
+
+@db_api.retry_on_db_error
+@db_api.context_manager.reader
+def count_nested(context, root_id):
+    """Count the legacy and the convergence stacks nested in a root stack."""
+    ids = sqlalchemy.select(_trees(_Stack.id == root_id).c.id)
+    row = context.session.execute(sqlalchemy.select(
+        _number(_is_convergence(_Stack).is_(False)),
+        _number(_is_convergence(_Stack).is_(True))).where(
+            _Stack.id.in_(ids), _Stack.id != root_id,
+            _is_backup(_Stack).is_(False))).one()
+    return tuple(int(count or 0) for count in row)
+
+
+def _any(condition):
+    return sqlalchemy.func.max(sqlalchemy.case((condition, 1), else_=0))
+
+
+def _number(condition):
+    return sqlalchemy.func.sum(sqlalchemy.case((condition, 1), else_=0))
+
+
+def _distinct_stack_ids(model, *conditions):
+    return sqlalchemy.select(model.stack_id).where(
+        *conditions).distinct().subquery()
+
+
+def _facts_by_tree(project):
+    """One row a tree: what decides whether it can be converted."""
+    tree = _all_trees(project)
+    resource = models.Resource
+    backup = orm.aliased(_Stack)
+    busy = _distinct_stack_ids(resource, sqlalchemy.or_(
+        resource.status == 'IN_PROGRESS', resource.engine_id.is_not(None)))
+    kept = _distinct_stack_ids(
+        resource, backup.id == resource.stack_id, backup.backup.is_(True),
+        backup.deleted_at.is_(None))
+    nested = sqlalchemy.and_(_Stack.owner_id.is_not(None),
+                             _is_backup(_Stack).is_(False))
+    own = _is_backup(_Stack).is_(False)
+    legacy = sqlalchemy.and_(own, _is_convergence(_Stack).is_(False))
+    in_progress = sqlalchemy.or_(_Stack.status == 'IN_PROGRESS',
+                                 busy.c.stack_id.is_not(None))
+    sane = sqlalchemy.and_(
+        sqlalchemy.func.coalesce(_Stack.status, '').in_(
+            ('COMPLETE', 'IN_PROGRESS')),
+        sqlalchemy.func.coalesce(_Stack.action, 'DELETE') != 'DELETE')
+    return sqlalchemy.select(
+        tree.c.root_id,
+        _any(legacy).label('legacy'),
+        _any(kept.c.stack_id.is_not(None)).label('backup_resources'),
+        _any(sqlalchemy.and_(own, in_progress)).label('in_progress'),
+        _any(sqlalchemy.and_(own, ~sane)).label('failed'),
+        _any(models.StackLock.stack_id.is_not(None)).label('locked'),
+        _number(sqlalchemy.and_(nested, _is_convergence(_Stack).is_(False))
+                ).label('nested_legacy'),
+        _number(sqlalchemy.and_(nested, _is_convergence(_Stack).is_(True))
+                ).label('nested_convergence'),
+    ).join(_Stack, _Stack.id == tree.c.id).outerjoin(
+        models.StackLock, models.StackLock.stack_id == tree.c.id).outerjoin(
+            busy, busy.c.stack_id == tree.c.id).outerjoin(
+                kept, kept.c.stack_id == tree.c.id).group_by(
+                    tree.c.root_id).subquery()
+
+
+@db_api.retry_on_db_error
+@db_api.context_manager.reader
+def tally(context, project=None):
+    """Count the stacks of each project by the state of their tree.
+
+    What only the template or a plug-in can tell (an unknown resource type,
+    say) is not seen here: ready means ready as far as the rows tell.
+
+    :returns: a list of :class:`Tally`, by project and state
+    """
+    facts = _facts_by_tree(project)
+    reasons = [(facts.c[code] == 1, code) for code in _REASONS]
+    state = sqlalchemy.case(
+        (facts.c.legacy == 0, CONVERGENCE),
+        (_Stack.owner_id.is_not(None), migrate_exception.DanglingStack.code),
+        *reasons, else_=READY).label('state')
+    rows = context.session.execute(
+        sqlalchemy.select(
+            _Stack.tenant, state, _number(_Stack.owner_id.is_(None)),
+            sqlalchemy.func.sum(facts.c.nested_legacy),
+            sqlalchemy.func.sum(facts.c.nested_convergence))
+        .join(facts, facts.c.root_id == _Stack.id)
+        .group_by(_Stack.tenant, state).order_by(_Stack.tenant, state))
+    return [Tally(row[0], row[1], *(int(count) for count in row[2:]))
+            for row in rows]

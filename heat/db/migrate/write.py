@@ -1,0 +1,258 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Write the conversion of a stack tree, either way, in one transaction."""
+
+from oslo_db import exception as db_exception
+from oslo_utils import timeutils
+import sqlalchemy
+
+from heat.common.migrate import exception as migrate_exception
+from heat.db import api as db_api
+from heat.db.migrate import tree as migrate_tree
+from heat.db import models
+from heat import overlay
+
+# Rows written by one statement: few statements, and well below the number of
+# bound parameters that SQLite (32,766) and PostgreSQL (65,535) allow.
+CHUNK = 1000
+
+# Resources written by one statement. The database searches the values of a
+# statement row by row, so that its time grows with the square of this.
+RESOURCE_CHUNK = 500
+
+# The status reason of a snapshot that no engine will complete.
+INTERRUPTED = 'The engine went down while it took the snapshot'
+
+
+@db_api.retry_on_db_error
+@db_api.context_manager.writer
+def write(context, plan, engine_id, event):
+    """Convert the planned stacks, all of them or none.
+
+    The stack locks of the whole tree are taken and given back within the
+    transaction, so that no legacy operation of any engine can begin while
+    it lasts, and a crash leaves no lock behind. Under the locks the tree is
+    read again: what the plan was made from is what is converted.
+
+    The only retry is the one around the transaction: nothing called in here
+    may carry one of its own, since a database that ends a deadlock has
+    already rolled back what came before.
+
+    :param plan: a heat.engine.convergence_migrate.Plan
+    :param engine_id: who holds the locks meanwhile
+    :param event: values of the stack event that the conversion leaves
+    :raises Locked: when an operation holds the lock of one of the stacks
+    :raises TreeChanged: when a stack is not as the plan assumed
+    """
+    session = context.session
+    _lock(session, plan, engine_id)
+    if migrate_tree.read(session, plan.stack_id) != plan.tree:
+        raise migrate_exception.TreeChanged(stack=plan.label)
+    _write_stacks(session, plan)
+    _write_resources(session, plan)
+    _delete_resources(session, [row.id for stack in plan.stacks
+                                for row in stack.dropped])
+    _delete_backup_stacks(session, plan)
+    _mend_snapshots(session, plan)
+    _delete_raw_templates(session, {stack.prev_raw_template_id
+                                    for stack in plan.stacks
+                                    if stack.prev_raw_template_id})
+    session.add(models.Event(**event))
+    _unlock(session, plan, engine_id)
+
+
+@db_api.retry_on_db_error
+@db_api.context_manager.writer
+def store_legacy(context, stack_id, values):
+    """Store the row of a legacy stack; of a converted one, its credentials.
+
+    Those that it had are gone by now.
+
+    :param values: all columns of the row, as the stack was loaded
+    :returns: whether the row was there
+    """
+    converted = context.session.scalar(
+        sqlalchemy.select(models.Stack.convergence)
+        .where(models.Stack.id == stack_id).with_for_update())
+    if converted:
+        values = {'user_creds_id': values['user_creds_id']}
+    # Without the retry that Heat has around it; see write().
+    return db_api.stack_update.__wrapped__(context, stack_id, values)
+
+
+def _chunks(items, size=CHUNK):
+    for start in range(0, len(items), size):
+        yield items[start:start + size]
+
+
+def _lock(session, plan, engine_id):
+    locks = [{'stack_id': stack_id, 'engine_id': engine_id}
+             for stack_id in sorted(row.id for row in plan.tree.stacks)]
+    try:
+        for chunk in _chunks(locks):
+            session.execute(sqlalchemy.insert(models.StackLock), chunk)
+    except db_exception.DBDuplicateEntry:
+        raise migrate_exception.Locked(stack=plan.label, engine='another')
+
+
+def _unlock(session, plan, engine_id):
+    for chunk in _chunks([row.id for row in plan.tree.stacks]):
+        _execute_on(session, len(chunk), plan, sqlalchemy.delete(
+            models.StackLock).where(
+                models.StackLock.stack_id.in_(chunk),
+                models.StackLock.engine_id == engine_id))
+
+
+def _execute_on(session, rows, plan, statement, **options):
+    """Execute a statement that must meet exactly so many rows."""
+    result = session.execute(
+        statement, execution_options={'synchronize_session': False} | options)
+    if result.rowcount != rows:
+        raise migrate_exception.TreeChanged(stack=plan.label)
+
+
+def _by_id(model, values, column):
+    """A CASE that gives each row, by its id, the value meant for it."""
+    return sqlalchemy.case(
+        {key: sqlalchemy.literal(value, column.type)
+         for key, value in values.items()}, value=model.id)
+
+
+def _write_stacks(session, plan):
+    """Write the stacks, if each still has the traversal that was planned on.
+
+    A convergence operation takes no stack lock: it begins by storing a
+    traversal of its own, if the row still has the one that it has read
+    (heat.db.api.stack_update).
+    """
+    stack = models.Stack
+    before = {row.id: row.current_traversal or '' for row in plan.tree.stacks}
+    for chunk in _chunks(plan.stacks):
+        traversal = _by_id(stack, {planned.id: before[planned.id]
+                                   for planned in chunk},
+                           stack.current_traversal)
+        values = {
+            stack.convergence: plan.convergence,
+            stack.prev_raw_template_id: None,
+            stack.current_traversal: _by_id(
+                stack, {planned.id: planned.current_traversal
+                        for planned in chunk}, stack.current_traversal),
+            stack.current_deps: _by_id(
+                stack, {planned.id: planned.current_deps
+                        for planned in chunk}, stack.current_deps),
+        }
+        _execute_on(session, len(chunk), plan, sqlalchemy.update(stack).where(
+            stack.id.in_([planned.id for planned in chunk]),
+            stack.status == 'COMPLETE',
+            sqlalchemy.func.coalesce(stack.current_traversal, '') == traversal
+        ).values(values))
+
+
+def _write_resources(session, plan):
+    resource = models.Resource
+    rows = [(planned, row) for planned in plan.stacks
+            for row in planned.resources]
+    for chunk in _chunks(rows, RESOURCE_CHUNK):
+        values = {
+            # PostgreSQL takes a CASE of nothing but NULLs for text.
+            resource.current_template_id: sqlalchemy.cast(sqlalchemy.case(
+                {planned.id: planned.current_template_id
+                 for planned, _ in chunk}, value=resource.stack_id),
+                sqlalchemy.Integer),
+            resource.requires: _lists_by_id(
+                (row.id, row.requires) for _, row in chunk),
+            resource.needed_by: _lists_by_id(
+                (row.id, row.needed_by) for _, row in chunk),
+            resource.root_stack_id: plan.stack_id,
+        }
+        # No other plan has this text: SQLAlchemy need not remember it.
+        _execute_on(session, len(chunk), plan, sqlalchemy.update(
+            resource).where(resource.id.in_(
+                [row.id for _, row in chunk])).values(values),
+            compiled_cache=None)
+
+
+def _lists_by_id(lists):
+    """A CASE that gives each resource row, by its id, a list of ids.
+
+    As text, of which every variable part is an integer: with a bound
+    parameter for each of them, compiling the statement takes longer than
+    the database takes to run it.
+    """
+    return sqlalchemy.literal_column('CASE resource.id %s END' % ' '.join(
+        "WHEN %d THEN '[%s]'" % (key, ', '.join('%d' % item for item in ids))
+        for key, ids in lists))
+
+
+def _delete_backup_stacks(session, plan):
+    """Soft-delete backup stacks, as the legacy engine does when it is done."""
+    for chunk in _chunks(plan.empty_backups):
+        _execute_on(session, len(chunk), plan, sqlalchemy.update(
+            models.Stack).where(models.Stack.id.in_(chunk)).values({
+                models.Stack.deleted_at: timeutils.utcnow()}))
+
+
+def _mend_snapshots(session, plan):
+    snapshot = models.Snapshot
+    for chunk in _chunks([row.id for row in plan.snapshots
+                          if row.without_data]):
+        _execute_on(session, len(chunk), plan, sqlalchemy.update(
+            snapshot).where(snapshot.id.in_(chunk)).values({
+                snapshot.data: {'resources': {}}}))
+    for chunk in _chunks([row.id for row in plan.snapshots
+                          if row.interrupted]):
+        values = {snapshot.status: 'FAILED',
+                  snapshot.status_reason: INTERRUPTED}
+        if overlay.release().converged_actions:
+            values[snapshot.action] = 'CREATE'
+        _execute_on(session, len(chunk), plan, sqlalchemy.update(
+            snapshot).where(snapshot.id.in_(chunk)).values(values))
+
+
+def _delete_resources(session, resource_ids):
+    resource = models.Resource
+    for chunk in _chunks(resource_ids):
+        attributes = session.scalars(sqlalchemy.select(
+            resource.attr_data_id).where(
+                resource.id.in_(chunk),
+                resource.attr_data_id.is_not(None))).all()
+        session.execute(sqlalchemy.delete(models.ResourceData).where(
+            models.ResourceData.resource_id.in_(chunk)))
+        session.execute(sqlalchemy.delete(resource).where(
+            resource.id.in_(chunk)))
+        session.execute(sqlalchemy.delete(
+            models.ResourcePropertiesData).where(
+                models.ResourcePropertiesData.id.in_(attributes)))
+
+
+def _delete_raw_templates(session, template_ids):
+    """Delete those raw templates, with their files, that nothing uses."""
+    if not template_ids:
+        return
+    used = session.scalars(sqlalchemy.union(
+        *(sqlalchemy.select(column).where(column.in_(template_ids))
+          for column in (models.Stack.raw_template_id,
+                         models.Stack.prev_raw_template_id,
+                         models.Resource.current_template_id))))
+    unused = template_ids.difference(used)
+    if not unused:
+        return
+    template = models.RawTemplate
+    files = set(session.scalars(sqlalchemy.select(template.files_id).where(
+        template.id.in_(unused), template.files_id.is_not(None))))
+    session.execute(sqlalchemy.delete(template).where(
+        template.id.in_(unused)))
+    files.difference_update(session.scalars(sqlalchemy.select(
+        template.files_id).where(template.files_id.in_(files))))
+    session.execute(sqlalchemy.delete(models.RawTemplateFiles).where(
+        models.RawTemplateFiles.id.in_(files)))

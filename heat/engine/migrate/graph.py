@@ -1,0 +1,192 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What each resource of a stored stack depends on, as convergence sees it.
+
+A convergence create computes the graph before any resource is stored
+(heat.engine.stack.Stack._converge_create_or_update). The same is done here:
+Heat parses the template and its resource plug-ins add their dependencies,
+with no resource loaded from the database.
+"""
+
+import graphlib
+import json
+import types
+
+from heat.common import exception
+from heat.common.i18n import _
+from heat.common.migrate import exception as migrate_exception
+from heat.engine import dependencies
+from heat.engine.migrate import parameters as migrate_parameters
+from heat.engine.migrate import plugin_errors
+from heat.engine import resource
+from heat.engine import stack as parser
+from heat.objects import raw_template
+
+
+def requirements(context, row, label):
+    """Compute which resources of a stack require which others.
+
+    :param context: with the credentials to load the stack with
+    :param row: the heat.db.migrate.tree.StackRow of the stack
+    :param label: the stack in words, for the messages
+    :returns: {resource name: set of the resource names that it requires}
+    :raises MigrationRefused: when the graph cannot be had complete
+    """
+    try:
+        stack = _load(context, row)
+        migrate_parameters.check(stack, label)
+        required, failed = _graph(stack, label)
+        if failed:
+            stack = _load_with_data(context, row)
+            required, failed = _requirements(stack)
+        list(graphlib.TopologicalSorter(required).static_order())
+    except migrate_exception.MigrationRefused:
+        raise
+    except Exception as exc:
+        # Whatever a stored template may hold, only this stack is the worse.
+        raise migrate_exception.InvalidTemplate(
+            stack=label, error=_in_words(exc, row)) from exc
+    for name, error in failed.items():
+        raise migrate_exception.ImplicitDependencies(
+            stack=label, resource=name,
+            error=_in_words(error, row)) from error
+    return required
+
+
+def _in_words(error, row):
+    text = migrate_parameters.hide(str(error), row)
+    # One line, of which the rest of the sentence follows.
+    return ' '.join(text.split()).rstrip('.') or type(error).__name__
+
+
+def _load(context, row):
+    """Make Heat's Stack of the row, with none of its resources stored."""
+    if row.template is None:
+        raise exception.NotFound(_('raw template with id %s not found')
+                                 % row.raw_template_id)
+    template = raw_template.RawTemplate.from_db_object(
+        context, raw_template.RawTemplate(), {
+            'id': row.raw_template_id,
+            'template': json.loads(row.template),
+            'environment': json.loads(row.environment or 'null'),
+            'files': json.loads(row.files or 'null'),
+            'files_id': row.files_id})
+    stack = parser.Stack.load(context, stack=types.SimpleNamespace(
+        **row._asdict(), raw_template=template, status_reason='',
+        current_deps=None, deleted_at=None))
+    stack._db_resources = {}
+    return stack
+
+
+def _graph(stack, label):
+    """Return what is required, and the errors of plug-ins by resource.
+
+    Where no plug-in has a say in it, the names in the definitions are all
+    there is to know, and Heat's Resource objects (several times the work of
+    parsing the template) are not made.
+    """
+    definitions = {name: stack.defn.resource_definition(name)
+                   for name in sorted(stack.defn.enabled_rsrc_names())}
+    if not _types_depend_on_names(stack, definitions):
+        plugins = _plugins(stack, definitions, label)
+        if not any(map(_adds_dependencies, plugins.values())):
+            return _requirements_by_name(stack, definitions, plugins), {}
+    try:
+        return _requirements(stack)
+    except exception.StackValidationFailed:
+        _plugins(stack, definitions, label)
+        raise
+
+
+def _types_depend_on_names(stack, definitions):
+    """Whether an environment maps the type of one of these resources only.
+
+    To look such a type up changes what Heat finds next for another resource
+    of that type (heat.engine.environment.ResourceRegistry.get_resource_info
+    remembers it), so that it must be done exactly as Heat does it.
+    """
+    registry = stack.env.registry
+    return any(not definitions.keys().isdisjoint(level._registry['resources'])
+               for level in (registry, registry.global_registry))
+
+
+def _plugins(stack, definitions, label):
+    """Return {resource type: its class} for the definitions of a stack."""
+    plugins = {}
+    for name, definition in definitions.items():
+        kind = definition.resource_type
+        if kind not in plugins:
+            try:
+                plugins[kind] = stack.env.get_class_to_instantiate(
+                    kind, resource_name=name)
+            except exception.StackValidationFailed as exc:
+                raise migrate_exception.UnknownResourceType(
+                    stack=label, resource=name, type=kind) from exc
+    return plugins
+
+
+def _adds_dependencies(plugin):
+    return any(getattr(plugin, method) is not getattr(resource.Resource,
+                                                      method)
+               for method in ('add_dependencies', 'add_explicit_dependencies'))
+
+
+def _requirements_by_name(stack, definitions, plugins):
+    """What heat.engine.rsrc_defn.ResourceDefinition.dependencies gives.
+
+    :raises InvalidTemplateReference: for a name that the template lacks
+    """
+    strict = {name for name, definition in definitions.items()
+              if plugins[definition.resource_type].strict_dependency}
+    required = {}
+    for name, definition in definitions.items():
+        names = definition.required_resource_names()
+        for other in names.difference(definitions):
+            # One that a condition has disabled may be depended on.
+            if other not in stack.defn.all_rsrc_names():
+                raise exception.InvalidTemplateReference(resource=other,
+                                                         key=name)
+        required[name] = names & strict
+    return required
+
+
+def _requirements(stack):
+    """As :func:`_graph`, with the dependencies that plug-ins add."""
+    graph = dependencies.Dependencies()
+    failed = {}
+    resources = stack.resources
+    for member in resources.values():
+        member.add_explicit_dependencies(graph)
+    witness = plugin_errors.Witness(stack, resources.values())
+    for name, member in resources.items():
+        del witness.errors[:]
+        try:
+            member.add_dependencies(graph)
+        except Exception as exc:
+            failed[name] = exc
+        if witness.errors:
+            failed[name] = witness.errors[0]
+    return {name: {required.name for required in graph.requires(member)}
+            for name, member in resources.items()}, failed
+
+
+def _load_with_data(context, row):
+    """Load the stack as it is stored, with the attributes of its resources.
+
+    A plug-in may need an attribute that only an existing resource has. The
+    legacy engine fills them in in the same way before it updates a stack
+    (heat.engine.stack.Stack.update).
+    """
+    stack = parser.Stack.load(context, stack_id=row.id)
+    stack._update_all_resource_data(for_resources=True, for_outputs=False)
+    return stack

@@ -1,0 +1,165 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The parameters of a stored stack: are they still valid, which to hide."""
+
+import copy
+import json
+import re
+
+from heat.common import crypt
+from heat.common import exception
+from heat.common.migrate import exception as migrate_exception
+from heat.engine import constraints
+from heat.engine import parameters
+
+MASK = '******'
+
+# A value that is shorter may well be a part of another word.
+TELLING_LENGTH = 8
+
+
+def check(stack, label):
+    """Refuse a stack whose stored parameters its template does not allow.
+
+    Heat itself asks this only of new parameters. What a custom constraint
+    says is left out: it may ask a service, and what is gone there does not
+    make a parameter wrong.
+
+    :param stack: the loaded heat.engine.stack.Stack
+    :param label: the stack in words
+    :raises InvalidParameters: with the names, and never a value
+    """
+    invalid = []
+    for name in stack.parameters.non_pseudo_param_keys:
+        parameter = _without_custom_constraints(stack.parameters.params[name])
+        try:
+            parameter.validate(context=stack.context)
+        except (exception.HeatException, ValueError, TypeError):
+            invalid.append(name)
+    if invalid:
+        raise migrate_exception.InvalidParameters(
+            stack=label, parameters=', '.join(sorted(invalid)))
+
+
+def _without_custom_constraints(parameter):
+    schema = copy.copy(parameter.schema)
+    schema.constraints = [
+        constraint for constraint in schema.constraints
+        if not isinstance(constraint, constraints.CustomConstraint)]
+    result = parameters.Parameter(parameter.name, schema,
+                                  parameter.user_value)
+    result.user_default = parameter.user_default
+    return result
+
+
+def hide(text, row):
+    """Replace the values of parameters in an error message.
+
+    Those of hidden ones wherever they are, and a short value that is not
+    hidden (such as "a" or "1") only where it stands alone.
+
+    :param text: what Heat or a resource plug-in said
+    :param row: the heat.db.migrate.tree.StackRow of the stack
+    """
+    patterns = {}
+    for value, hidden in _values(row):
+        pattern = re.escape(value)
+        if not hidden and len(value) < TELLING_LENGTH:
+            pattern = r'(?<!\w)%s(?!\w)' % pattern
+        patterns[pattern] = len(value)
+    if not patterns:
+        return text
+    # All at once, so that nothing is looked for in what has been replaced.
+    longest_first = sorted(patterns, key=patterns.get, reverse=True)
+    return re.sub('|'.join(longest_first), MASK, text)
+
+
+def _values(row):
+    """All values that the parameters of a stack have, and may have had.
+
+    :returns: pairs of a value as a message may contain it, and whether it is
+        that of a hidden parameter
+    """
+    environment = _as_dict(_parse(row.environment))
+    given = _as_dict(environment.get('parameters'))
+    defaults = _as_dict(environment.get('parameter_defaults'))
+    template = _parse(row.template)
+    schemata = _schemata(template)
+    for name in set(given).union(defaults, schemata):
+        # Nothing is known of a parameter when the template is damaged.
+        schema = schemata.get(name, None if schemata else {'hidden': True})
+        hidden = _is_hidden(schema)
+        for value in (_decrypted(given.get(name)), defaults.get(name),
+                      _as_dict(schema).get('default'),
+                      _as_dict(schema).get('Default')):
+            for text in _as_written(value):
+                yield text, hidden
+
+
+def _parse(text):
+    try:
+        return json.loads(text)
+    except (TypeError, ValueError, RecursionError):
+        return None
+
+
+def _as_dict(value):
+    return value if isinstance(value, dict) else {}
+
+
+def _schemata(template):
+    """The parameters of a HOT or CFN template."""
+    template = _as_dict(template)
+    return _as_dict(template.get('parameters', template.get('Parameters')))
+
+
+def _is_hidden(schema):
+    schema = _as_dict(schema)
+    return 'true' in (str(schema.get('hidden')).lower(),
+                      str(schema.get('NoEcho')).lower())
+
+
+def _decrypted(value):
+    """As heat.objects.raw_template.RawTemplate reads encrypted parameters."""
+    if isinstance(value, list) and len(value) == 2:
+        try:
+            return crypt.decrypt(*value)
+        except Exception:
+            # Whatever is no ciphertext is the value itself.
+            return value
+    return value
+
+
+def _as_written(value):
+    """A value in the ways in which a message may contain it or its parts."""
+    waiting = [value]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            waiting.extend(value.values())
+        elif isinstance(value, list):
+            waiting.extend(value)
+        elif value not in (None, ''):
+            text = str(value)
+            yield text
+            yield repr(text)[1:-1]
+            yield json.dumps(text)[1:-1]
+            waiting.extend(_parts(text))
+
+
+def _parts(text):
+    """The members of a list or of JSON that a parameter is given as text."""
+    parsed = _parse(text)
+    if isinstance(parsed, (dict, list)):
+        return [parsed]
+    return [item.strip() for item in text.split(',')] if ',' in text else []

@@ -1,0 +1,104 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Keep what loaded a stack as legacy from acting on it when it is not.
+
+Each function here wraps one of Heat's. Most legacy operations are refused
+where they ask for their lock, in :class:`heat.engine.stack_lock.StackLock`.
+Two cannot be: a delete, and storing the whole row of a stack without a lock.
+Before Heat 26, where convergence stacks take that lock too, the operations of
+the legacy engine alone are told apart here as well.
+"""
+
+import functools
+
+from oslo_config import cfg
+from oslo_log import log as logging
+
+from heat.common import exception
+from heat.db.migrate import write as migrate_write
+from heat.engine import stack_lock
+from heat import overlay
+from heat.rpc import client as rpc_client
+
+LOG = logging.getLogger(__name__)
+
+
+def operation(start_with_acquired_lock):
+    """Keep a legacy operation from running on a converted stack.
+
+    A delete tries for its lock; every other gets it from StackLock.acquire,
+    which refuses it there, from Heat 26 on.
+    """
+    @functools.wraps(start_with_acquired_lock)
+    def start(self, stack, lock, func, *args, **kwargs):
+        if func == stack.delete and lock.converted_stack() is not None:
+            if 'notify' in kwargs:
+                # The request is waiting; StackLock.try_thread_lock releases.
+                raise lock.lost_race(stack.name)
+            lock.release()
+            return _delete_again(lock.context, stack)
+        if _is_for_legacy_only(stack, func):
+            lock.refuse_converted()
+        return start_with_acquired_lock(self, stack, lock, func,
+                                        *args, **kwargs)
+    return start
+
+
+def _is_for_legacy_only(stack, func):
+    """Whether this is for us to refuse: with newer Heat, StackLock does."""
+    if overlay.release().converged_actions:
+        return False
+    return (func == stack.reset_stack_and_resources_in_progress or
+            not stack.convergence and func in (stack.update, stack.restore))
+
+
+def last_delete(start_with_lock):
+    """Keep off a legacy delete that gets its lock once its patience ends."""
+    @functools.wraps(start_with_lock)
+    def start(self, cnxt, stack, engine_id, func, *args, **kwargs):
+        try:
+            return start_with_lock(self, cnxt, stack, engine_id, func,
+                                   *args, **kwargs)
+        except exception.ActionInProgress:
+            lock = stack_lock.StackLock(cnxt, stack.id, engine_id)
+            if func != stack.delete or lock.converted_stack() is None:
+                raise
+            return _delete_again(cnxt, stack)
+    return start
+
+
+def _delete_again(context, stack):
+    """Ask any engine for the delete of a stack, now under convergence.
+
+    Heat waits in a thread for the operation that a delete has to stop, and
+    has long told the user that the stack is being deleted.
+    """
+    LOG.info('Stack %s was converted while its delete waited', stack.id)
+    rpc_client.EngineClient().delete_stack(
+        context, dict(stack.identifier()), cast=True)
+
+
+def store(update_by_id):
+    """Keep a stack that was loaded as legacy from storing itself as legacy.
+
+    With reauthentication_auth_method = trusts, Heat stores new credentials
+    while it loads a stack to update it, with all the other columns of the
+    row, and without the lock.
+    """
+    @functools.wraps(update_by_id)
+    def update(cls, context, stack_id, values):
+        if (cfg.CONF.migrate_on_update and
+                values.get('convergence', True) in (None, False)):
+            return migrate_write.store_legacy(context, stack_id, values)
+        return update_by_id(cls, context, stack_id, values)
+    return update

@@ -1,0 +1,124 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The commands hand stacks to running engines."""
+
+from heat.tests.functional.commands import command
+from heat.tests.functional.harness import case
+from heat.tests.functional.harness import databases
+from heat.tests.functional.harness import many_stacks
+
+_COUNT = 12
+
+_LEGACY = {'source': {'template': command.SMALL}}
+
+
+class _ViaEnginesTestCase(case.DeploymentTestCase):
+
+    legacy_stacks = _LEGACY
+    conf = {'convergence_engine': True}
+
+    def setUp(self):
+        super().setUp()
+        self.ids = many_stacks.copy(self.heat.database.engine,
+                                    self.stack_id('source'), _COUNT)
+
+    def migrate(self, *arguments):
+        """Hand over all the copies; returns {id: outcome} and the errors."""
+        done = self.heat.heat_manage(
+            'migrate-convergence-1', '--via-engines', '--format', 'json',
+            *arguments, *self.ids)
+        self.assertEqual(0, done.returncode, done.stderr)
+        found = command.outcomes(done.stdout)
+        self.assertEqual(set(self.ids), set(found))
+        self.assertEqual({'converted'}, {outcome['outcome']
+                                         for outcome in found.values()})
+        return found, done.stderr
+
+    def assertAllConverted(self):
+        for stack_id in self.ids:
+            self.assertEqual({True}, self.tree(stack_id).convergence())
+
+    def hosts(self, found):
+        return {outcome['message'].rpartition(' ')[2]
+                for outcome in found.values()}
+
+
+class TwoEnginesTest(_ViaEnginesTestCase):
+
+    backend = databases.MYSQL
+
+    def test_both_convert(self):
+        found, errors = self.migrate()
+        self.assertAllConverted()
+        names = {engine.name for engine in self.heat.engines}
+        self.assertEqual(names, self.hosts(found))
+        for engine in self.heat.engines:
+            self.assertIn('by the operator', engine.log())
+
+    def test_heat_manage_without_the_overlay_asks_an_engine_that_has_it(self):
+        stack_id = self.ids[0]
+        done = self.heat.run(
+            'heat-manage', '--config-file', self.heat.config_file,
+            'migrate_convergence_1', stack_id, PYTHONPATH='')
+        self.assertEqual(0, done.returncode, done.stderr)
+        self.assertEqual({True}, self.tree(stack_id).convergence())
+        nobody = self.heat.run(
+            'heat-manage', '--config-file', self.heat.config_file,
+            'migrate_convergence_1', 'nobody', PYTHONPATH='')
+        self.assertEqual(1, nobody.returncode)
+        self.assertIn('Stack with id nobody can not be found', nobody.stderr)
+
+    def test_dry_run_of_the_rest_needs_no_engine(self):
+        self.migrate('--workers', '4')
+        done = self.heat.heat_manage('migrate-convergence-1', *self.ids)
+        self.assertIn('%d convergence already' % _COUNT, done.stdout)
+
+
+class StockEngineTest(_ViaEnginesTestCase):
+
+    backend = databases.POSTGRESQL
+    engines = 1
+
+    def test_engine_without_the_overlay_is_named_and_left_out(self):
+        stock, = self.heat.start_engines(1, stock=True)
+        found, errors = self.migrate()
+        self.assertAllConverted()
+        self.assertEqual({self.heat.engines[0].name}, self.hosts(found))
+        self.assertEqual(1, errors.count(
+            'No stack is handed to the engine on host %s any more: it runs '
+            'without the convergence overlay.' % stock.name))
+
+
+class NoEngineTest(_ViaEnginesTestCase):
+
+    backend = databases.MYSQL
+    engines = 1
+
+    def test_no_engine_is_up(self):
+        for engine in self.heat.engines:
+            engine.kill()
+        done = self.heat.heat_manage('migrate-convergence-1', '--via-engines',
+                                     '--all')
+        self.assertEqual(2, done.returncode, done.stdout)
+        self.assertIn('ERROR: No engine is up', done.stderr)
+        self.assertNotIn('Traceback', done.stderr)
+
+    def test_no_broker_is_there(self):
+        commands = self.useFixture(command.Commands(
+            self.heat.database.url,
+            transport_url='rabbit://guest:guest@127.0.0.1:%d/'
+            % command.free_port()))
+        done = commands.run('migrate-convergence-1', '--via-engines', '--all')
+        self.assertEqual(2, done.returncode, done.stdout)
+        self.assertIn('ERROR: No engine can be called', done.stderr)
+        self.assertNotIn('Traceback', done.stderr)

@@ -1,0 +1,150 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""A legacy tree whose conversion issues every statement that there is."""
+
+import functools
+import uuid
+
+import sqlalchemy
+
+from heat.db import models
+from heat.tests.functional.faults import process as fault_process
+from heat.tests.functional.faults import table as fault_table
+from heat.tests.functional.harness import inprocess
+from heat.tests.functional.harness import stored_rows
+
+#: Three levels, four stacks. No name or value in it is random.
+TEMPLATE = {
+    'heat_template_version': '2018-08-31',
+    'resources': {
+        'first': {'type': 'OS::Heat::TestResource'},
+        'group': {
+            'type': 'OS::Heat::ResourceGroup', 'depends_on': 'first',
+            'properties': {'count': 2, 'resource_def': {
+                'type': 'OS::Heat::ResourceGroup',
+                'properties': {'count': 1, 'resource_def': {
+                    'type': 'OS::Heat::TestResource'}}}}}}}
+
+# What no two conversions of one tree have in common.
+_NEW_EACH_TIME = {'stack': {'current_traversal', 'deleted_at'},
+                  'event': {'id', 'uuid', 'created_at', 'updated_at'}}
+
+
+def _add_leftovers(database, stack_id):
+    """Add what interrupted operations may leave, and a conversion cleans.
+
+    A previous template with files, an empty backup stack, and a resource
+    row that stands for nothing.
+    """
+    with database.engine.begin() as connection:
+        def insert(model, **values):
+            return connection.execute(sqlalchemy.insert(model).values(
+                **values)).inserted_primary_key[0]
+
+        files_id = insert(models.RawTemplateFiles, files={'a': 'b'})
+        previous = insert(models.RawTemplate, template=TEMPLATE,
+                          environment={}, files_id=files_id)
+        connection.execute(sqlalchemy.update(models.Stack).where(
+            models.Stack.id == stack_id).values(
+                prev_raw_template_id=previous))
+        insert(models.Stack, id=str(uuid.uuid4()), name='backup',
+               owner_id=stack_id, backup=True, disable_rollback=True,
+               raw_template_id=insert(models.RawTemplate, template=TEMPLATE,
+                                      environment={}),
+               action='CREATE', status='COMPLETE', convergence=False)
+        insert(models.ResourceData, key='key', value='value',
+               resource_id=insert(models.Resource, name='nothing',
+                                  stack_id=stack_id, action='INIT',
+                                  status='COMPLETE'))
+
+
+class FaultTestCase(inprocess.EngineTestCase):
+    """Tests that convert one tree again and again.
+
+    :ivar identity: of the root stack
+    :ivar legacy: the rows of the database before any conversion
+    :ivar runner: the processes that convert it
+    """
+
+    def setUp(self):
+        super().setUp()
+        self.identity = self.create(TEMPLATE)
+        _add_leftovers(self.database, self.identity['stack_id'])
+        self.rows = stored_rows.Rows(self.database)
+        self.addCleanup(self.rows.close)
+        self.legacy = self.rows.read()
+        self.addCleanup(self._forget)
+
+    @functools.cached_property
+    def runner(self):
+        return self.useFixture(
+            fault_process.Runner(self.database, self.identity))
+
+    def _forget(self):
+        self.rows.write({name: [] for name in self.legacy})
+
+    def convert_once(self, what):
+        """Convert the tree with nothing in the way, and bring it back.
+
+        :param what: fault_table.COMMAND or UPDATE
+        :returns: how that ended; ``self.converted`` are the rows afterwards.
+        """
+        ended = self.runner.run(what)
+        self.assertEqual(0, ended.exitcode, ended.output)
+        self.converted = self.rows.read()
+        self.assertConverted(self.converted)
+        self.restore()
+        return ended
+
+    def assertConverted(self, rows):
+        """See that the conversion is complete and has left nothing."""
+        ours = [row for row in rows['stack'] if not row['deleted_at']]
+        self.assertEqual(4, len(ours))
+        self.assertTrue(all(row['convergence'] for row in ours))
+        self.assertEqual([], rows['stack_lock'] + rows['sync_point'])
+        # What _add_leftovers has added, but for the backup stack's template.
+        for table, gone in (('raw_template', 1), ('raw_template_files', 1),
+                            ('resource', 1), ('resource_data', 1)):
+            self.assertEqual(len(self.legacy[table]) - gone,
+                             len(rows[table]), table)
+
+    def state(self, rows):
+        """What of fault_table's three the tree is."""
+        if comparable(rows) == comparable(self.converted):
+            return fault_table.CONVERTED
+        # Events may say why.
+        if dict(rows, event=None) == dict(self.legacy, event=None):
+            return fault_table.LEGACY
+        return fault_table.LOST
+
+    def restore(self, now=None):
+        """Make the tree legacy as it was; see ``stored_rows.Rows.write``."""
+        self.rows.write(self.legacy, now)
+
+    def tell(self, by, states):
+        """Compare with the table in the documents, or update it.
+
+        :param by: what has converted, in the words of fault_table
+        :param states: {fault: [what :meth:`state` has returned]}
+        """
+        fault_table.check(self, [
+            fault_table.row(fault, by, self.backend, found)
+            for fault, found in states.items()])
+
+
+def comparable(rows):
+    """The rows without what differs each time; see stored_rows.Rows.read."""
+    return {name: [{key: value for key, value in row.items()
+                    if key not in _NEW_EACH_TIME.get(name, ())}
+                   for row in table]
+            for name, table in rows.items()}

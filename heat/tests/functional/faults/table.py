@@ -1,0 +1,118 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The table of faults in the contributor guide, which the tests write.
+
+With HEAT_TEST_UPDATE_DOCS=1 the tests of crashes and faults write what they
+have counted; without it they see that the table has all of their rows. For
+a new table, delete the old one first.
+"""
+
+import csv
+import os
+import tempfile
+import typing
+
+from oslo_concurrency import lockutils
+
+from heat.tests.functional.harness import databases
+from heat.tests.functional.harness import processes
+
+PATH = os.path.join(processes.TREE, 'doc', 'source', 'contributor',
+                    'faults.csv')
+
+NAMES = {databases.SQLITE: 'SQLite', databases.MYSQL: 'MariaDB',
+         databases.POSTGRESQL: 'PostgreSQL'}
+
+#: What a fault is called when it is none of fault_errors.FAULTS.
+#: What a tree is afterwards: as a whole one of two, or neither.
+CONVERTED, LEGACY, LOST = 'converted', 'legacy', 'lost'
+
+KILLED = 'Process killed'
+BROKER_RESTARTED = 'RabbitMQ restarted'
+BROKER_DOWN = 'RabbitMQ down'
+
+#: What converts when the fault comes. A real fault of a database comes to the
+#: converter in the process of the test.
+COMMAND, UPDATE = 'heat-manage', 'update'
+REAL = 'converter, real fault'
+VIA_ENGINES = 'heat-manage --via-engines'
+
+
+class Row(typing.NamedTuple):
+    """How often a fault was injected, and how that ended.
+
+    Survived is who is convergence or legacy afterwards, as a whole.
+    """
+
+    fault: str
+    by: str
+    database: str
+    injected: int
+    converted: int
+    legacy: int
+    lost: int
+
+    @property
+    def name(self):
+        """What no two rows have in common."""
+        return self[:3]
+
+
+HEADER = ('Fault', 'Conversion by', 'Database', 'Injected',
+          'Survived, convergence', 'Survived, legacy', 'Lost')
+
+
+def row(fault, by, backend, states):
+    """Count how trees have ended.
+
+    :param backend: one of ``databases.BACKENDS``
+    :param states: CONVERTED, LEGACY or LOST for each tree
+    """
+    return Row(fault, by, NAMES[backend], len(states),
+               *map(states.count, (CONVERTED, LEGACY, LOST)))
+
+
+def check(test, rows):
+    """Have a test fail for a lost tree, or for a row that is missing.
+
+    With HEAT_TEST_UPDATE_DOCS=1 the rows are written first.
+    """
+    if updated():
+        write(rows)
+    test.assertEqual([], [row for row in rows if row.lost])
+    test.assertLessEqual(
+        {row.name for row in rows}, {row.name for row in read()},
+        'Run the tests with HEAT_TEST_UPDATE_DOCS=1.')
+
+
+def read():
+    """Read the committed table as a list of :class:`Row`."""
+    with open(PATH, newline='') as source:
+        lines = list(csv.reader(source))
+    return [Row(*line[:3], *map(int, line[3:])) for line in lines[1:]]
+
+
+def write(rows):
+    """Put rows into the table, in the place of those of the same name."""
+    with lockutils.lock('fault_table', external=True,
+                        lock_path=tempfile.gettempdir()):
+        table = {row.name: row for row in
+                 [*(read() if os.path.exists(PATH) else ()), *rows]}
+        with open(PATH, 'w', newline='') as target:
+            writer = csv.writer(target, lineterminator='\n')
+            writer.writerows([HEADER, *sorted(table.values())])
+
+
+def updated():
+    """Whether the tests are to write the table."""
+    return os.environ.get('HEAT_TEST_UPDATE_DOCS', '') not in ('', '0')

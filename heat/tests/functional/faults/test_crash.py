@@ -1,0 +1,97 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""A conversion is killed at every statement, and nothing is lost."""
+
+import signal
+
+from oslo_config import cfg
+
+from heat.tests.functional.faults import case as fault_case
+from heat.tests.functional.faults import table as fault_table
+from heat.tests.functional.harness import databases
+from heat.tests.functional.harness import processes
+
+# What the writing transaction consists of; see heat.db.migrate.write.
+# A tree that did not make it issue all of them would prove little.
+WRITES = frozenset(
+    '%s %s' % (when, what) for when in ('before', 'after') for what in (
+        'INSERT stack_lock', 'UPDATE stack', 'UPDATE resource',
+        'DELETE resource_data', 'DELETE resource', 'DELETE raw_template',
+        'DELETE raw_template_files', 'INSERT event', 'DELETE stack_lock',
+        'COMMIT'))
+
+_AGAIN = 'converted by the next attempt'
+
+
+class _Crash:
+    """What has to hold on every database; a subclass adds the database."""
+
+    def test_command_killed_at_every_statement(self):
+        self.kill_everywhere(fault_table.COMMAND)
+
+    def test_update_killed_at_every_statement(self):
+        self.kill_everywhere(fault_table.UPDATE)
+
+    def kill_everywhere(self, what):
+        moments = self.convert_once(what).moments
+        self.assertEqual(set(), WRITES.difference(moments))
+        states = []
+        left = {}
+        for number, moment in enumerate(moments):
+            rows = self._kill(what, number, moment)
+            states.append(self.state(rows))
+            left[states[-1]] = rows
+            left[_AGAIN] = self._convert_again(what, moment)
+            self.restore(left[_AGAIN])
+        self.tell(what, {fault_table.KILLED: states})
+        # All that outlives a process are the rows: an update meets those of
+        # before, those that a killed process has written, or those of the
+        # next attempt.
+        self.assertEqual(
+            {fault_table.LEGACY, fault_table.CONVERTED, _AGAIN}, set(left))
+        for rows in left.values():
+            self._update(rows)
+
+    def _kill(self, what, number, moment):
+        ended = self.runner.run(what, number)
+        self.assertEqual(-signal.SIGKILL, ended.exitcode, moment)
+        return self.rows.read()
+
+    def _convert_again(self, what, moment):
+        again = self.runner.run(what)
+        self.assertEqual(0, again.exitcode, moment + again.output)
+        rows = self.rows.read()
+        self.assertEqual(fault_table.CONVERTED, self.state(rows), moment)
+        return rows
+
+    def _update(self, rows):
+        self.rows.write(rows)
+        cfg.CONF.set_override('migrate_on_update', True)
+        before = self.row(self.identity)['updated_at']
+        self.heat.update_stack(self.ctx, self.identity, fault_case.TEMPLATE,
+                               {}, {}, {})
+        processes.wait_until(
+            lambda: self.row(self.identity)['updated_at'] != before, 'update')
+        self.assertTrue(self.wait_for(self.identity)['convergence'])
+
+
+class SQLiteCrashTest(_Crash, fault_case.FaultTestCase):
+    backend = databases.SQLITE
+
+
+class MySQLCrashTest(_Crash, fault_case.FaultTestCase):
+    backend = databases.MYSQL
+
+
+class PostgreSQLCrashTest(_Crash, fault_case.FaultTestCase):
+    backend = databases.POSTGRESQL

@@ -1,0 +1,97 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""A database fails at every statement of a conversion: all or nothing."""
+
+from heat.tests.functional.faults import case as fault_case
+from heat.tests.functional.faults import errors as fault_errors
+from heat.tests.functional.faults import process as fault_process
+from heat.tests.functional.faults import table as fault_table
+from heat.tests.functional.harness import databases
+
+# heat-manage looks at the schema before it does anything; that is not tried
+# again, as no service of Heat's does.
+_CHECKS = ('alembic_version', 'pg_catalog', 'DESCRIBE', 'PRAGMA')
+
+# In the middle of the transaction that writes.
+_LATE = 'before UPDATE resource'
+
+
+class _Faults:
+    """What has to hold on every database; a subclass adds the database."""
+
+    @property
+    def faults(self):
+        return fault_errors.FAULTS[self.backend]
+
+    def test_command_with_each_fault_at_every_statement(self):
+        self.inject_everywhere(fault_table.COMMAND)
+
+    def test_update_with_each_fault_at_every_statement(self):
+        self.inject_everywhere(fault_table.UPDATE)
+
+    def inject_everywhere(self, what):
+        moments = self.convert_once(what).moments
+        self.tell(what, {name: [
+            self._inject(what, name, number, moments[number])
+            for number in _moments(moments, name)] for name in self.faults})
+
+    def _inject(self, what, name, number, moment):
+        """Convert with a fault; returns what has become of the tree."""
+        ended = self.runner.run(what, number, name)
+        about = '%s %s: %s' % (name, moment, ended.output)
+        self.assertNotIn('Traceback', ended.output, about)
+        rows = self.rows.read()
+        state = self.state(rows)
+        retried = self.faults[name].retried and not any(
+            check in moment for check in _CHECKS)
+        self.assertEqual(fault_table.CONVERTED if retried
+                         else fault_table.LEGACY, state, about)
+        # An update goes on whatever has become of the conversion.
+        refused = what == fault_table.COMMAND and not retried
+        self.assertEqual(2 if refused else 0, ended.exitcode, about)
+        self.restore(rows)
+        return state
+
+    def test_fault_that_stays_is_not_tried_for_ever(self):
+        retried = [name for name, fault in self.faults.items()
+                   if fault.retried and name != fault_errors.NO_ANSWER]
+        moments = self.convert_once(fault_table.COMMAND).moments
+        for name in retried:
+            ended = self.runner.run(
+                fault_table.COMMAND, moments.index(_LATE), name, always=True)
+            self.assertEqual(2, ended.exitcode, ended.output)
+            self.assertEqual(1 + fault_process.RETRIES,
+                             ended.moments.count(_LATE))
+            self.assertEqual(fault_table.LEGACY,
+                             self.state(self.rows.read()))
+
+
+def _moments(moments, fault=None):
+    """The numbers of the moments at which there can be such a fault."""
+    if fault == fault_errors.NO_ANSWER:
+        return [number for number, moment in enumerate(moments)
+                if moment == 'after COMMIT']
+    return [number for number, moment in enumerate(moments)
+            if moment.startswith('before')]
+
+
+class SQLiteFaultsTest(_Faults, fault_case.FaultTestCase):
+    backend = databases.SQLITE
+
+
+class MySQLFaultsTest(_Faults, fault_case.FaultTestCase):
+    backend = databases.MYSQL
+
+
+class PostgreSQLFaultsTest(_Faults, fault_case.FaultTestCase):
+    backend = databases.POSTGRESQL

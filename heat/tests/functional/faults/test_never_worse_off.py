@@ -1,0 +1,41 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""An update whose conversion fails, in a running engine."""
+
+import testtools
+
+from heat.db import models
+from heat.tests.functional.harness import case
+from heat.tests.functional.harness import sandbox_fixture
+
+PLUGIN = case.plugins('broken_converter')
+
+
+class NeverWorseOffTest(testtools.TestCase):
+
+    def test_the_update_completes_as_legacy_and_an_event_says_why(self):
+        heat = self.useFixture(sandbox_fixture.Sandbox(engine='legacy'))
+        heat.openstack('stack', 'create', '--wait', '-t',
+                       case.template_path('small.yaml'), 'small')
+        heat.conf['plugin_dirs'] = PLUGIN
+        heat.restart(engine='convergence', migrate_on_update=True)
+        updated = heat.openstack('stack', 'update', '--wait', '--existing',
+                                 'small')
+        self.assertEqual('UPDATE_COMPLETE', updated['stack_status'])
+        stack, = heat.database.rows(models.Stack, name='small')
+        self.assertFalse(stack['convergence'])
+        event, = [event for event in heat.client.events.list('small')
+                  if event.resource_status.startswith('MIGRATE')]
+        self.assertEqual('MIGRATE_FAILED', event.resource_status)
+        self.assertIn('unexpected ZeroDivisionError',
+                      event.resource_status_reason)

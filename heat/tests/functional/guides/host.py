@@ -1,0 +1,172 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""A host of the guides: a folder that stands for /, with Heat in it."""
+
+from importlib import metadata
+import os
+import re
+import shlex
+import shutil
+import sysconfig
+import venv
+
+import fixtures
+
+from heat.tests.functional.guides import guide
+from heat.tests.functional.guides import wheel as wheel_fixtures
+from heat.tests.functional.harness import processes
+
+# What Python says when an engine with the overlay loads the converter.
+_WITH_OVERLAY = "import 'heat.engine.convergence_migrate'"
+
+
+class Host(fixtures.Fixture):
+    """A folder with an environment that has the Heat which runs the tests.
+
+    What is installed there is linked, not copied, without our own
+    distribution. The environment has the engine's heat.conf with a database
+    that is in order, and one unit that may start the engine.
+
+    :param home: path of the environment on the host, for example /opt/heat
+    :ivar root: the folder.
+    :ivar admin: the folder in it where commands are run.
+    :ivar env: their environment.
+    :ivar database: the database, which is still to be made.
+    """
+
+    def __init__(self, home):
+        super().__init__()
+        self._home = home
+
+    def _setUp(self):
+        self.root = os.path.realpath(
+            self.useFixture(fixtures.TempDir()).path)
+        self.home = self.root + self._home
+        self.admin = os.path.join(self.root, 'admin')
+        os.mkdir(self.admin)
+        self.database = os.path.join(self.root, 'heat.db')
+        venv.create(self.home, symlinks=True)
+        _link_installed(sysconfig.get_path(
+            'purelib', 'venv', {'base': self.home, 'platbase': self.home}))
+        copy_commands(self.home, self.home)
+        self._configure()
+        # What the packages, or the first lines of a guide, have put there.
+        self.units = ['usr/lib/systemd/system/heat-engine.service',
+                      'etc/systemd/system/heat-engine.service',
+                      'etc/systemd/system/heat-engine.service.d/'
+                      'convergence.conf']
+        write(self.root, self.units[0],
+              '[Service]\nExecStart=%s/bin/heat-engine\n' % self.home)
+
+    def _configure(self):
+        conf = wheel_fixtures.CONF % self.database
+        # Where the unit of a guide and where commands of themselves look.
+        write(self.root, 'etc/heat/heat.conf', conf)
+        write(self.root, '.heat/heat.conf', conf)
+        self.env = processes.environment(
+            stock=True, HOME=self.root, LC_ALL='C',
+            PIP_DISABLE_PIP_VERSION_CHECK='1', PATH=os.pathsep.join(
+                (os.path.join(self.home, 'bin'), os.defpath)))
+
+    def systemctl(self, words):
+        """Do what systemctl is asked to do, and see that the engine serves.
+
+        :param words: the words after ``systemctl``
+        :returns: whether the engine has the overlay; None if none started
+        :raises Unready: when the engine does not come up
+        """
+        if words == 'daemon-reload':
+            return None
+        if words != 'restart heat-engine':
+            raise ValueError('Not known: systemctl %s' % words)
+        engine = processes.Process(
+            'engine', shlex.split(self._start_line()),
+            dict(self.env, PYTHONVERBOSE='1'), self.root)
+        with engine:
+            engine.wait_until(lambda: 'Starting engine_worker' in engine.log(),
+                              'engine that serves')
+            engine.stop()
+            log = engine.log()
+            os.remove(engine.log_file)
+        return _WITH_OVERLAY in log
+
+    def _start_line(self):
+        """Return the ExecStart that counts: the last, of the last file."""
+        lines = []
+        for name in self.units:
+            path = os.path.join(self.root, name)
+            if os.path.exists(path):
+                with open(path) as unit:
+                    lines += re.findall('^ExecStart=(.+)$', unit.read(),
+                                        re.MULTILINE)
+        return lines[-1]
+
+
+class Builder(Host):
+    """Where the wheel has been built that the guides install."""
+
+    def __init__(self):
+        super().__init__('/opt/heat')
+
+    def _setUp(self):
+        super()._setUp()
+        # The folder with the checkout in it, as the guide wants it.
+        os.symlink(processes.TREE, os.path.join(
+            self.admin, 'heat-convergence-migrate'))
+        follower = guide.Follower(self)
+        for step in guide.read('operator/install.rst'):
+            follower.follow(step)
+
+    def copy_wheel(self, host):
+        """Give the wheel to another host."""
+        shutil.copytree(os.path.join(self.admin, 'dist'),
+                        os.path.join(host.admin, 'dist'))
+
+
+def write(root, name, text):
+    """Write a file below a folder that stands for /; returns its path."""
+    path = os.path.join(root, name)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, 'w') as out:
+        out.write(text)
+    return path
+
+
+def copy_commands(home, known_as):
+    """Copy Heat's commands into an environment.
+
+    :param home: where the environment is
+    :param known_as: its path for those who run the commands
+    """
+    for name in ('heat-engine', 'heat-manage', 'heat-status'):
+        with open(processes.command(name)) as source:
+            text = source.read().partition('\n')[2]
+        path = os.path.join(home, 'bin', name)
+        with open(path, 'w') as target:
+            target.write('#!%s/bin/python3\n%s' % (known_as, text))
+        os.chmod(path, 0o755)
+
+
+def not_ours(site_packages):
+    """Name what our distribution has not put into a folder."""
+    ours = {file.parts[0] for file in
+            metadata.distribution('heat-convergence-migrate').files}
+    return set(os.listdir(site_packages)) - ours
+
+
+def _link_installed(site_packages):
+    installed = sysconfig.get_path('purelib')
+    for name in not_ours(installed) - {'__pycache__'}:
+        link = os.path.join(site_packages, name)
+        if not os.path.lexists(link):
+            os.symlink(os.path.join(installed, name), link)

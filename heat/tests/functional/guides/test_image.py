@@ -1,0 +1,57 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The guide for Kolla, followed to a container image.
+
+By itself (``tox -e image``): it takes minutes, and what it copies a gigabyte.
+"""
+
+import testtools
+
+from heat.tests.functional.guides import guide
+from heat.tests.functional.guides import host as guide_host
+from heat.tests.functional.guides import image as guide_image
+
+
+class ImageTest(testtools.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        missing = guide_image.missing()
+        if missing:
+            self.skipTest(missing)
+        self.image = self.useFixture(guide_image.KollaImage())
+
+    def build(self):
+        """Build an image as the guide says; returns a container of it."""
+        self.useFixture(guide_host.Builder()).copy_wheel(self.image)
+        follower = guide.Follower(self.image)
+        dockerfile, build = guide.read('operator/install-kolla.rst')
+        follower.follow(dockerfile)
+        # buildah takes the arguments of docker, and needs no daemon.
+        follower.run(build.words.replace('docker', 'buildah')
+                     .replace('IMAGE_THAT_RUNS', self.image.name)
+                     .replace('REGISTRY', 'localhost'))
+        return self.image.container(
+            'localhost/heat-engine:2026.2-convergence')
+
+    def test_heat_in_the_image_has_the_overlay(self):
+        container = self.build()
+
+        self.assertRegex(container.run('heat-overlay', 'status'),
+                         '(?m)^Overlay: +active$')
+        container.run('heat-manage', 'db_sync')
+        self.assertIn('heat-convergence-migrate', container.run(
+            'heat-manage', 'convergence-status'))
+        engine = self.useFixture(container.process('heat-engine'))
+        engine.wait_until(lambda: 'converts stacks on update' in engine.log(),
+                          'overlay in the engine')

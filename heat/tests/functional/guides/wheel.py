@@ -1,0 +1,118 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The wheel, and a clean environment in which it is installed."""
+
+import base64
+import glob
+import hashlib
+from importlib import metadata
+import os
+import subprocess
+import sysconfig
+import venv
+
+import fixtures
+
+from heat.tests.functional.harness import processes
+
+CHECKOUT = processes.TREE
+
+CONF = """\
+[DEFAULT]
+transport_url = fake://
+num_engine_workers = 1
+auth_encryption_key = 0123456789abcdef0123456789abcdef
+[database]
+connection = sqlite:///%s
+"""
+
+
+class WheelEnvironment(fixtures.Fixture):
+    """A virtual environment with the released Heat and this wheel.
+
+    It takes about a minute: every dependency of Heat's is installed.
+    """
+
+    def _setUp(self):
+        self.path = self.useFixture(fixtures.TempDir()).path
+        self.home = os.path.join(self.path, 'venv')
+        venv.create(self.home, symlinks=True, with_pip=True)
+        self.bin = os.path.join(self.home, 'bin')
+        self.python = os.path.join(self.bin, 'python')
+        self.site_packages = sysconfig.get_path(
+            'purelib', 'venv', {'base': self.home, 'platbase': self.home})
+        self.conf = os.path.join(self.path, 'heat.conf')
+        with open(self.conf, 'w') as conf:
+            conf.write(CONF % os.path.join(self.path, 'heat.db'))
+        self.tree = _tree()
+        self._pip('wheel', '--no-deps', '--wheel-dir', self.path, CHECKOUT)
+        self.wheel, = glob.glob(os.path.join(self.path, '*.whl'))
+        self._pip('install', 'openstack-heat==27.*', self.wheel)
+
+    def _pip(self, *args):
+        done = self.run(self.python, '-m', 'pip', '--quiet', *args)
+        if done.returncode:
+            raise RuntimeError('pip %s: %s' % (' '.join(args), done.stderr))
+
+    def install(self):
+        self._pip('install', '--no-deps', self.wheel)
+
+    def uninstall(self):
+        self._pip('uninstall', '--yes', 'heat-convergence-migrate')
+
+    def command(self, name):
+        return processes.command(name, self.bin)
+
+    def environ(self, **variables):
+        return dict(processes.environment(stock=True), **variables)
+
+    def run(self, *args, **variables):
+        """Run a program with environment variables of its own."""
+        return subprocess.run(args, env=self.environ(**variables),
+                              cwd=self.path, capture_output=True, text=True)
+
+    def overlay(self, *args, **variables):
+        return self.run(self.command('heat-overlay'), *args, **variables)
+
+    def damaged_files(self):
+        """Compare what Heat installed with the hashes that it recorded.
+
+        :returns: (files that differ or are gone, all files compared)
+        """
+        heat, = metadata.distributions(name='openstack-heat',
+                                       path=[self.site_packages])
+        recorded = {str(path): path for path in heat.files if path.hash}
+        damaged = [name for name, path in recorded.items()
+                   if _digest(path) != path.hash.value]
+        return damaged, set(recorded)
+
+
+def _tree():
+    """Return the files of the checkout that the wheel is to carry."""
+    root = os.path.join(CHECKOUT, 'heat')
+    found = set()
+    for folder, folders, files in os.walk(root):
+        folders[:] = set(folders) - {'tests', '__pycache__'}
+        found |= {os.path.relpath(os.path.join(folder, name), root)
+                  for name in files}
+    return found
+
+
+def _digest(path):
+    """Return the SHA-256 of a file in the encoding of RECORD, or None."""
+    try:
+        content = path.read_binary()
+    except FileNotFoundError:
+        return None
+    digest = hashlib.sha256(content).digest()
+    return base64.urlsafe_b64encode(digest).rstrip(b'=').decode()

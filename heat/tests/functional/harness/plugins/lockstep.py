@@ -1,0 +1,60 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""A resource type whose handler calls tell where in the tree it is."""
+
+from heat.engine import properties
+from heat.tests.functional.harness.plugins import recorder
+
+TYPE = 'Test::Lockstep'
+
+#: (names of the resources that lead to it from the root stack, handler,
+#: what it was given), in the order of the calls.
+calls = []
+
+#: ids of the rows of the resources that were deleted, in that order
+deleted = []
+
+#: {path: what to do once in the middle of the next update of it}
+interruptions = {}
+
+
+class Lockstep(recorder.Recorder):
+    """A Recorder that can also be replaced, and interrupted."""
+
+    PROPERTIES = (VALUE, FAIL, IMMUTABLE) = ('value', 'fail', 'immutable')
+
+    properties_schema = dict(recorder.Recorder.properties_schema, **{
+        IMMUTABLE: properties.Schema(properties.Schema.STRING, default='')})
+
+    def _path(self):
+        above = [name for name, _ in self.stack.path_in_stack() if name]
+        return tuple(above) + (self.name,)
+
+    def _record(self, handler, *given):
+        calls.append((self._path(), handler) + given)
+        if self.properties[self.FAIL] == handler:
+            raise ValueError('%s of %s fails' % (handler, self.name))
+
+    def handle_delete(self):
+        deleted.append(self.id)
+        super().handle_delete()
+
+    def check_update_complete(self, cookie):
+        interrupt = interruptions.pop(self._path(), None)
+        if interrupt is not None:
+            interrupt()
+        return True
+
+
+def resource_mapping():
+    return {TYPE: Lockstep}

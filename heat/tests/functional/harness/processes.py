@@ -1,0 +1,158 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Processes that a test starts, watches through their logs and stops."""
+
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+
+import fixtures
+import tenacity
+
+#: The checkout (or the folder of the wheel) that holds this overlay.
+TREE = str(pathlib.Path(__file__).resolve().parents[4])
+
+_POLL = 0.1  # seconds
+_STOP = 30  # seconds
+
+
+class Unready(Exception):
+    """Something did not happen before its deadline, or never will."""
+
+
+def wait_until(predicate, what, seconds=60):
+    """Poll until ``predicate`` returns something true.
+
+    :param what: what is waited for, for the error.
+    :returns: what ``predicate`` returned.
+    :raises Unready: at the deadline.
+    """
+    try:
+        return tenacity.Retrying(
+            stop=tenacity.stop_after_delay(seconds),
+            wait=tenacity.wait_fixed(_POLL),
+            retry=tenacity.retry_if_result(lambda result: not result))(
+                predicate)
+    except tenacity.RetryError:
+        raise Unready('After %d s still no %s' % (seconds, what))
+
+
+def command(name, bin_dir=None):
+    """Find a console script: by default beside the running interpreter.
+
+    :param bin_dir: the ``bin`` of another environment.
+    :raises FileNotFoundError: when there is no such command.
+    """
+    own = os.path.dirname(sys.executable)
+    path = shutil.which(name, path=bin_dir or os.pathsep.join(
+        (own, os.environ.get('PATH', os.defpath))))
+    if path is None:
+        raise FileNotFoundError('No command %s in %s' % (
+            name, bin_dir or own))
+    return path
+
+
+def environment(stock=False, **variables):
+    """Make the environment of a process that runs Heat.
+
+    :param stock: leave the overlay out.
+    """
+    env = dict(os.environ, PYTHONWARNINGS='ignore', **variables)
+    env.pop('PYTHONPATH', None)
+    if not stock:
+        env['PYTHONPATH'] = TREE
+    return env
+
+
+class Process(fixtures.Fixture):
+    """A process with its children, in a process group of its own.
+
+    Its standard output and error go to one file. What is left of the group
+    is killed at the end.
+    """
+
+    def __init__(self, name, arguments, env, cwd, pass_fds=()):
+        super().__init__()
+        self.name = name
+        self.arguments = arguments
+        self.env = env
+        self.cwd = cwd
+        self.pass_fds = pass_fds
+        self.log_file = os.path.join(cwd, name + '.log')
+
+    def _setUp(self):
+        with open(self.log_file, 'ab') as log:
+            self._popen = subprocess.Popen(
+                self.arguments, env=self.env, cwd=self.cwd, stdout=log,
+                stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+                pass_fds=self.pass_fds, start_new_session=True)
+        self.addCleanup(self.kill)
+
+    @property
+    def pid(self):
+        return self._popen.pid
+
+    def alive(self):
+        return self._popen.poll() is None
+
+    def log(self, since=0):
+        """Read what the process has written from the byte ``since`` on."""
+        with open(self.log_file, 'rb') as log:
+            log.seek(since)
+            return log.read().decode('utf-8', 'replace')
+
+    def log_size(self):
+        return os.path.getsize(self.log_file)
+
+    def signal(self, number):
+        """Send a signal to the process, not to its children."""
+        self._popen.send_signal(number)
+
+    def terminate(self):
+        """Ask the process to stop; ``stop`` waits for it."""
+        if self.alive():
+            self.signal(signal.SIGTERM)
+
+    def kill(self):
+        """End the process and its children at once, as a crash does."""
+        try:
+            os.killpg(self.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        self._popen.wait()
+
+    def stop(self):
+        """Stop the process, and kill what is left of its group."""
+        self.terminate()
+        try:
+            self._popen.wait(_STOP)
+        except subprocess.TimeoutExpired:
+            pass
+        self.kill()
+
+    def wait_until(self, predicate, what, seconds=60):
+        """Poll while the process lives.
+
+        :raises Unready: at the deadline or when the process has ended, with
+            the end of its log.
+        """
+        def poll():
+            if not self.alive():
+                raise Unready('%s ended with status %d before %s\n%s' % (
+                    self.name, self._popen.returncode, what,
+                    self.log()[-4000:]))
+            return predicate()
+        return wait_until(poll, '%s (%s)' % (what, self.name), seconds)

@@ -1,0 +1,83 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""WSGI applications as their real services run them."""
+
+import importlib.util
+import os
+import socket
+
+import fixtures
+
+from heat.tests.functional.harness import processes
+
+#: Where releases of Heat and of Keystone have their applications.
+HEAT_API = ('heat.wsgi.api:application',
+            'heat.httpd.heat_api:init_application()')
+KEYSTONE = ('keystone.wsgi.api:application',
+            'keystone.server.wsgi:initialize_public_application()')
+
+_GUNICORN = """\
+wsgi_app = '%s'
+bind = 'fd://%d'
+workers = %d
+threads = %d
+"""
+
+
+def _present(applications):
+    for application in applications:
+        try:
+            if importlib.util.find_spec(application.partition(':')[0]):
+                return application
+        except ModuleNotFoundError:
+            pass
+    raise LookupError('None of %s is installed' % ', '.join(applications))
+
+
+class WSGIServer(fixtures.Fixture):
+    """Serve an application on a free port of 127.0.0.1.
+
+    The socket is bound here: no port can be lost to another process, and
+    requests wait until the server is there.
+
+    :param applications: places of the application, as ``module:name``; the
+        first one that is there is taken.
+    :param workers: how many processes there are.
+    :param threads: how many requests each of them answers at a time.
+    :param bin_dir: take gunicorn from another environment.
+    :ivar url: where it answers.
+    :ivar process: the ``processes.Process``.
+    """
+
+    def __init__(self, name, applications, env, folder, workers=1, threads=1,
+                 bin_dir=None):
+        super().__init__()
+        self.name = name
+        self.applications = applications
+        self.env = env
+        self.folder = folder
+        self.workers = workers
+        self.threads = threads
+        self.bin_dir = bin_dir
+
+    def _setUp(self):
+        with socket.create_server(('127.0.0.1', 0)) as listener:
+            self.url = 'http://127.0.0.1:%d' % listener.getsockname()[1]
+            with open(os.path.join(self.folder, 'gunicorn.conf.py'),
+                      'w') as conf:
+                conf.write(_GUNICORN % (_present(self.applications),
+                                        listener.fileno(), self.workers,
+                                        self.threads))
+            self.process = self.useFixture(processes.Process(
+                self.name, [processes.command('gunicorn', self.bin_dir)],
+                self.env, self.folder, pass_fds=(listener.fileno(),)))

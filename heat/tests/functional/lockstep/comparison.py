@@ -1,0 +1,128 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Two stacks that the same operations are done to: they must not differ.
+
+One was created under convergence, the other by the legacy engine and then
+converted. Both belong to a synchronous engine, and their resources are
+heat.tests.functional.harness.plugins.lockstep.
+"""
+
+import collections
+import copy
+
+import sqlalchemy
+
+from heat.db import models
+from heat.tests.functional.harness.plugins import lockstep
+from heat.tests.functional.harness import trees
+from heat.tests.functional.lockstep import oracle
+from heat.tests.functional.lockstep import state as lockstep_state
+
+
+class Pair:
+    """The two stacks, and the template that both have now.
+
+    :param test: a ``synchronous.EngineTestCase``.
+    :param template: a ``differential_templates.Template``.
+    :ivar operations: a Counter of the operations done so far.
+    :ivar tried: a Counter of what the conversion wrote.
+    """
+
+    def __init__(self, test, template):
+        self.test = test
+        self.template = template
+        self.operations = collections.Counter()
+        self.tried = collections.Counter()
+        rendered, files = template.render()
+        self.operations['create'] += 1
+        self.native, self.converted = (
+            test.create(copy.deepcopy(rendered), convergence, files)
+            for convergence in (True, False))
+        for identity in self.identities:
+            row = test.row(identity)
+            test.assertEqual('COMPLETE', row['status'], row['status_reason'])
+
+    def convert(self):
+        """Convert the one of them that is legacy."""
+        self._forget_attributes()
+        plan = self.test.convert(self.converted)
+        self.tried.update({'converted stacks': len(plan.stacks),
+                           'converted resources': plan.resources,
+                           'dependencies': plan.edges})
+
+    @property
+    def identities(self):
+        return self.native, self.converted
+
+    def _forget_attributes(self):
+        """Let the native stack begin with no attribute values in its cache.
+
+        The legacy engine keeps none, and Heat fills them in when a worker has
+        checked a resource. Until then it computes them from the definition
+        that the resource has been brought up to, natively too: see
+        test_an_attribute_that_is_not_in_the_cache.
+        """
+        rows = trees.read(self.test.database, self.native['stack_id'])
+        with self.test.database.engine.begin() as connection:
+            connection.execute(sqlalchemy.update(models.Resource).where(
+                models.Resource.id.in_([row['id'] for row in rows.resources])
+            ).values(attr_data_id=None))
+
+    def _both(self, operation, calls):
+        """Do the same to both stacks and compare what resources were asked.
+
+        :returns: what the calls returned, or the names of their exceptions.
+        """
+        self.operations[operation] += 1
+        results, seen = [], []
+        for call in calls:
+            del lockstep.calls[:]
+            lockstep.interruptions.clear()
+            try:
+                results.append(call())
+            except self.test.failureException:
+                raise
+            except Exception as exc:
+                results.append(type(exc).__name__)
+            self.test.heat.run()
+            seen.append((lockstep_state.calls_by_resource(),
+                         [type(exc).__name__ for exc in
+                          self.test.heat.errors]))
+            del self.test.heat.errors[:]
+        self.test.assertEqual(*seen, operation)
+        return results
+
+    def do(self, operation, method, *args, **kwargs):
+        """Call a method of the engine for both stacks; compare the ends."""
+        ends = self._both(operation, [
+            lambda identity=identity: method(self.test.ctx, identity, *args,
+                                             **kwargs) and None
+            for identity in self.identities])
+        self.test.assertEqual(*ends, operation)
+        self.compare(operation)
+
+    def compare(self, operation):
+        self.test.assertEqual(*[
+            lockstep_state.state(self.test, identity)
+            for identity in self.identities], operation)
+
+    def compare_rows(self):
+        """Compare by the oracle: only while no operation has been done."""
+        expected, found = (
+            oracle.comparable(self.test.database, identity['stack_id'])
+            for identity in self.identities)
+        self.test.assertEqual(expected.keys(), found.keys())
+        for path, values in expected.items():
+            self.test.assertEqual(values, found[path], path)
+        tree = trees.read(self.test.database, self.converted['stack_id'])
+        self.test.assertEqual(oracle.inverse(tree), oracle.needed_by(tree))

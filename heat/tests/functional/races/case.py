@@ -1,0 +1,160 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""A conversion that begins at the very step of an operation that matters."""
+
+from unittest import mock
+
+from oslo_config import cfg
+from oslo_messaging.rpc import dispatcher
+import sqlalchemy
+
+from heat.common import exception
+from heat.db.migrate import tree as migrate_tree
+from heat.db import models
+from heat.engine import convergence_migrate
+from heat.tests.functional.harness import inprocess
+from heat.tests.functional.harness import trees
+from heat.tests import releases
+from heat.tests import utils
+
+TEMPLATE = {
+    'heat_template_version': '2018-08-31',
+    'resources': {
+        'first': {'type': 'OS::Heat::TestResource'},
+        'second': {'type': 'OS::Heat::TestResource', 'depends_on': 'first'}}}
+
+PATIENCE = 60  # seconds until a thread that never comes is an error
+
+#: How to ask for each operation that takes the stack lock when it is legacy.
+OPERATIONS = {
+    'update': lambda engine, *stack: engine.update_stack(
+        *stack, TEMPLATE, {}, {}, {}),
+    'patch': lambda engine, *stack: engine.update_stack(
+        *stack, None, {}, {}, {'existing': True}),
+    'suspend': lambda engine, *stack: engine.stack_suspend(*stack),
+    'resume': lambda engine, *stack: engine.stack_resume(*stack),
+    'check': lambda engine, *stack: engine.stack_check(*stack),
+    'snapshot': lambda engine, *stack: engine.stack_snapshot(*stack, 'new'),
+    'restore': lambda engine, *stack: engine.stack_restore(
+        *stack, engine.stack_list_snapshots(*stack)[0]['id']),
+    'delete': lambda engine, *stack: engine.delete_stack(*stack),
+    'abandon': lambda engine, *stack: engine.abandon_stack(*stack),
+    'mark unhealthy': lambda engine, *stack: engine.resource_mark_unhealthy(
+        *stack, 'first', True),
+}
+
+#: Those that must not run on a converted stack; see
+#: heat.engine.stack_lock.StackLock for the others.
+GUARDED = (list(OPERATIONS) if releases.RESOURCE_SNAPSHOTS
+           else ['update', 'patch', 'restore', 'delete', 'mark unhealthy'])
+
+
+class RaceTestCase(inprocess.EngineTestCase):
+    """A legacy stack, and an engine that keeps it legacy.
+
+    The engine has the option, so that it is on its guard, for another
+    project: the conversions are those of the tests.
+
+    :cvar template: of the stack.
+    """
+
+    template = TEMPLATE
+
+    def setUp(self):
+        super().setUp()
+        # There is no Keystone that could give a trust.
+        cfg.CONF.set_override('deferred_auth_method', 'password')
+        cfg.CONF.set_override('migrate_on_update', True)
+        cfg.CONF.set_override('migrate_on_update_projects', ['another'])
+        cfg.CONF.set_override('enable_stack_abandon', True)
+        self.identity = self.create(self.template)
+        self.stack_id = self.identity['stack_id']
+
+    def take_snapshot(self):
+        """Take a snapshot while the stack is legacy; returns its id."""
+        snapshot_id = self.operate('snapshot')['id']
+        self.wait_for(self.identity)
+        return snapshot_id
+
+    def operate(self, name):
+        """Ask the engine for an operation, as heat-api does."""
+        return OPERATIONS[name](self.heat, utils.dummy_context(),
+                                self.identity)
+
+    def convert(self, _identity=None):
+        """Convert as a command does; a context has but one transaction."""
+        return convergence_migrate.convert(utils.dummy_context(),
+                                           self.stack_id)
+
+    def before(self, target, name, step):
+        """Do ``step`` just before the first call of a function."""
+        called = getattr(target, name)
+        steps = [step]
+
+        def late(*args, **kwargs):
+            if steps:
+                steps.pop()()
+            return called(*args, **kwargs)
+        patcher = mock.patch.object(target, name, late)
+        patcher.start()
+        self.addCleanup(patcher.stop)
+
+    def stored(self):
+        """The tree with its snapshots, as committed now."""
+        return (trees.read(self.database, self.stack_id),
+                self.database.rows(models.Snapshot, stack_id=self.stack_id))
+
+    def set_stack(self, **values):
+        with self.database.engine.begin() as connection:
+            connection.execute(sqlalchemy.update(models.Stack).where(
+                models.Stack.id == self.stack_id).values(values))
+
+    def convert_and_note(self):
+        self.convert()
+        self.converted = self.stored()
+
+    def assertUnlocked(self):
+        tree = trees.read(self.database, self.stack_id)
+        self.assertEqual({}, migrate_tree.get_locks(
+            self.ctx, [row['id'] for row in tree.stacks]))
+
+    def assertConvergence(self):
+        """See that the whole tree is convergence, with its graph."""
+        tree = trees.read(self.database, self.stack_id)
+        self.assertEqual({True}, tree.convergence())
+        findings, _plan = convergence_migrate.verify(self.ctx, self.stack_id)
+        self.assertEqual((), tuple(findings))
+        self.assertUnlocked()
+
+    def assertConflict(self, operate, *args):
+        """See that heat-api will answer 409."""
+        refused = self.assertRaises(dispatcher.ExpectedException,
+                                    operate, *args)
+        self.assertEqual(exception.ActionInProgress, refused.exc_info[0])
+
+    def wait_until_idle(self):
+        """Wait for the threads that work on the stack."""
+        group = self.heat.thread_group_mgr.groups.get(self.stack_id)
+        if group is not None:
+            group.wait()
+
+    def assertWorks(self):
+        """See that the stack is convergence, and updates."""
+        self.wait_until_idle()
+        self.operate('patch')
+        self.wait_for(self.identity)
+        tree = self.stored()[0]
+        self.assertEqual({True}, tree.convergence())
+        self.assertEqual({'COMPLETE'}, {row['status'] for row in
+                                        tree.stacks + tree.resources})
+        self.assertUnlocked()

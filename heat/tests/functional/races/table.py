@@ -1,0 +1,44 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The table of races in the contributor guide; ``tox -e race`` writes it."""
+
+import csv
+import os
+
+from heat.tests.functional.faults import table as fault_table
+from heat.tests.functional.races import run as race_run
+
+PATH = os.path.join(os.path.dirname(fault_table.PATH), 'races.csv')
+
+ANSWERS = ('success', '409', race_run.REFUSED, race_run.GONE)
+
+HEADER = ('Database', 'Stacks', 'Requests', 'Success', '409',
+          'Not in this state', 'Deleted', 'Converted meanwhile', 'Lost')
+
+
+def row(backend, race):
+    """What became of a race, in which no stack was lost, as a line of it."""
+    counts = [sum(count for (_, answer), count in race.answers.items()
+                  if answer == column) for column in ANSWERS]
+    return (fault_table.NAMES[backend], len(race.stacks), sum(counts),
+            *counts, len(race.converted), 0)
+
+
+def write(line):
+    """Put a line into the table, in the place of that of its database."""
+    with open(PATH, newline='') as source:
+        lines = {old[0]: old for old in list(csv.reader(source))[1:]}
+    lines[line[0]] = line
+    with open(PATH, 'w', newline='') as target:
+        csv.writer(target, lineterminator='\n').writerows(
+            [HEADER, *(lines[name] for name in sorted(lines))])

@@ -1,0 +1,139 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Three engines, a command and many clients race for the same stacks.
+
+Nothing is forced here: see test_race_operations.py for what is. How many
+stacks there are, and with which seed, HEAT_TEST_RACE_STACKS and
+HEAT_TEST_RACE_SEED say; ``tox -e race`` takes many.
+"""
+
+import os
+import threading
+
+from heat.db import models
+from heat.tests.functional.faults import table as fault_table
+from heat.tests.functional.harness import case
+from heat.tests.functional.harness import databases
+from heat.tests.functional.harness import processes
+from heat.tests.functional.races import run as race_run
+from heat.tests.functional.races import table as race_table
+from heat.tests.functional.races import test_threads
+
+TEMPLATE = test_threads.SCALING
+
+COUNT = int(os.environ.get('HEAT_TEST_RACE_STACKS', '4'))
+SEED = int(os.environ.get('HEAT_TEST_RACE_SEED', '1'))
+
+
+class _Clients:
+
+    engines = 3
+    # A nested stack that two operations change may keep its parent waiting;
+    # Heat gives up after this time.
+    legacy_stacks = {
+        'race-%d' % number: {'template': TEMPLATE, 'timeout_mins': 1}
+        for number in range(COUNT)}
+
+    def setUp(self):
+        super().setUp()
+        self.stacks = [
+            race_run.Stack(self.stack_id(name), TEMPLATE)
+            for name in self.legacy_stacks]
+
+    def test_each_stack_converts_once_and_updates(self):
+        race = race_run.Race(self.heat, self.stacks)
+        self.run_beside_commands(race)
+
+        self.assertEqual(set(), race.reverted)
+        self.assertAnswered(race)
+        for stack in self.stacks:
+            if stack.id not in race.deleted or not self.gone(stack.id):
+                self.assertUpdates(stack.id)
+        if fault_table.updated():
+            race_table.write(race_table.row(self.backend, race))
+
+    def run_beside_commands(self, race):
+        """Run a race while a command converts all stacks, again and again."""
+        over = threading.Event()
+
+        def convert():
+            while not over.is_set():
+                done = self.heat.heat_manage('migrate-convergence-1', '--all')
+                self.assertNotIn('Traceback', done.stdout + done.stderr)
+
+        command = threading.Thread(target=convert)
+        command.start()
+        try:
+            race.run(SEED)
+        finally:
+            over.set()
+            command.join()
+
+    def assertAnswered(self, race):
+        """See that each client had success, or an answer that is told."""
+        answers = {answer for _, answer in race.answers}
+        self.assertEqual(set(), answers.difference(race_table.ANSWERS),
+                         race.answers)
+
+    def settle(self, stack_id):
+        """Wait until nothing works on a stack; returns its row, or None."""
+        def settled():
+            row, = self.heat.database.rows(models.Stack, id=stack_id)
+            return row['status'] != 'IN_PROGRESS' and row
+        row = processes.wait_until(settled, 'end of %s' % stack_id, 300)
+        return None if row['deleted_at'] else row
+
+    def gone(self, stack_id):
+        """Wait for the end of a delete that a client has asked for.
+
+        It may have been refused with 409.
+        """
+        row = self.settle(stack_id)
+        return row is None or row['action'] == 'DELETE'
+
+    def bring_back(self, stack_id):
+        """Resume a stack that is suspended, or a part of it.
+
+        The suspend of a group that is scaled meanwhile may fail: Heat then
+        deletes a template that a member still has. Updates and resumes pass
+        over what it has suspended by then, until a suspend succeeds.
+        """
+        self.settle(stack_id)
+        states = {(row['action'], row['status'])
+                  for row in self.tree(stack_id).stacks}
+        if ('SUSPEND' in dict(states) and
+                states != {('SUSPEND', 'COMPLETE')}):
+            self.heat.client.actions.suspend(stack_id)
+        if self.settle(stack_id)['action'] == 'SUSPEND':
+            self.heat.client.actions.resume(stack_id)
+            self.settle(stack_id)
+
+    def assertUpdates(self, stack_id):
+        """See that updates bring it to COMPLETE, converted exactly once."""
+        self.bring_back(stack_id)
+        # One may find the stack failed, and legacy; the next does not.
+        for _ in range(2):
+            self.heat.client.stacks.update(stack_id, template=TEMPLATE)
+            self.settle(stack_id)
+        tree = self.tree(stack_id)
+        self.assertEqual({True}, tree.convergence())
+        self.assertEqual({'COMPLETE'}, {row['status'] for row in tree.stacks})
+        self.assertEqual(1, self.migration_events(stack_id).count('COMPLETE'))
+
+
+class MySQLTest(_Clients, case.DeploymentTestCase):
+    backend = databases.MYSQL
+
+
+class PostgreSQLTest(_Clients, case.DeploymentTestCase):
+    backend = databases.POSTGRESQL

@@ -1,0 +1,93 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Each operation that takes the stack lock, and a conversion.
+
+The interleavings are forced: the conversion comes just before the operation
+takes its lock, or just after.
+"""
+
+from heat.common.migrate import exception as migrate_exception
+from heat.db import api as db_api
+from heat.engine import convergence_migrate
+from heat.engine import resource
+from heat.engine import service
+from heat.tests.functional.harness import databases
+from heat.tests.functional.races import case as race_case
+from heat.tests import utils
+
+
+class _Operations:
+    """Each operation that locks, just before and just after it does."""
+
+    scenarios = [(name, {'operation': name}) for name in race_case.OPERATIONS]
+
+    def setUp(self):
+        super().setUp()
+        if self.operation == 'restore':
+            self.take_snapshot()
+
+    def test_loaded_before_and_locked_after_it_does_no_harm(self):
+        self.before(db_api, 'stack_lock_create', self.convert_and_note)
+        if self.operation in race_case.GUARDED:
+            self.assertDoesNotRun()
+        else:
+            self.assertKeepsGraph()
+
+    def assertDoesNotRun(self):
+        self.assertConflict(self.operate, self.operation)
+        self.assertEqual(self.converted, self.stored())
+        self.assertConvergence()
+
+    def assertKeepsGraph(self):
+        self.operate(self.operation)
+        self.wait_until_idle()
+        # What is abandoned is gone.
+        expected = (set() if self.operation == 'abandon'
+                    else self._graph(self.converted))
+        self.assertEqual(expected, self._graph(self.stored()))
+
+    def _graph(self, stored):
+        # Heat empties needed_by of what it does this to, in any stack.
+        return {(row['id'], tuple(row['requires']),
+                 row['current_template_id']) for row in stored[0].resources}
+
+
+class MySQLTest(_Operations, race_case.RaceTestCase):
+    backend = databases.MYSQL
+
+
+class PostgreSQLTest(_Operations, race_case.RaceTestCase):
+
+    backend = databases.POSTGRESQL
+
+    def test_under_the_lock_of_it_no_conversion_begins(self):
+        plan = convergence_migrate.plan(utils.dummy_context(), self.stack_id)
+        refused = []
+
+        def convert():
+            for attempt in (self.convert, lambda: convergence_migrate.apply(
+                    utils.dummy_context(), plan)):
+                refused.append(self.assertRaises(
+                    migrate_exception.Locked, attempt))
+
+        self.before(*self._first_step_under_lock(), convert)
+        self.operate(self.operation)
+        self.wait_until_idle()
+
+        self.assertEqual(2, len(refused))
+        self.assertFalse(self.row(self.identity)['convergence'])
+
+    def _first_step_under_lock(self):
+        if self.operation == 'mark unhealthy':
+            return resource.Resource, 'state_set'
+        return service.ThreadGroupManager, 'start'

@@ -1,0 +1,192 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Engines with the overlay and stock engines on one database and broker.
+
+What the section "In which order" of doc/source/operator/install.rst says.
+"""
+
+from concurrent import futures
+
+from heatclient import exc
+
+from heat.db import models
+from heat.tests.functional.harness import case
+from heat.tests.functional.harness import databases
+from heat.tests.functional.harness import held_table
+
+SMALL = case.template('small.yaml')
+
+_PATIENCE = 120  # seconds
+
+
+class _RollingUpgradeTestCase(case.DeploymentTestCase):
+    """Each test starts the engines that it needs."""
+
+    engines = 1
+
+    def only_engine(self, stock):
+        """Have one engine, and no other."""
+        self.heat.kill_engines()
+        self.heat.start_engines(1, stock=stock)
+
+    def operate(self, name):
+        """Do what users do, on whatever engines there are."""
+        client = self.heat.client
+        stack_id = self.stack_id(name)
+        self.update(name, '--existing', '--parameter', 'value=two')
+        client.actions.suspend(stack_id)
+        self.heat.wait_for(name, 'SUSPEND_COMPLETE')
+        client.actions.resume(stack_id)
+        self.heat.wait_for(name, 'RESUME_COMPLETE')
+        client.actions.check(stack_id)
+        self.heat.wait_for(name, 'CHECK_COMPLETE')
+        self.update(name, '--existing', '--parameter', 'value=three')
+
+    def assertConvergence(self, name, physical_ids):
+        tree = self.tree(self.stack_id(name))
+        self.assertEqual({True}, tree.convergence())
+        self.assertEqual(physical_ids, tree.physical_ids())
+        templates = {row['id']: row['raw_template_id']
+                     for row in tree.stacks}
+        for row in tree.resources:
+            self.assertEqual(templates[row['stack_id']],
+                             row['current_template_id'], row['name'])
+
+    def physical_ids(self, name):
+        return self.tree(self.stack_id(name)).physical_ids()
+
+
+class MixedEnginesTest(_RollingUpgradeTestCase):
+    """Operations one after another, on engines of both kinds."""
+
+    backend = databases.MYSQL
+    legacy_stacks = {name: SMALL for name in (
+        'stock', 'both', 'legacy-1', 'legacy-2', 'legacy-3')}
+
+    def test_a_stock_engine_goes_on_with_a_converted_stack(self):
+        before = self.physical_ids('stock')
+        self.only_engine(stock=False)
+        self.update('stock', '--existing')
+        self.assertConvergence('stock', before)
+
+        self.only_engine(stock=True)
+        self.operate('stock')
+
+        self.assertConvergence('stock', before)
+
+    def test_both_kinds_work_on_a_converted_stack_together(self):
+        before = self.physical_ids('both')
+        self.only_engine(stock=False)
+        self.update('both', '--existing')
+
+        self.heat.start_engines(1, stock=True)
+        self.operate('both')
+
+        self.assertConvergence('both', before)
+        self.assertEqual(['COMPLETE'],
+                         self.migration_events(self.stack_id('both')))
+
+    def test_a_stack_stays_legacy_until_an_engine_with_the_overlay_comes(
+            self):
+        names = ('legacy-1', 'legacy-2', 'legacy-3')
+        before = {name: self.physical_ids(name) for name in names}
+        self.only_engine(stock=True)
+        self.update('legacy-1', '--existing')
+        self.assertEqual({False}, self.tree(
+            self.stack_id('legacy-1')).convergence())
+
+        self.heat.start_engines(1, stock=False)
+        for name in names:
+            # Whichever engine gets it, with nothing in between.
+            self.update(name, '--existing')
+            tree = self.tree(self.stack_id(name))
+            self.assertEqual(1, len(tree.convergence()), tree)
+
+        self.only_engine(stock=False)
+        for name in names:
+            self.update(name, '--existing')
+            self.assertConvergence(name, before[name])
+            self.assertEqual(['COMPLETE'],
+                             self.migration_events(self.stack_id(name)))
+
+
+class LostRaceTest(_RollingUpgradeTestCase):
+    """A conversion ends between two steps of a legacy operation.
+
+    The engine has loaded the stack, and waits for its lock in the database
+    until the conversion, by a command, is committed.
+    """
+
+    backend = databases.POSTGRESQL
+    legacy_stacks = {name: SMALL for name in ('guarded', 'unguarded')}
+    # An engine on its guard that converts nothing itself: the middle step of
+    # the order in which to upgrade.
+    conf = {'convergence_engine': True, 'migrate_on_update': True,
+            'migrate_on_update_projects': 'none'}
+
+    def setUp(self):
+        super().setUp()
+        self.threads = futures.ThreadPoolExecutor()
+        self.addCleanup(self.threads.shutdown)
+
+    def lose_race(self, name, operate):
+        """Have an operation lose the race against a command.
+
+        :returns: the future of the operation
+        """
+        stack_id = self.stack_id(name)
+        with held_table.held(self.heat.database, models.Event):
+            command = self.threads.submit(
+                self.heat.heat_manage, 'migrate-convergence-1', stack_id)
+            held_table.wait_for_waiting(self.heat.database, 1)
+            operation = self.threads.submit(operate, stack_id)
+            held_table.wait_for_waiting(self.heat.database, 2)
+        done = command.result(_PATIENCE)
+        self.assertEqual(0, done.returncode, done.stdout + done.stderr)
+        return operation
+
+    def test_an_engine_on_its_guard_answers_conflict(self):
+        before = self.physical_ids('guarded')
+        self.only_engine(stock=False)
+
+        operation = self.lose_race('guarded', self.patch)
+
+        self.assertRaises(exc.HTTPConflict, operation.result, _PATIENCE)
+        self.assertConvergence('guarded', before)
+        self.update('guarded', '--existing')
+        self.assertConvergence('guarded', before)
+
+    def test_on_a_stock_engine_converting_again_sets_the_stack_right(self):
+        before = self.physical_ids('unguarded')
+        stack_id = self.stack_id('unguarded')
+        self.only_engine(stock=True)
+
+        operation = self.lose_race('unguarded', self.patch)
+
+        operation.result(_PATIENCE)
+        self.heat.wait_for('unguarded', 'UPDATE_COMPLETE')
+        # The limit that the guide tells: the update ran as legacy, and has
+        # stored the root stack as it was loaded.
+        self.assertEqual([False, True], [
+            row['convergence'] for row in self.tree(stack_id).stacks])
+
+        done = self.heat.heat_manage('migrate-convergence-1', stack_id)
+
+        self.assertEqual(0, done.returncode, done.stdout + done.stderr)
+        self.assertConvergence('unguarded', before)
+        self.update('unguarded', '--existing', '--parameter', 'value=three')
+        self.assertConvergence('unguarded', before)
+
+    def patch(self, stack_id):
+        return self.heat.client.stacks.update(
+            stack_id, existing=True, parameters={'value': 'two'})

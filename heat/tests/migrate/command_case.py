@@ -1,0 +1,67 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What the tests of heat-manage's commands have in common."""
+
+import argparse
+import io
+import json
+
+import fixtures
+
+from heat.cmd.migrate import commands
+from heat.objects import stack as stack_object
+from heat.tests import common
+from heat.tests.migrate import fixtures as migrate_fixtures
+from heat.tests import utils
+
+
+class CommandTestCase(common.HeatTestCase):
+    """heat-manage's commands in the process of the test."""
+
+    def setUp(self):
+        super().setUp()
+        self.ctx = utils.dummy_context()
+        # They change the log of the whole process, and look for a schema
+        # that alembic made.
+        for name in ('log.log_elsewhere_than_stdout',
+                     'database.check_database'):
+            self.useFixture(fixtures.MonkeyPatch(
+                'heat.cmd.migrate.%s' % name, lambda: None))
+
+    def run_command(self, *words):
+        """Run a command; returns its status, output and errors."""
+        parser = argparse.ArgumentParser()
+        commands.add_parsers(parser.add_subparsers(), lambda func: func)
+        out, err = io.StringIO(), io.StringIO()
+        with (fixtures.MonkeyPatch('sys.stdout', out),
+              fixtures.MonkeyPatch('sys.stderr', err)):
+            args = parser.parse_args(words)
+            status = args.func(args)
+        return status, out.getvalue(), err.getvalue()
+
+    def outcomes(self, *words):
+        """Run a command for its JSON lines; returns its status and them."""
+        status, out, _err = self.run_command(*words, '--format', 'json')
+        return status, [json.loads(line) for line in out.splitlines()]
+
+    def legacy(self, name='legacy', requirements=None, **kwargs):
+        return migrate_fixtures.create_legacy(
+            self.ctx, migrate_fixtures.template_of(requirements or {'a': []}),
+            name=name, **kwargs).id
+
+    def is_convergence(self, stack_id):
+        return stack_object.Stack.get_by_id(self.ctx, stack_id).convergence
+
+    def set_status(self, stack_id, status):
+        stack_object.Stack.update_by_id(self.ctx, stack_id,
+                                        {'status': status})

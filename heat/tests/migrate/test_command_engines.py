@@ -1,0 +1,227 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import fixtures
+import oslo_messaging
+
+from heat.cmd.migrate import engines
+from heat.cmd.migrate import errors
+from heat.common import exception
+from heat.common.migrate import exception as migrate_exception
+from heat.db.migrate import counts as migrate_counts
+from heat.engine import convergence_migrate
+from heat.engine import service
+from heat.objects import service as service_object
+from heat.tests import common
+from heat.tests.migrate import fixtures as migrate_fixtures
+from heat.tests import utils
+
+
+class _Client:
+    """Stands for the RPC client: calls what a host answers with."""
+
+    def __init__(self, hosts, host):
+        self.hosts = hosts
+        self.host = host
+
+    def prepare(self, version):
+        return self
+
+    def call(self, context, method, stack_id):
+        self.hosts.calls.append((self.host, method, stack_id))
+        return self.hosts.answers[self.host](context, stack_id)
+
+
+class _Hosts(fixtures.Fixture):
+    """Engine hosts by name, with a function that each answers with."""
+
+    def __init__(self, **answers):
+        super().__init__()
+        self.answers = answers
+        self.calls = []
+
+    def _setUp(self):
+        self.useFixture(fixtures.MonkeyPatch(
+            'heat.common.messaging.get_rpc_client',
+            lambda topic, server, version: _Client(self, server)))
+
+
+def _stock(context, stack_id):
+    raise oslo_messaging.RemoteError('NoEngineContextEstablished', 'x', [])
+
+
+def _silent(context, stack_id):
+    raise oslo_messaging.MessagingTimeout()
+
+
+def _convert(context, stack_id):
+    convergence_migrate.convert(context, stack_id)
+
+
+class EnginesTest(common.HeatTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.ctx = utils.dummy_context()
+        self.warnings = []
+
+    def stacks(self, count):
+        for number in range(count):
+            stack = migrate_fixtures.create_legacy(
+                self.ctx, migrate_fixtures.template_of({'a': []}),
+                name='s%d' % number)
+            yield migrate_counts.RootStack(stack.id, stack.name, 'x', None)
+
+    def run_on(self, hosts, stacks):
+        """Hand the stacks to engines one by one; returns the outcomes."""
+        self.useFixture(hosts)
+        # One at a time: the database of a unit test has one connection.
+        made = engines.Engines(sorted(hosts.answers), 1, self.warnings.append)
+        self.addCleanup(made.close)
+        done = []
+        for stack in stacks:
+            made.begin(stack)
+            while made.in_hand:
+                done += made.finished(60)
+        return done
+
+    def answer_of(self, exc):
+        """The outcome and code for what an engine's method raises."""
+        def fail(context, stack_id):
+            raise exc
+        outcome, = self.run_on(_Hosts(one=fail), self.stacks(1))
+        return outcome
+
+    def test_engine_converts(self):
+        hosts = _Hosts(one=_convert)
+        outcome, = self.run_on(hosts, self.stacks(1))
+        self.assertEqual([('one', 'migrate_convergence_1', outcome.id)],
+                         hosts.calls)
+        self.assertEqual(('converted', 0, 1), (
+            outcome.outcome, outcome.nested, outcome.resources))
+
+    def test_convergence_stack_is_not_handed_over(self):
+        stack, = self.stacks(1)
+        convergence_migrate.convert(self.ctx, stack.id)
+        hosts = _Hosts(one=_stock)
+        outcome, = self.run_on(hosts, [stack])
+        self.assertEqual(('already', []), (outcome.outcome, hosts.calls))
+
+    def test_engine_without_the_overlay_is_named_and_left_out(self):
+        hosts = _Hosts(a=_stock, b=_convert)
+        done = self.run_on(hosts, self.stacks(3))
+        self.assertEqual(['converted'] * 3,
+                         [outcome.outcome for outcome in done])
+        self.assertEqual(['a', 'b', 'b', 'b'],
+                         [host for host, _method, _id in hosts.calls])
+        warning, = self.warnings
+        self.assertIn('host a', warning)
+        self.assertIn('without the convergence overlay', warning)
+
+    def test_engine_that_does_not_answer_is_named_and_left_out(self):
+        hosts = _Hosts(a=_silent, b=_convert)
+        done = self.run_on(hosts, self.stacks(2))
+        self.assertEqual(['converted'] * 2,
+                         [outcome.outcome for outcome in done])
+        self.assertEqual(['a', 'b', 'b'],
+                         [host for host, _method, _id in hosts.calls])
+        warning, = self.warnings
+        self.assertIn('host a', warning)
+        self.assertIn('does not answer', warning)
+
+    def test_stack_about_which_no_engine_answers_does_not_take_them_all(self):
+        hosts = _Hosts(a=_silent, b=_silent, c=_convert)
+        done = self.run_on(hosts, self.stacks(2))
+        self.assertEqual([('failed', 'no_answer'), ('converted', None)],
+                         [(outcome.outcome, outcome.code)
+                          for outcome in done])
+        self.assertEqual(3, len(hosts.calls))
+
+    def test_no_engine_with_the_overlay(self):
+        done = self.run_on(_Hosts(a=_stock, b=_stock), self.stacks(2))
+        self.assertEqual([('failed', 'no_engine')] * 2,
+                         [(outcome.outcome, outcome.code)
+                          for outcome in done])
+        self.assertIn('a, b', done[0].message)
+
+    def test_refusals_keep_their_code(self):
+        for refused in (
+                migrate_exception.StackNotFound(stack='x'),
+                migrate_exception.NestedStack(stack='x', root='y'),
+                migrate_exception.InProgress(stack='x', action='UPDATE'),
+                migrate_exception.NotComplete(stack='x',
+                                              state='UPDATE_FAILED'),
+                migrate_exception.Locked(stack='x', engine='y'),
+                migrate_exception.Credentials(stack='x', error='y')):
+            outcome, code, text = engines._read(self._as_raised(refused))
+            self.assertEqual(('refused', refused.code), (outcome, code))
+            self.assertNotIn('[', text)
+
+    def _as_raised(self, refused):
+        """What the RPC method raises for a refusal of the converter's."""
+        def refuse(*args, **kwargs):
+            raise refused
+        with fixtures.MonkeyPatch(
+                'heat.engine.convergence_migrate.convert', refuse):
+            expected = self.assertRaises(
+                oslo_messaging.ExpectedException,
+                service.EngineService('host', 'topic').migrate_convergence_1,
+                self.ctx, 'x')
+        return expected.exc_info[1]
+
+    def test_refusal_that_comes_as_a_remote_error(self):
+        outcome = self.answer_of(oslo_messaging.RemoteError(
+            'Error', 'Mend it. [credentials]', ['a traceback']))
+        self.assertEqual(('refused', 'credentials', 'Mend it.'), (
+            outcome.outcome, outcome.code, outcome.message))
+
+    def test_failure_of_the_engine(self):
+        outcome = self.answer_of(oslo_messaging.RemoteError(
+            'KeyError', 'x', ['a traceback']))
+        self.assertEqual(('failed', 'error', 'x'), (
+            outcome.outcome, outcome.code, outcome.message))
+
+    def test_failure_of_an_exception_of_heats(self):
+        outcome = self.answer_of(exception.Forbidden())
+        self.assertEqual(('failed', 'error'),
+                         (outcome.outcome, outcome.code))
+
+
+class HostsUpTest(common.HeatTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.ctx = utils.dummy_context()
+        # Asks over RPC.
+        self.useFixture(fixtures.MonkeyPatch(
+            'heat.common.service_utils.engine_alive',
+            lambda context, engine_id: engine_id != 'killed'))
+
+    def add(self, host, report_interval=60):
+        service_object.Service.create(self.ctx, {
+            'host': host, 'hostname': host, 'binary': 'heat-engine',
+            'engine_id': host, 'topic': 'engine',
+            'report_interval': report_interval})
+
+    def test_once_for_each_process_that_is_up(self):
+        self.add('a')
+        self.add('a')
+        self.add('b')
+        self.add('killed')
+        self.add('silent', report_interval=-60)
+        self.assertEqual(['a', 'a', 'b'], sorted(engines.hosts_up(self.ctx)))
+
+    def test_none(self):
+        self.add('killed')
+        exc = self.assertRaises(errors.CommandError, engines.hosts_up,
+                                self.ctx)
+        self.assertIn('No engine is up', str(exc))

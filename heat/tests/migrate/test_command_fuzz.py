@@ -1,0 +1,120 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Whatever words heat-manage gets, and whatever stacks are called."""
+
+import io
+import json
+import unicodedata
+
+import fixtures
+import hypothesis
+from hypothesis import strategies
+
+from heat.cmd.migrate import convergence_status
+from heat.cmd.migrate import outcome
+from heat.cmd.migrate import report
+from heat.db.migrate import counts as migrate_counts
+from heat.tests.migrate import command_case as case
+from heat.tests.migrate import fixtures as migrate_fixtures
+
+SETTINGS = hypothesis.settings(
+    max_examples=50, deadline=None, derandomize=True, database=None,
+    suppress_health_check=list(hypothesis.HealthCheck))
+
+COMMANDS = ('migrate-convergence-1', 'migrate_convergence_1',
+            'revert-convergence-1', 'convergence-status')
+
+TEXT = strategies.text(alphabet=strategies.characters(codec='utf-8'))
+
+# Neither more than one worker, which are processes, nor engines or a file
+# to wait for.
+WORDS = strategies.sampled_from((
+    '--all', '--dry-run', '--verify', '--repair', '--project', '--format',
+    'json', 'table', '--limit', '--max-rate', '1', '0', '-1', '1e400', 'nan',
+    '--help', '--', '-', '', '00000000-0000-0000-0000-000000000000',
+    '{stack}', "' OR '1'='1", '%s%n', '\x1b[2J\x00')) | TEXT
+
+
+def control_characters(text):
+    """What could steer a terminal or break a line, but the ends of lines."""
+    return [char for char in text.replace('\n', '')
+            if unicodedata.category(char) in ('Cc', 'Zl', 'Zp')]
+
+
+class WordsTest(case.CommandTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.stack_id = self.legacy()
+        self.set_status(self.stack_id, 'FAILED')
+
+    @SETTINGS
+    @hypothesis.given(command=strategies.sampled_from(COMMANDS),
+                      words=strategies.lists(WORDS, max_size=5))
+    def test_an_exit_status_and_never_a_traceback_or_a_changed_row(
+            self, command, words):
+        words = [self.stack_id if word == '{stack}' else word
+                 for word in words]
+        before = migrate_fixtures.rows(self.ctx, self.stack_id)
+        try:
+            ended, out, err = self.run_command(command, *words)
+        except SystemExit as exc:
+            # argparse has told what is wrong, or helped.
+            ended, out, err = exc.code, 'usage', ''
+        self.assertIn(ended, (report.DONE, report.RUN_AGAIN, report.FAILED))
+        self.assertTrue(out or err)
+        self.assertNotIn('Traceback', out + err)
+        self.assertEqual([], control_characters(out + err))
+        self.assertEqual(before,
+                         migrate_fixtures.rows(self.ctx, self.stack_id))
+
+
+class OutputTest(case.CommandTestCase):
+    """Names and messages with anything in them."""
+
+    def outcome(self, text):
+        return outcome.Outcome(*[
+            text if field in ('name', 'project', 'message', 'code') else 1
+            for field in outcome.Outcome._fields])
+
+    def told(self, kind, text):
+        out, err = io.StringIO(), io.StringIO()
+        told = kind('legacy', stdout=out, stderr=err)
+        told.add(self.outcome(text))
+        told.end(1.0)
+        self.assertEqual([], control_characters(
+            out.getvalue() + err.getvalue()))
+        return out.getvalue()
+
+    @SETTINGS
+    @hypothesis.example(text='\x1b]0;title\x07\x7f\x9b\u2028\n\r')
+    @hypothesis.given(text=strategies.text())
+    def test_json_is_a_line_without_control_characters(self, text):
+        line, = self.told(report.JsonLines, text).splitlines()
+        self.assertEqual(text, json.loads(line)['name'])
+
+    @SETTINGS
+    @hypothesis.example(text='\x1b]0;title\x07\x7f\x9b\u2028\n\r')
+    @hypothesis.given(text=TEXT)
+    def test_a_table_has_no_control_characters(self, text):
+        self.told(report.Table, text)
+
+    def test_the_json_of_the_status_has_none_either(self):
+        tally = migrate_counts.Tally(*[
+            '\x7f\x1b' if field == 'project' else 0
+            for field in migrate_counts.Tally._fields])
+        out = io.StringIO()
+        with fixtures.MonkeyPatch('sys.stdout', out):
+            convergence_status.show([tally], 'json')
+        self.assertEqual([], control_characters(out.getvalue()))
+        self.assertEqual('\x7f\x1b', json.loads(out.getvalue())['project'])

@@ -1,0 +1,128 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import argparse
+import io
+import uuid
+
+import fixtures
+from oslo_db import exception as db_exception
+
+from heat.cmd import manage
+from heat.cmd.migrate import commands
+from heat.cmd.migrate import errors
+from heat.tests import common
+from heat.tests.migrate import command_case as case
+
+
+class ArgumentsTest(case.CommandTestCase):
+    """What cannot be is told in one line, and nothing is done."""
+
+    def error(self, *words):
+        status, out, err = self.run_command(*words)
+        self.assertEqual((2, ''), (status, out))
+        line, = err.splitlines()
+        return line
+
+    def test_neither_ids_nor_all(self):
+        self.assertIn('or --all', self.error('migrate-convergence-1'))
+
+    def test_both_ids_and_all(self):
+        self.assertIn('not both', self.error(
+            'migrate-convergence-1', '--all', str(uuid.uuid4())))
+
+    def test_malformed_id_leaves_the_other_stacks_alone(self):
+        stack_id = self.legacy()
+        self.assertIn('web is not the id of a stack', self.error(
+            'migrate-convergence-1', stack_id, 'web'))
+        self.assertFalse(self.is_convergence(stack_id))
+
+    def test_project_without_all(self):
+        self.assertIn('--project', self.error(
+            'migrate-convergence-1', '--project', 'x', str(uuid.uuid4())))
+
+    def test_dry_run_is_nothing_for_the_engines(self):
+        self.assertIn('--via-engines', self.error(
+            'migrate-convergence-1', '--dry-run', '--via-engines', '--all'))
+
+    def test_numbers_have_to_be_positive(self):
+        for option in ('--limit', '--workers', '--max-rate'):
+            exc = self.assertRaises(
+                SystemExit, self.run_command, 'migrate-convergence-1',
+                '--all', option, '0')
+            self.assertEqual(2, exc.code)
+
+    def test_revert_has_no_engines_to_go_to(self):
+        exc = self.assertRaises(
+            SystemExit, self.run_command, 'revert-convergence-1',
+            '--via-engines', '--all')
+        self.assertEqual(2, exc.code)
+
+    def test_database_that_is_down(self):
+        def down(*args, **kwargs):
+            raise db_exception.DBConnectionError(OSError('refused'))
+        self.useFixture(fixtures.MonkeyPatch(
+            'heat.db.migrate.counts.tally', down))
+        self.assertIn('cannot be used: refused',
+                      self.error('convergence-status'))
+
+
+class ParserTest(common.HeatTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.parser = argparse.ArgumentParser()
+        self.subparsers = self.parser.add_subparsers(dest='name')
+        manage.add_command_parsers(self.subparsers)
+
+    def test_commands_of_heat_are_still_there(self):
+        self.assertLessEqual(
+            {'db_version', 'db_sync', 'purge_deleted', 'service',
+             'migrate_convergence_1', 'migrate-convergence-1',
+             'revert-convergence-1', 'convergence-status'},
+            set(self.subparsers.choices))
+
+    def test_both_names_are_one_command(self):
+        self.assertIs(self.subparsers.choices['migrate-convergence-1'],
+                      self.subparsers.choices['migrate_convergence_1'])
+
+    def test_help_has_examples_and_exit_statuses(self):
+        for name in ('migrate-convergence-1', 'revert-convergence-1',
+                     'convergence-status'):
+            text = self.subparsers.choices[name].format_help()
+            self.assertIn('examples:\n  heat-manage %s' % name, text)
+            self.assertIn('exit status:\n  0  ', text)
+
+
+class GuardTest(common.HeatTestCase):
+    """Whatever ends a command, its status is not 1: that is "run again"."""
+
+    def run_guarded(self, exc):
+        def fail(args):
+            raise exc
+        self.useFixture(fixtures.MonkeyPatch(
+            'heat.cmd.migrate.log.log_elsewhere_than_stdout',
+            lambda: None))
+        err = io.StringIO()
+        with fixtures.MonkeyPatch('sys.stderr', err):
+            status = commands.command(fail)(None)
+        return status, err.getvalue()
+
+    def test_command_error_is_one_line(self):
+        self.assertEqual((2, 'ERROR: no\n'),
+                         self.run_guarded(errors.CommandError('no')))
+
+    def test_bug_is_one_line_and_its_traceback_in_the_log(self):
+        log = self.useFixture(fixtures.FakeLogger())
+        self.assertEqual((2, 'ERROR: KeyError: \'x\'\n'),
+                         self.run_guarded(KeyError('x')))
+        self.assertIn('Traceback', log.output)

@@ -1,0 +1,58 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+from heat.db.migrate import counts as migrate_counts
+from heat.objects import stack as stack_object
+from heat.tests.migrate import command_case as case
+
+
+class StatusTest(case.CommandTestCase):
+
+    def test_table_with_versions_and_what_to_run(self):
+        self.legacy()
+        status, out, _err = self.run_command('convergence-status')
+        self.assertEqual(0, status)
+        self.assertIn('heat-convergence-migrate', out)
+        self.assertRegex(out, r'on Heat \d+\.\d')
+        self.assertIn('Legacy: 1 root and 0 nested stacks.', out)
+        self.assertIn('heat-manage migrate-convergence-1 --all', out)
+
+    def test_nothing_to_run_when_all_is_converted(self):
+        self.legacy()
+        self.outcomes('migrate-convergence-1', '--all')
+        _status, out, _err = self.run_command('convergence-status')
+        self.assertIn('Convergence: 1 root and 0 nested stacks.', out)
+        self.assertNotIn('migrate-convergence-1 --all', out)
+
+    def test_deep_finds_what_the_rows_do_not_tell(self):
+        broken = self.legacy('broken')
+        self.legacy('sane')
+        self.legacy('child', owner_id=broken)
+        busy = self.legacy('busy')
+        self.set_status(busy, 'IN_PROGRESS')
+        stack_object.Stack.update_by_id(self.ctx, broken,
+                                        {'user_creds_id': None})
+        expected = {('ready', 2, 1), ('in_progress', 1, 0)}
+        self.assertEqual(expected, self.counts('convergence-status'))
+        expected = {('ready', 1, 0), ('credentials', 1, 1),
+                    ('in_progress', 1, 0)}
+        self.assertEqual(expected,
+                         self.counts('convergence-status', '--deep'))
+        self.assertEqual(
+            4, sum(tally.roots + tally.nested_legacy for tally in
+                   migrate_counts.tally(self.ctx)))
+
+    def counts(self, *words):
+        status, found = self.outcomes(*words)
+        self.assertEqual(0, status)
+        return {(tally['state'], tally['roots'], tally['nested_legacy'])
+                for tally in found}

@@ -1,0 +1,66 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""migrate-convergence-1 --verify and --repair."""
+
+from heat.db import api as db_api
+from heat.db import models
+from heat.engine import convergence_migrate
+from heat.tests.migrate import command_case as case
+
+
+class VerifyCommandTest(case.CommandTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.stack_id = self.legacy()
+        convergence_migrate.convert(self.ctx, self.stack_id)
+
+    def lose_the_graph(self):
+        with db_api.context_manager.writer.using(self.ctx) as session:
+            session.get(models.Stack, self.stack_id).current_deps = None
+
+    def verify(self, *words):
+        status, outcomes = self.outcomes(
+            'migrate-convergence-1', '--verify', *(words or [self.stack_id]))
+        return status, [(outcome['outcome'], outcome['code'])
+                        for outcome in outcomes]
+
+    def test_a_converted_stack_is_as_it_should_be(self):
+        self.assertEqual((0, [('already', None)]), self.verify())
+
+    def test_a_lost_graph_is_told(self):
+        self.lose_the_graph()
+        self.assertEqual((2, [('refused', 'rows_differ')]), self.verify())
+
+    def test_all_looks_at_convergence_stacks(self):
+        self.legacy(name='another')
+        self.assertEqual((0, [('already', None)]), self.verify('--all'))
+
+    def test_a_legacy_stack_is_refused(self):
+        self.assertEqual((2, [('refused', 'legacy')]),
+                         self.verify(self.legacy(name='another')))
+
+    def test_a_repaired_stack_is_as_it_should_be(self):
+        self.lose_the_graph()
+        status, outcomes = self.outcomes('migrate-convergence-1', '--repair',
+                                         self.stack_id)
+        self.assertEqual((0, ['repaired']),
+                         (status, [outcome['outcome']
+                                   for outcome in outcomes]))
+        self.assertEqual((0, [('already', None)]), self.verify())
+
+    def test_one_thing_at_a_time(self):
+        status, _out, err = self.run_command(
+            'migrate-convergence-1', '--verify', '--repair', self.stack_id)
+        self.assertEqual(2, status)
+        self.assertIn('only one of', err)

@@ -1,0 +1,232 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import datetime
+
+from heat.common.migrate import exception as migrate_exception
+from heat.db import api as db_api
+from heat.db.migrate import counts as migrate_counts
+from heat.db import models
+from heat.engine import convergence_migrate
+from heat.tests import common
+from heat.tests.migrate import fixtures as migrate_fixtures
+from heat.tests import utils
+
+
+class CensusTestCase(common.HeatTestCase):
+    """Stacks of whatever kind, as rows."""
+
+    def setUp(self):
+        super().setUp()
+        self.ctx = utils.dummy_context()
+        self._source = migrate_fixtures.create_legacy(
+            self.ctx, migrate_fixtures.template_of({'a': []}), name='source')
+        self.change(models.Stack, models.Stack.id == self._source.id,
+                    deleted_at=datetime.datetime(2020, 1, 1))
+
+    def change(self, model, condition, **values):
+        with db_api.context_manager.writer.using(self.ctx) as session:
+            session.execute(model.__table__.update().where(
+                condition).values(**values))
+
+    def add(self, name, **values):
+        """Write a stack row; returns its id, which is its name."""
+        table = models.Stack.__table__
+        with db_api.context_manager.writer.using(self.ctx) as session:
+            row = dict(session.execute(table.select().where(
+                table.c.id == self._source.id)).mappings().one())
+            row.update({'id': name, 'name': name, 'deleted_at': None,
+                        'tenant': 'project', 'convergence': False,
+                        'created_at': datetime.datetime(2021, 1, 1)}, **values)
+            session.execute(table.insert().values(row))
+        return name
+
+    def page(self, size=100, **kwargs):
+        return [stack.id for stack in migrate_counts.get_page(
+            self.ctx, size, **kwargs)]
+
+
+class PageTest(CensusTestCase):
+
+    def test_legacy_roots_oldest_first(self):
+        self.add('new', created_at=datetime.datetime(2023, 1, 1))
+        self.add('old', created_at=datetime.datetime(2019, 1, 1))
+        self.add('converted', convergence=True)
+        self.add('gone', deleted_at=datetime.datetime(2023, 1, 1))
+        self.add('nested', owner_id='new')
+        self.add('backup', owner_id='new', backup=True)
+        self.assertEqual(['old', 'new'], self.page())
+
+    def test_stacks_of_very_old_heat_have_null_columns(self):
+        self.add('a', convergence=None, backup=None, created_at=None)
+        self.add('b', created_at=None)
+        self.add('c')
+        first, second, _third = migrate_counts.get_page(self.ctx, 3)
+        self.assertEqual(['a', 'b', 'c'], self.page())
+        self.assertEqual(['b', 'c'], self.page(after=first))
+        self.assertEqual(['c'], self.page(after=second))
+
+    def test_pages_meet_each_stack_once_though_dates_are_equal(self):
+        names = [self.add('s%d' % number) for number in range(5)]
+        first = migrate_counts.get_page(self.ctx, 2)
+        second = migrate_counts.get_page(self.ctx, 2, first[-1])
+        third = migrate_counts.get_page(self.ctx, 2, second[-1])
+        self.assertEqual(names, [stack.id for stack in
+                                 first + second + third])
+        self.assertEqual([], migrate_counts.get_page(self.ctx, 2, third[-1]))
+
+    def test_a_stack_created_meanwhile_is_not_met_twice(self):
+        for number in range(3):
+            self.add('s%d' % number)
+        first = migrate_counts.get_page(self.ctx, 2)
+        self.add('s0b')
+        self.assertEqual(['s2'], self.page(after=first[-1]))
+
+    def test_only_one_project(self):
+        self.add('ours', tenant='ours')
+        self.add('theirs', tenant='theirs')
+        self.assertEqual(['ours'], self.page(project='ours'))
+        self.assertEqual(1, migrate_counts.count_roots(
+            self.ctx, project='ours'))
+
+    def test_convergence_root_with_a_legacy_stack_somewhere_below(self):
+        self.add('mixed', convergence=True)
+        self.add('child', owner_id='mixed', convergence=True)
+        self.add('grandchild', owner_id='child')
+        self.add('converted', convergence=True)
+        self.add('converted-child', owner_id='converted', convergence=True)
+        self.add('backup', owner_id='converted', backup=True)
+        self.assertEqual(['mixed'], self.page())
+        self.assertEqual(1, migrate_counts.count_roots(self.ctx))
+
+    def test_those_to_revert(self):
+        self.add('converted', convergence=True)
+        self.add('mixed')
+        self.add('child', owner_id='mixed', convergence=True)
+        self.add('legacy')
+        self.assertEqual(['converted', 'mixed'], self.page(convergence=True))
+        self.assertEqual(2, migrate_counts.count_roots(self.ctx, True))
+
+
+class NamedTest(CensusTestCase):
+
+    def test_names_of_whatever_stacks_there_are(self):
+        self.add('nested', owner_id='x')
+        self.add('gone', deleted_at=datetime.datetime(2023, 1, 1))
+        found = migrate_counts.get_named(self.ctx, ['nested', 'gone', 'none'])
+        self.assertEqual({'nested', 'gone'}, set(found))
+        self.assertEqual(('nested', 'project'),
+                         (found['nested'].name, found['nested'].tenant))
+
+
+class TallyTest(CensusTestCase):
+
+    def tally(self, **kwargs):
+        return {(tally.project, tally.state): tally[2:] for tally in
+                migrate_counts.tally(self.ctx, **kwargs)}
+
+    def test_counts_roots_and_nested_stacks_by_project(self):
+        self.add('ready')
+        self.add('child', owner_id='ready')
+        self.add('grandchild', owner_id='child')
+        self.add('converted', convergence=True, tenant='other')
+        self.add('converted-child', owner_id='converted', convergence=True,
+                 tenant='other')
+        self.assertEqual({('project', 'ready'): (1, 2, 0),
+                          ('other', 'convergence'): (1, 0, 1)}, self.tally())
+
+    def test_only_one_project(self):
+        self.add('ours', tenant='ours')
+        self.add('theirs', tenant='theirs')
+        self.assertEqual({('ours', 'ready'): (1, 0, 0)},
+                         self.tally(project='ours'))
+
+    def test_deleted_stacks_and_empty_backup_stacks_do_not_count(self):
+        self.add('ready')
+        self.add('backup', owner_id='ready', backup=True, status='FAILED')
+        self.add('gone', owner_id='ready', status='FAILED',
+                 deleted_at=datetime.datetime(2023, 1, 1))
+        self.assertEqual({('project', 'ready'): (1, 0, 0)}, self.tally())
+
+    def test_a_mixed_tree_is_not_convergence_yet(self):
+        self.add('mixed', convergence=True)
+        self.add('child', owner_id='mixed')
+        self.assertEqual({('project', 'ready'): (1, 1, 0)}, self.tally())
+
+    def test_nested_stacks_without_a_root_are_counted_as_such(self):
+        self.add('dangling', owner_id='nobody')
+        self.add('below', owner_id='dangling')
+        self.assertEqual({('project', 'no_root'): (0, 2, 0)}, self.tally())
+
+    def test_number_of_nested_stacks(self):
+        self.add('root')
+        self.add('child', owner_id='root')
+        self.add('converted', owner_id='child', convergence=True)
+        self.add('backup', owner_id='root', backup=True)
+        self.assertEqual((1, 1),
+                         migrate_counts.count_nested(self.ctx, 'root'))
+        self.assertEqual((0, 0),
+                         migrate_counts.count_nested(self.ctx, 'converted'))
+
+
+class ReasonTest(CensusTestCase):
+    """The rows tell the reason that planning the conversion refuses with."""
+
+    scenarios = [
+        ('in progress', {'of_root': {'status': 'IN_PROGRESS'}}),
+        ('failed', {'of_root': {'status': 'FAILED'}}),
+        ('no action', {'of_root': {'action': None}}),
+        ('being deleted', {'of_root': {'action': 'DELETE'}}),
+        ('child in progress', {'of_child': {'status': 'IN_PROGRESS'}}),
+        ('child failed', {'of_child': {'status': 'FAILED'}}),
+        ('resource in progress', {'of_resource': {'status': 'IN_PROGRESS'}}),
+        ('resource in the hand of an engine',
+         {'of_resource': {'engine_id': 'engine'}}),
+        ('locked', {'locked': 'root'}),
+        ('child locked', {'locked': 'child'}),
+        ('backup stack with a resource', {'backup_of': 'root'}),
+        ('sane', {}),
+    ]
+    of_root = of_child = of_resource = {}
+    locked = backup_of = None
+
+    def setUp(self):
+        super().setUp()
+        self.ids = {
+            name: migrate_fixtures.create_legacy(
+                self.ctx, migrate_fixtures.template_of({'a': []}),
+                name=name).id for name in ('root', 'child', 'backup')}
+        stack = models.Stack
+        self.change(stack, stack.id == self.ids['root'], **self.of_root or {
+            'status': 'COMPLETE'})
+        self.change(stack, stack.id == self.ids['child'],
+                    owner_id=self.ids['root'], **self.of_child)
+        if self.of_resource:
+            self.change(models.Resource, models.Resource.stack_id ==
+                        self.ids['child'], **self.of_resource)
+        if self.locked:
+            db_api.stack_lock_create(self.ctx, self.ids[self.locked], 'engine')
+        self.change(stack, stack.id == self.ids['backup'], **{
+            'owner_id': self.ids['root'], 'backup': True} if self.backup_of
+            else {'deleted_at': datetime.datetime(2023, 1, 1)})
+
+    def test_same_reason_as_planning(self):
+        try:
+            convergence_migrate.plan(self.ctx, self.ids['root'])
+            expected = migrate_counts.READY
+        except migrate_exception.MigrationRefused as exc:
+            expected = exc.code
+        tally, = migrate_counts.tally(self.ctx)
+        self.assertEqual(expected, tally.state)
+        self.assertIn(expected, migrate_counts.SEEN_IN_ROWS.union(
+            [migrate_counts.READY]))
+        self.assertEqual((1, 1, 0), tally[2:])

@@ -1,0 +1,302 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Dependencies that resource plug-ins add, and cannot add."""
+
+from keystoneauth1 import exceptions as ks_exceptions
+
+from heat.common import context
+from heat.common import exception
+from heat.common.migrate import exception as migrate_exception
+from heat.engine import convergence_migrate
+from heat.engine import resource
+from heat.tests import generic_resource
+from heat.tests.migrate import fixtures as migrate_fixtures
+from heat.tests.migrate import test_convergence_migrate
+
+SECRET = 'o\'Hara "the"\nsecret'
+
+
+class Implicit(generic_resource.ResourceWithProps):
+    """Adds a dependency on every resource of another type."""
+
+    error = None
+
+    def add_dependencies(self, deps):
+        super().add_dependencies(deps)
+        if self.error is not None:
+            raise self.error
+        for other in self.stack.values():
+            if type(other) is not type(self):
+                deps += (self, other)
+
+
+class Existing(Implicit):
+    """Can do so only when it exists."""
+
+    def add_dependencies(self, deps):
+        if self.id is None:
+            raise LookupError('does not exist yet')
+        super().add_dependencies(deps)
+
+
+class Reading(Implicit):
+    """Needs to know an attribute of another resource."""
+
+    def add_dependencies(self, deps):
+        if not self.properties['Foo']:
+            raise LookupError('has no value yet')
+        super().add_dependencies(deps)
+
+
+class Silent(Implicit):
+    """Skips what it cannot find out, as some of Heat's plug-ins do."""
+
+    default_client_name = 'nova'
+    asks = staticmethod(lambda member: None)
+
+    def add_dependencies(self, deps):
+        try:
+            self.asks(self)
+        except Exception:
+            return
+        super().add_dependencies(deps)
+
+
+class ImplicitTestCase(test_convergence_migrate.MigrateTestCase):
+
+    def setUp(self):
+        super().setUp()
+        resource._register_class('Implicit', Implicit)
+        resource._register_class('Existing', Existing)
+        resource._register_class('Reading', Reading)
+
+    def legacy_with(self, kind, schemata=None, parameters=None, **properties):
+        snippet = migrate_fixtures.template_of({'plain': []})
+        snippet['resources']['adding'] = {'type': kind,
+                                          'properties': properties}
+        snippet['parameters'] = schemata or {}
+        return migrate_fixtures.create_legacy(self.ctx, snippet,
+                                              parameters=parameters)
+
+    def assertRefused(self, stack, error):
+        """The plug-in raises an error; returns what is told of it."""
+        self.patchobject(Implicit, 'error', new=error)
+        before = self.rows(stack)
+        exc = self.assertRaises(
+            migrate_exception.ImplicitDependencies,
+            convergence_migrate.convert, self.ctx, stack.id)
+        self.assertEqual(before, self.rows(stack))
+        return str(exc)
+
+
+class ImplicitTest(ImplicitTestCase):
+
+    def assertRequiresPlain(self, stack):
+        rows = self.resources(stack)
+        self.assertEqual([rows['plain'].id], rows['adding'].requires)
+        self.assertEqual([rows['adding'].id], rows['plain'].needed_by)
+
+    def test_a_dependency_of_a_plug_in_is_in_the_rows(self):
+        stack = self.legacy_with('Implicit')
+        convergence_migrate.convert(self.ctx, stack.id)
+        self.assertRequiresPlain(stack)
+
+    def test_a_dependency_of_a_plug_in_is_in_the_graph(self):
+        stack = self.legacy_with('Implicit')
+        convergence_migrate.convert(self.ctx, stack.id)
+        rows = self.resources(stack)
+        self.assertEqual([[[rows['adding'].id, True],
+                           [rows['plain'].id, True]]],
+                         self.row(stack).current_deps['edges'])
+
+    def test_a_plug_in_may_need_its_resource_to_exist(self):
+        stack = self.legacy_with('Existing')
+        convergence_migrate.convert(self.ctx, stack.id)
+        self.assertRequiresPlain(stack)
+
+    def test_a_plug_in_may_need_an_attribute_of_another_resource(self):
+        stack = self.legacy_with('Reading',
+                                 Foo={'get_attr': ['plain', 'Foo']})
+        convergence_migrate.convert(self.ctx, stack.id)
+        self.assertRequiresPlain(stack)
+
+
+class FailingPlugInTest(ImplicitTestCase):
+    """No stack is converted with a part of its dependencies only."""
+
+    def setUp(self):
+        super().setUp()
+        self.stack = self.legacy_with('Implicit')
+
+    def _refused(self, error):
+        return self.assertRefused(self.stack, error)
+
+    def test_the_reason_names_resource_and_error(self):
+        text = self._refused(LookupError('no network named net'))
+        self.assertIn('resource adding of stack legacy', text)
+        self.assertIn('cannot be computed: no network named net. Mend', text)
+
+    def test_an_error_without_words_is_named_by_its_type(self):
+        self.assertIn('cannot be computed: LookupError.',
+                      self._refused(LookupError()))
+
+    def test_an_error_that_a_create_would_ignore_refuses_too(self):
+        self._refused(TypeError('unexpected'))
+
+    def test_an_error_of_many_lines_is_told_in_one(self):
+        self.assertIn('computed: one two. Mend',
+                      self._refused(LookupError('one\n  two.')))
+
+
+class LostCredentialsTest(ImplicitTestCase):
+    """A plug-in asks a service, and Keystone knows the trust no more."""
+
+    def setUp(self):
+        super().setUp()
+        self.stack = self.legacy_with('Implicit')
+
+    def refused(self, error, **kwargs):
+        self.patchobject(Implicit, 'error', new=error)
+        return self.assertRaises(
+            migrate_exception.MigrationRefused, convergence_migrate.convert,
+            self.ctx, self.stack.id, **kwargs)
+
+    def test_those_of_the_stack_are_the_reason(self):
+        for error in (exception.AuthorizationFailure(),
+                      ks_exceptions.Unauthorized('no trust')):
+            refused = self.refused(error)
+            self.assertEqual('credentials', refused.code)
+            self.assertIn('of stack legacy', str(refused))
+            self.assertIn(str(error).rstrip('.') + '. Let', str(refused))
+
+    def test_those_of_the_request_are_not_those_of_the_stack(self):
+        refused = self.refused(exception.AuthorizationFailure(),
+                               stored_credentials=False)
+        self.assertEqual('implicit_dependencies', refused.code)
+
+
+class SilentPlugInTest(ImplicitTestCase):
+    """What a plug-in keeps to itself is an error like any other."""
+
+    def setUp(self):
+        super().setUp()
+        resource._register_class('Silent', Silent)
+        self.stack = self.legacy_with('Silent')
+        self.nova = self.patch('heat.engine.clients.os.nova.NovaClientPlugin.'
+                               'client').return_value
+
+    def _refused(self, asks):
+        self.patchobject(Silent, 'asks', new=staticmethod(asks))
+        return self.assertRefused(self.stack, None)
+
+    def test_a_call_of_a_service(self):
+        self.nova.show.side_effect = LookupError('no answer')
+        text = self._refused(lambda member: member.client().show('id'))
+        self.assertIn('resource adding of stack', text)
+        self.assertIn('no answer', text)
+
+    def test_a_call_of_a_part_of_a_service(self):
+        self.nova.servers.get.side_effect = LookupError('no answer')
+        self.assertIn('no answer', self._refused(
+            lambda member: member.client().servers.get('id')))
+
+    def test_a_service_that_cannot_be_reached(self):
+        self.patch('heat.engine.clients.os.nova.NovaClientPlugin.client',
+                   side_effect=LookupError('no endpoint'))
+        self.assertIn('no endpoint', self._refused(
+            lambda member: member.client()))
+
+    def test_a_property_that_cannot_be_read(self):
+        self.patch('heat.engine.properties.Properties._get_property_value',
+                   side_effect=ValueError('not a number'))
+        self.assertIn('not a number', self._refused(
+            lambda member: member.properties.get('Foo')))
+
+    def test_a_property_that_a_type_does_not_have_is_no_error(self):
+        self.patchobject(Silent, 'asks', new=staticmethod(
+            lambda member: member.properties.get('unknown')))
+        convergence_migrate.convert(self.ctx, self.stack.id)
+        rows = self.resources(self.stack)
+        self.assertEqual([rows['plain'].id], rows['adding'].requires)
+
+    def _answered(self, asks):
+        """What a plug-in is told that asks for something."""
+        answers = []
+        self.patchobject(Silent, 'asks', new=staticmethod(
+            lambda member: answers.append(asks(member))))
+        convergence_migrate.convert(self.ctx, self.stack.id)
+        answer, = answers
+        return answer
+
+    def test_an_answer_is_used(self):
+        self.nova.servers.get.return_value = 'server'
+        self.assertEqual('server', self._answered(
+            lambda member: member.client().servers.get('id')))
+
+    def test_a_plain_value_of_a_service(self):
+        self.nova.version = '2.1'
+        self.assertEqual('2.1', self._answered(
+            lambda member: member.client().version))
+
+    def test_what_else_the_clients_have(self):
+        self.assertIsInstance(
+            self._answered(lambda member: member.stack.clients.context),
+            context.RequestContext)
+
+    def test_the_names_of_the_properties(self):
+        names, number, has, schemata = self._answered(lambda member: (
+            list(member.properties), len(member.properties),
+            'Foo' in member.properties, member.properties.props))
+        self.assertIn('Foo', names)
+        self.assertEqual(len(names), number)
+        self.assertTrue(has)
+        self.assertEqual(set(names), set(schemata))
+
+
+class HiddenTest(ImplicitTestCase):
+    """A plug-in may quote the value of a parameter, which is not told."""
+
+    def setUp(self):
+        super().setUp()
+        self.stack = self.legacy_with('Implicit', {
+            'given': {'type': 'string', 'hidden': True},
+            'default': {'type': 'string', 'hidden': 'True',
+                        'default': 'by-default'},
+            'list': {'type': 'json', 'hidden': True,
+                     'default': {'deep': ['in-a-list']}},
+            'open': {'type': 'string', 'default': 'open'},
+        }, {'given': SECRET})
+
+    def _refused(self, error):
+        return self.assertRefused(self.stack, error)
+
+    def test_its_text(self):
+        text = self._refused(LookupError('no network %s here' % SECRET))
+        self.assertIn('no network ****** here', text)
+
+    def test_its_representation(self):
+        text = self._refused(LookupError('no network %r here' % SECRET))
+        self.assertNotIn('Hara', text)
+        self.assertNotIn('secret', text)
+
+    def test_a_default(self):
+        self.assertNotIn('by-default', self._refused(
+            LookupError('no network by-default here')))
+
+    def test_a_part_of_a_value(self):
+        self.assertNotIn('in-a-list', self._refused(
+            LookupError('no network in-a-list here')))
+
+    def test_the_value_of_a_parameter_that_is_not_hidden(self):
+        self.assertIn('no network ****** here', self._refused(
+            LookupError('no network open here')))

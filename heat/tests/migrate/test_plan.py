@@ -1,0 +1,43 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What a plan says of itself."""
+
+from heat.db.migrate import tree as migrate_tree
+from heat.engine.migrate import plan as migrate_plan
+from heat.tests import common
+
+
+def stack(**columns):
+    """A stack row of which nothing but these columns matters."""
+    return migrate_tree.StackRow(
+        **dict(dict.fromkeys(migrate_tree.StackRow._fields), **columns))
+
+
+class PlanTest(common.HeatTestCase):
+
+    def plan(self, *stacks, **fields):
+        return migrate_plan.Plan(
+            stack_id='root', label='web (root)', convergence=True, stacks=(),
+            tree=migrate_tree.Tree(stacks, (), ()), **fields)
+
+    def test_stacks_below_the_root_are_nested_unless_they_are_backups(self):
+        root, child, backup = stack(), stack(), stack(backup=True)
+        self.assertEqual(0, self.plan(root).nested)
+        self.assertEqual(1, self.plan(root, child).nested)
+        self.assertEqual(1, self.plan(root, child, backup).nested)
+
+    def test_warnings_follow_the_counts(self):
+        self.assertEqual(
+            'web (root): 0 stacks, 0 resources, 0 dependencies. '
+            'Warning: one. Warning: two.',
+            str(self.plan(stack(), warnings=('one.', 'two.'))))

@@ -1,0 +1,197 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What was loaded as legacy, and is not legacy any more, does not act."""
+
+from unittest import mock
+
+from oslo_config import cfg
+from oslo_messaging.rpc import dispatcher
+
+from heat.common import exception
+from heat.db.migrate import tree as migrate_tree
+from heat.engine import convergence_migrate
+from heat.engine.migrate import race_protection
+from heat.engine import service
+from heat.engine import stack_lock
+from heat.objects import snapshot as snapshot_object
+from heat.objects import stack as stack_object
+from heat.tests.migrate import fixtures as migrate_fixtures
+from heat.tests.migrate import test_hook
+from heat.tests import releases
+
+
+class GuardTestCase(test_hook.HookTestCase):
+    """A stack that an engine has loaded, and that was converted since."""
+
+    def setUp(self):
+        super().setUp()
+        self.loaded = self.load()
+        convergence_migrate.convert(self.ctx, self.stack.id)
+        self.manager = self.engine.thread_group_mgr
+        self.lock = stack_lock.StackLock(self.ctx, self.stack.id, 'engine-1')
+        self.request = self.patchobject(
+            race_protection.rpc_client.EngineClient, 'delete_stack')
+
+    def load(self):
+        return migrate_fixtures.parser.Stack.load(
+            self.ctx, stack_id=self.stack.id)
+
+    def assertUnlocked(self):
+        self.assertIsNone(self.lock.get_engine_id())
+
+    def assertDeletedAgain(self):
+        self.request.assert_called_once_with(
+            self.ctx, dict(self.stack.identifier()), cast=True)
+
+
+class LockTest(GuardTestCase):
+
+    def start(self):
+        return self.manager.start_with_lock(
+            self.ctx, self.loaded, 'engine-1', self.loaded.update)
+
+    def test_an_operation_does_not_run(self):
+        exc = self.assertRaises(exception.ActionInProgress, self.start)
+        service.ThreadGroupManager.start.assert_not_called()
+        self.assertIn(self.stack.name, str(exc))
+        self.assertUnlocked()
+
+    def test_what_holds_the_lock_for_a_moment_does_not_begin(self):
+        self.assertRaises(exception.ActionInProgress, self.lock.__enter__)
+        self.assertUnlocked()
+
+    def test_a_legacy_operation_on_a_legacy_stack_runs(self):
+        self.loaded = self.legacy({'a': []}, name='another')
+        self.start()
+        service.ThreadGroupManager.start.assert_called_once()
+
+    def test_who_cannot_tell_does_not_run_either(self):
+        with mock.patch.object(migrate_tree, 'get_convergence_name',
+                               side_effect=ZeroDivisionError):
+            self.assertRaises(exception.ActionInProgress, self.start)
+        service.ThreadGroupManager.start.assert_not_called()
+        self.assertUnlocked()
+
+    def test_without_the_flag_nothing_is_asked(self):
+        cfg.CONF.set_override('migrate_on_update', False)
+        self.start()
+        service.ThreadGroupManager.start.assert_called_once()
+
+    @releases.as_a_whole
+    def test_what_is_done_alike_on_convergence_stacks_runs(self):
+        for loaded in (self.loaded, self.load()):
+            self.manager.start_with_lock(self.ctx, loaded, 'engine-1',
+                                         loaded.check)
+            self.lock.release()
+        self.assertEqual(2, service.ThreadGroupManager.start.call_count)
+
+    @releases.by_resource
+    def test_no_row_is_stored_for_a_snapshot_that_is_not_taken(self):
+        stack = self.legacy({'a': []}, name='another')
+        load = migrate_fixtures.parser.Stack.load
+
+        def load_and_convert(*args, **kwargs):
+            loaded = load(*args, **kwargs)
+            self.patchobject(migrate_fixtures.parser.Stack, 'load',
+                             side_effect=load)
+            convergence_migrate.convert(self.ctx, stack.id)
+            return loaded
+
+        self.patchobject(migrate_fixtures.parser.Stack, 'load',
+                         side_effect=load_and_convert)
+        self.assertRaises(dispatcher.ExpectedException,
+                          self.engine.stack_snapshot, self.ctx,
+                          dict(stack.identifier()), 'snapshot')
+        self.assertEqual([], list(snapshot_object.Snapshot.get_all(
+            self.ctx, stack.id)))
+
+
+class DeleteTest(GuardTestCase):
+
+    def start(self, **kwargs):
+        with self.lock.try_thread_lock():
+            self.manager.start_with_acquired_lock(
+                self.loaded, self.lock, self.loaded.delete, **kwargs)
+
+    def test_a_delete_that_the_user_waits_for_is_refused(self):
+        self.assertRaises(exception.ActionInProgress, self.start,
+                          notify=mock.Mock())
+        service.ThreadGroupManager.start.assert_not_called()
+        self.request.assert_not_called()
+        self.assertUnlocked()
+
+    def test_a_delete_that_waited_for_the_lock_is_done_again(self):
+        self.start()
+        service.ThreadGroupManager.start.assert_not_called()
+        self.assertDeletedAgain()
+        self.assertUnlocked()
+
+    def test_a_stack_that_is_loaded_again_does_not_run_as_legacy(self):
+        self.loaded = self.load()
+        self.assertTrue(self.loaded.convergence)
+        self.start()
+        service.ThreadGroupManager.start.assert_not_called()
+        self.assertDeletedAgain()
+
+    def test_a_delete_whose_patience_has_ended_is_done_again(self):
+        self.manager.start_with_lock(self.ctx, self.loaded, 'engine-1',
+                                     self.loaded.delete)
+        service.ThreadGroupManager.start.assert_not_called()
+        self.assertDeletedAgain()
+        self.assertUnlocked()
+
+    def test_a_delete_that_another_operation_keeps_out_is_not(self):
+        stack = self.legacy({'a': []}, name='another')
+        stack_lock.StackLock(self.ctx, stack.id, 'engine-1').try_acquire()
+        self.assertRaises(
+            exception.ActionInProgress, self.manager.start_with_lock,
+            self.ctx, stack, 'engine-1', stack.delete)
+        self.request.assert_not_called()
+
+    def test_without_the_flag_it_is_the_stock_one(self):
+        cfg.CONF.set_override('migrate_on_update', False)
+        self.start()
+        service.ThreadGroupManager.start.assert_called_once()
+
+
+class StoreTest(GuardTestCase):
+    """Credentials that are stored while a stack is loaded for an update."""
+
+    def test_a_converted_stack_gets_its_credentials_and_no_more(self):
+        before = self.rows(self.stack)
+        self.loaded.user_creds_id = 7
+        self.loaded.store()
+        before['stack'][0]['user_creds_id'] = 7
+        self.assertEqual(before, self.rows(self.stack))
+
+    def test_a_legacy_stack_stores_all_of_itself(self):
+        self.loaded = self.legacy({'a': []}, name='another')
+        self.loaded.status_reason = 'changed'
+        self.loaded.store()
+        row = stack_object.Stack.get_by_id(self.ctx, self.loaded.id)
+        self.assertEqual('changed', row.status_reason)
+
+    def test_less_than_the_whole_row_is_stored_as_heat_does(self):
+        stack = self.legacy({'a': []}, name='another')
+        with mock.patch.object(race_protection.migrate_write,
+                               'store_legacy') as guarded:
+            stack.state_set('CHECK', 'IN_PROGRESS', 'started')
+        guarded.assert_not_called()
+        self.assertEqual('CHECK', self.row(stack).action)
+
+    def test_without_the_flag_nothing_is_asked(self):
+        cfg.CONF.set_override('migrate_on_update', False)
+        with mock.patch.object(race_protection.migrate_write,
+                               'store_legacy') as guarded:
+            self.loaded.store()
+        guarded.assert_not_called()

@@ -1,0 +1,177 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The reference says what the code does, and all of it."""
+
+import ast
+import re
+
+from heat.cmd.migrate import outcome
+from heat.cmd.migrate import report
+from heat.db.migrate import counts as migrate_counts
+from heat.engine import convergence_migrate
+from heat.engine.migrate import events as migrate_events
+from heat.tests import common
+from heat.tests import sources
+
+DOCS = sources.CHECKOUT / 'doc' / 'source'
+REFERENCE = DOCS / 'reference'
+
+_PLACEHOLDER = re.compile(r'%(?:\(\w+\))?[\d.]*[sdf]')
+_LEVELS = {'info': 'INFO', 'warning': 'WARNING', 'error': 'ERROR',
+           'exception': 'ERROR'}
+# What is in a variable where it is logged.
+_ELSEWHERE = {
+    ('heat/overlay.py', 'error'): ['The convergence overlay is not active'],
+    ('heat/engine/migrate/events.py', 'warning'): [
+        'Snapshots of stack … stay', 'Snapshots of stack … that an engine'],
+}
+
+
+def as_documented(text):
+    """Put … where something is filled in."""
+    return ' '.join(_PLACEHOLDER.sub('…', text).split())
+
+
+def log_lines():
+    """Return the (level, text) of all that the overlay logs."""
+    constants = {as_documented(text) for _path, text in sources.strings()}
+    found = set()
+    for path, call in sources.calls('LOG'):
+        level = _LEVELS.get(call.func.attr)
+        if level is None:
+            continue
+        text = ''
+        if isinstance(call.args[0], ast.Constant):
+            text = as_documented(call.args[0].value)
+        if re.search(r'\w', text) or text == '… […]':
+            found.add((level, text))
+            continue
+        found |= {(level, line) for line in constants
+                  for start in _ELSEWHERE[path, call.func.attr]
+                  if line.startswith(start)}
+    return found
+
+
+def documented_lines():
+    text = (REFERENCE / 'index.rst').read_text()
+    return {(level, line) for line, level in re.findall(
+        r'^``(.+)`` \((INFO|WARNING|ERROR)\)$', text, re.MULTILINE)}
+
+
+def is_line(documented, logged):
+    return documented == logged or (
+        documented[0] == logged[0] and documented[1].endswith('…') and
+        logged[1].startswith(documented[1][:-1].strip()))
+
+
+def first_column(page, heading):
+    """Return the first cells, in literals, of the table that has a heading."""
+    table = (REFERENCE / page).read_text().partition(
+        '\n%s ' % heading)[2].split('\n\n')[0]
+    return re.findall(r'^``(\w+)``', table, re.MULTILINE)
+
+
+class ReferenceTest(common.HeatTestCase):
+
+    def test_each_log_line_is_documented_with_its_level(self):
+        documented = documented_lines()
+        self.assertEqual(set(), {
+            line for line in log_lines()
+            if not any(is_line(one, line) for one in documented)})
+
+    def test_each_documented_log_line_is_written(self):
+        logged = log_lines()
+        self.assertEqual(set(), {
+            line for line in documented_lines()
+            if not any(is_line(line, one) for one in logged)})
+
+    def test_events(self):
+        self.assertEqual(
+            [migrate_events.ACTION + '_COMPLETE',
+             migrate_events.ACTION + '_FAILED'],
+            first_column('index.rst', 'Status'))
+
+    def test_keys_of_the_report(self):
+        self.assertEqual(list(outcome.Outcome._fields),
+                         first_column('heat-manage-convergence.rst', 'Key'))
+
+    def test_outcomes(self):
+        self.assertEqual(
+            [outcome.CONVERTED, outcome.REVERTED, outcome.REPAIRED,
+             outcome.PLANNED, outcome.ALREADY, outcome.REFUSED,
+             outcome.FAILED],
+            first_column('heat-manage-convergence.rst', 'Outcome'))
+
+    def test_codes_of_what_failed(self):
+        page = (REFERENCE / 'heat-manage-convergence.rst').read_text()
+        for code in (outcome.ERROR, outcome.DATABASE, outcome.WORKER_DIED):
+            self.assertIn('``%s``' % code, page)
+
+    def test_keys_of_the_status(self):
+        page = (REFERENCE / 'heat-manage-convergence.rst').read_text()
+        for key in migrate_counts.Tally._fields:
+            self.assertIn('``%s``' % key, page)
+
+    def test_codes_that_end_with_exit_status_1(self):
+        page = (REFERENCE / 'heat-manage-convergence.rst').read_text()
+        row = re.search(r'^1 .*?^2 ', page, re.MULTILINE | re.DOTALL)[0]
+        self.assertEqual(set(report.NOT_SANE),
+                         set(re.findall(r'``(\w+)``', row)))
+
+
+class NamesInTheGuidesTest(common.HeatTestCase):
+    """What the guides speak of is there."""
+
+    def pages(self):
+        return [*DOCS.rglob('*.rst'), sources.CHECKOUT / 'README.rst']
+
+    def test_options_of_the_commands(self):
+        words = {word for _path, text in sources.strings()
+                 for word in re.findall(r'--[a-z-]+', text)}
+        # Of pip, kolla and the openstack client.
+        words |= {'--no-deps', '--existing', '--wait', '--help', '--fresh'}
+        for page in self.pages():
+            named = re.findall(r'``(--[a-z-]+)', page.read_text())
+            self.assertEqual(set(), set(named) - words, page)
+
+    def test_configuration_options(self):
+        known = {option.name for option in convergence_migrate.opts}
+        for page in self.pages():
+            named = re.findall(r'^ *#?(migrate_\w+) =', page.read_text(),
+                               re.MULTILINE)
+            self.assertEqual(set(), set(named) - known, page)
+
+    def test_messages_that_troubleshooting_explains(self):
+        pieces = {as_documented(text) for _path, text in sources.strings()}
+        page = (DOCS / 'operator' / 'troubleshooting.rst').read_text()
+        messages = re.findall('^``(.+)``$', page, re.MULTILINE)
+        self.assertGreater(len(messages), 10)
+        for message in messages:
+            message = re.sub('^(ERROR|heat-overlay): ', '', message)
+            # This one is argparse's own.
+            if 'invalid choice' not in message:
+                start = message.split('…')[0] or message[1:]
+                self.assertTrue(any(start in text for text in pieces),
+                                message)
+
+
+class UpstreamTest(common.HeatTestCase):
+
+    def test_each_file_is_on_the_page(self):
+        page = (DOCS / 'contributor' / 'upstream.rst').read_text()
+        named = re.findall(r'^``(heat\S+\.py)`` ', page, re.MULTILINE)
+        self.assertEqual([], [name for name in named
+                              if named.count(name) > 1])
+        # A package only has to be one.
+        self.assertEqual({str(path) for path in sources.files()
+                          if path.name != '__init__.py'}, set(named))

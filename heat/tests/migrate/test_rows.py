@@ -1,0 +1,350 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What a conversion makes of rows that legacy Heat can leave behind."""
+
+from heat.common.migrate import exception as migrate_exception
+from heat.db import api as db_api
+from heat.db import models
+from heat.engine import convergence_migrate
+from heat.objects import resource as resource_object
+from heat.objects import stack as stack_object
+from heat.tests.migrate import fixtures as migrate_fixtures
+from heat.tests.migrate import test_convergence_migrate
+
+
+class RowsTestCase(test_convergence_migrate.MigrateTestCase):
+
+    def add_row(self, stack, name, physical_id=None, **values):
+        """Add a resource row that no engine of today would write."""
+        return resource_object.Resource.create(self.ctx, dict({
+            'stack_id': stack.id, 'name': name, 'action': 'CREATE',
+            'status': 'COMPLETE', 'physical_resource_id': physical_id,
+        }, **values)).id
+
+    def names(self, stack):
+        return {row['id']: row['name'] for row in self.rows(stack)['resource']}
+
+    def exists(self, model, row_id):
+        with db_api.context_manager.reader.using(self.ctx) as session:
+            return session.get(model, row_id) is not None
+
+    def refused(self, stack, reason):
+        before = self.rows(stack)
+        exc = self.assertRaises(reason, convergence_migrate.convert,
+                                self.ctx, stack.id)
+        self.assertEqual(before, self.rows(stack))
+        return str(exc)
+
+
+class OrphanTest(RowsTestCase):
+    """Rows that the template of their stack does not name."""
+
+    def setUp(self):
+        super().setUp()
+        self.stack = self.legacy({'a': []})
+
+    def test_one_without_a_physical_id_is_deleted(self):
+        row_id = self.add_row(self.stack, 'gone')
+        plan = convergence_migrate.convert(self.ctx, self.stack.id)
+        self.assertEqual(['a'], list(self.names(self.stack).values()))
+        self.assertEqual(('gone',), plan.dropped)
+        self.assertFalse(self.exists(models.Resource, row_id))
+
+    def test_its_data_and_attributes_go_with_it(self):
+        attributes = db_api.resource_prop_data_create(
+            self.ctx, {'data': {'key': 'value'}, 'encrypted': False}).id
+        row_id = self.add_row(self.stack, 'gone')
+        self.set_values(models.Resource, row_id, attr_data_id=attributes)
+        with db_api.context_manager.writer.using(self.ctx) as session:
+            session.add(models.ResourceData(resource_id=row_id, key='key',
+                                            value='value'))
+        convergence_migrate.convert(self.ctx, self.stack.id)
+        self.assertFalse(self.exists(models.ResourcePropertiesData,
+                                     attributes))
+        with db_api.context_manager.reader.using(self.ctx) as session:
+            self.assertEqual(0, session.query(models.ResourceData).count())
+
+    def test_the_attributes_of_other_resources_stay(self):
+        attributes = db_api.resource_prop_data_create(
+            self.ctx, {'data': {'key': 'value'}, 'encrypted': False}).id
+        self.set_values(models.Resource, self.resources(self.stack)['a'].id,
+                        attr_data_id=attributes)
+        self.add_row(self.stack, 'gone')
+        convergence_migrate.convert(self.ctx, self.stack.id)
+        self.assertTrue(self.exists(models.ResourcePropertiesData,
+                                    attributes))
+
+    def test_the_plan_and_the_log_name_what_is_deleted(self):
+        self.add_row(self.stack, 'gone')
+        plan = convergence_migrate.convert(self.ctx, self.stack.id)
+        self.assertIn('will be deleted: gone', str(plan))
+        self.assertIn('held nothing: gone', self.LOG.output)
+
+    def test_one_with_a_physical_id_is_refused_and_named(self):
+        self.add_row(self.stack, 'lost', 'physical')
+        self.assertIn('lost (physical)', self.refused(
+            self.stack, migrate_exception.OrphanResources))
+
+    def test_one_whose_resource_is_deleted_goes(self):
+        self.add_row(self.stack, 'gone', 'physical', action='DELETE')
+        plan = convergence_migrate.convert(self.ctx, self.stack.id)
+        self.assertEqual(('gone',), plan.dropped)
+
+    def test_one_whose_deletion_failed_is_refused(self):
+        self.add_row(self.stack, 'lost', 'physical', action='DELETE',
+                     status='FAILED')
+        self.refused(self.stack, migrate_exception.OrphanResources)
+
+    def test_one_below_the_root_is_refused_for_the_whole_tree(self):
+        child = self.legacy({'b': []}, name='child', owner_id=self.stack.id)
+        self.add_row(child, 'lost', 'physical')
+        self.assertIn(child.id, self.refused(
+            self.stack, migrate_exception.OrphanResources))
+
+
+class SameNameTest(RowsTestCase):
+    """Two rows for one name, as a crash can leave them."""
+
+    def setUp(self):
+        super().setUp()
+        self.stack = self.legacy({'a': []})
+        self.first = self.resources(self.stack)['a'].id
+
+    def _first_holds(self, physical_id):
+        self.set_values(models.Resource, self.first,
+                        physical_resource_id=physical_id)
+
+    def _kept(self):
+        convergence_migrate.convert(self.ctx, self.stack.id)
+        return list(self.names(self.stack))
+
+    def test_the_one_with_a_physical_resource_is_kept(self):
+        self._first_holds('physical')
+        self.add_row(self.stack, 'a')
+        self.assertEqual([self.first], self._kept())
+
+    def test_the_one_with_a_physical_resource_may_be_the_later(self):
+        self._first_holds(None)
+        second = self.add_row(self.stack, 'a', 'physical')
+        self.assertEqual([second], self._kept())
+
+    def test_of_two_without_physical_resource_the_later_is_kept(self):
+        self._first_holds(None)
+        second = self.add_row(self.stack, 'a')
+        self.assertEqual([second], self._kept())
+
+    def test_a_deleted_one_is_not_kept(self):
+        self._first_holds('physical')
+        self.add_row(self.stack, 'a', 'deleted', action='DELETE')
+        self.assertEqual([self.first], self._kept())
+
+    def test_two_with_physical_resources_are_refused(self):
+        self._first_holds('one')
+        self.add_row(self.stack, 'a', 'other')
+        self.assertIn('a (one)', self.refused(
+            self.stack, migrate_exception.OrphanResources))
+
+    def test_only_a_deleted_one_is_none(self):
+        self.set_values(models.Resource, self.first, action='DELETE')
+        self.refused(self.stack, migrate_exception.MissingResources)
+
+
+class BackupTest(RowsTestCase):
+    """The backup stack of an update that never ended."""
+
+    def setUp(self):
+        super().setUp()
+        self.stack = self.legacy({'a': []})
+        self.backup = self.legacy({}, name='legacy*', owner_id=self.stack.id)
+        self.set_values(models.Stack, self.backup.id, backup=True,
+                        status='FAILED')
+
+    def test_an_empty_one_is_deleted(self):
+        plan = convergence_migrate.convert(self.ctx, self.stack.id)
+        self.assertEqual((self.backup.id,), plan.empty_backups)
+        self.assertIsNone(stack_object.Stack.get_by_id(
+            self.ctx, self.backup.id, show_deleted=False))
+
+    def test_an_empty_one_is_not_converted(self):
+        convergence_migrate.convert(self.ctx, self.stack.id)
+        with db_api.context_manager.reader.using(self.ctx) as session:
+            self.assertFalse(session.get(models.Stack,
+                                         self.backup.id).convergence)
+
+    def test_the_plan_tells_that_it_is_deleted(self):
+        self.assertIn(self.backup.id, str(convergence_migrate.plan(
+            self.ctx, self.stack.id)))
+
+    def test_one_of_a_convergence_stack_is_left_to_heat(self):
+        self.set_values(models.Stack, self.stack.id, convergence=True)
+        plan = convergence_migrate.convert(self.ctx, self.stack.id)
+        self.assertTrue(plan.nothing_to_do)
+        self.assertEqual((), plan.empty_backups)
+
+    def test_one_that_is_gone_meanwhile_is_noticed(self):
+        plan = convergence_migrate.plan(self.ctx, self.stack.id)
+        stack_object.Stack.delete(self.ctx, self.backup.id)
+        self.assertRaises(migrate_exception.TreeChanged,
+                          convergence_migrate.apply, self.ctx, plan)
+
+    def test_one_with_a_resource_is_refused(self):
+        self.add_row(self.backup, 'old', 'physical')
+        self.assertIn(self.backup.id, self.refused(
+            self.stack, migrate_exception.BackupResources))
+
+    def test_one_with_a_nested_stack_is_refused(self):
+        self.legacy({}, name='below', owner_id=self.backup.id)
+        self.refused(self.stack, migrate_exception.BackupResources)
+
+
+class MixedTreeTest(RowsTestCase):
+    """Trees of which a part is convergence already."""
+
+    def setUp(self):
+        super().setUp()
+        self.root = self.legacy({'a': []})
+        self.middle = self.legacy({'b': []}, name='middle',
+                                  owner_id=self.root.id)
+        self.leaf = self.legacy({'c': []}, name='leaf',
+                                owner_id=self.middle.id)
+
+    def _assert_finished(self, *convergence):
+        for stack in convergence:
+            self.set_values(models.Stack, stack.id, convergence=True,
+                            current_traversal='before')
+        convergence_migrate.convert(self.ctx, self.root.id)
+        for stack in (self.root, self.middle, self.leaf):
+            row = self.row(stack)
+            self.assertTrue(row.convergence)
+            self.assertEqual(stack in convergence,
+                             row.current_traversal == 'before')
+
+    def test_a_legacy_leaf(self):
+        self._assert_finished(self.root, self.middle)
+
+    def test_a_legacy_root(self):
+        self._assert_finished(self.middle, self.leaf)
+
+    def test_a_legacy_stack_between_two(self):
+        self._assert_finished(self.root, self.leaf)
+
+    def test_a_convergence_stack_between_two(self):
+        self._assert_finished(self.middle)
+
+
+class StateTest(RowsTestCase):
+    """Every way in which a stack may be COMPLETE."""
+
+    scenarios = [(action, {'action': action}) for action in (
+        'ADOPT', 'CHECK', 'CREATE', 'RESTORE', 'RESUME', 'ROLLBACK',
+        'SNAPSHOT', 'SUSPEND', 'UPDATE')]
+
+    def test_the_state_of_stack_and_resources_stays(self):
+        stack = self.legacy({'a': []})
+        a = self.resources(stack)['a'].id
+        self.set_values(models.Stack, stack.id, action=self.action)
+        self.set_values(models.Resource, a, action=self.action)
+        convergence_migrate.convert(self.ctx, stack.id)
+        self.assertEqual(
+            [(self.action, 'COMPLETE')] * 2,
+            [(row.action, row.status)
+             for row in (self.row(stack), self.resources(stack)['a'])])
+
+
+class ResourceStateTest(RowsTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.stack = self.legacy({'a': []})
+        self.a = self.resources(self.stack)['a'].id
+
+    def test_an_unhealthy_resource_stays_unhealthy(self):
+        self.set_values(models.Resource, self.a, action='CHECK',
+                        status='FAILED')
+        convergence_migrate.convert(self.ctx, self.stack.id)
+        row = self.resources(self.stack)['a']
+        self.assertEqual(('CHECK', 'FAILED'), (row.action, row.status))
+
+    def test_a_resource_still_to_be_created_stays(self):
+        self.set_values(models.Resource, self.a, action='INIT',
+                        physical_resource_id=None)
+        convergence_migrate.convert(self.ctx, self.stack.id)
+        self.assertEqual('INIT', self.resources(self.stack)['a'].action)
+
+    def test_one_that_an_engine_holds_is_refused(self):
+        self.set_values(models.Resource, self.a, engine_id='engine-1')
+        self.refused(self.stack, migrate_exception.ResourceInProgress)
+
+
+class ConditionTest(RowsTestCase):
+
+    def setUp(self):
+        super().setUp()
+        snippet = migrate_fixtures.template_of({'a': [], 'b': ['a']})
+        snippet['conditions'] = {'never': False}
+        snippet['resources']['a']['condition'] = 'never'
+        self.stack = migrate_fixtures.create_legacy(self.ctx, snippet)
+
+    def test_who_depends_on_a_disabled_resource_requires_nothing(self):
+        convergence_migrate.convert(self.ctx, self.stack.id)
+        rows = self.resources(self.stack)
+        self.assertEqual({'b': []}, {name: row.requires
+                                     for name, row in rows.items()})
+
+    def test_a_physical_resource_that_is_disabled_is_refused(self):
+        self.add_row(self.stack, 'a', 'physical')
+        self.refused(self.stack, migrate_exception.OrphanResources)
+
+
+class OldRowsTest(RowsTestCase):
+    """Columns that a very old Heat did not have are NULL."""
+
+    def setUp(self):
+        super().setUp()
+        self.stack = self.legacy({'a': [], 'b': ['a']})
+        self.child = self.legacy({'c': []}, name='child',
+                                 owner_id=self.stack.id)
+        for stack in (self.stack, self.child):
+            self.set_values(models.Stack, stack.id, convergence=None,
+                            backup=None, nested_depth=None, username=None,
+                            timeout=None, current_traversal=None,
+                            parent_resource_name=None, user_creds_id=None)
+        for name, rows in ((name, self.resources(stack)) for stack in (
+                self.stack, self.child) for name in self.resources(stack)):
+            with db_api.context_manager.writer.using(self.ctx) as session:
+                session.execute(
+                    models.Resource.__table__.update()
+                    .where(models.Resource.id == rows[name].id)
+                    .values(requires=None, needed_by=None, atomic_key=None,
+                            root_stack_id=None, current_template_id=None))
+        # The owner's own request: there are no stored credentials.
+        self.plan = convergence_migrate.convert(
+            self.ctx, self.stack.id, stored_credentials=False)
+
+    def test_the_graph_is_written(self):
+        rows = self.resources(self.stack)
+        self.assertEqual(([], [rows['a'].id]),
+                         (rows['a'].requires, rows['b'].requires))
+
+    def test_every_resource_gets_the_id_of_the_root_stack(self):
+        self.assertEqual({self.stack.id}, {
+            row['root_stack_id'] for row in self.rows(self.stack)['resource']})
+
+    def test_the_plan_tells_how_many_do(self):
+        self.assertIn('of their root stack: 3', str(self.plan))
+
+    def test_heat_loads_the_resources_again(self):
+        for stack in (self.stack, self.child):
+            loaded = migrate_fixtures.parser.Stack.load(self.ctx,
+                                                        stack_id=stack.id)
+            self.assertEqual(set(self.resources(stack)), set(loaded))

@@ -1,0 +1,191 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""A conversion neither rewrites nor tells what is encrypted."""
+
+import json
+
+from oslo_config import cfg
+import sqlalchemy
+
+from heat.db import api as db_api
+from heat.db.migrate import tree as migrate_tree
+from heat.db import models
+from heat.engine import convergence_migrate
+from heat.engine.migrate import parameters as migrate_parameters
+from heat.objects import event as event_object
+from heat.tests import common
+from heat.tests.migrate import fixtures as migrate_fixtures
+from heat.tests.migrate import test_convergence_migrate
+
+HIDDEN = 'only-for-me'
+PROPERTY = 'a-property-of-it'
+DATA = 'a-private-key'
+
+TEMPLATE = {
+    'heat_template_version': '2018-08-31',
+    'parameters': {'secret': {'type': 'string', 'hidden': True}},
+    'resources': {'a': {'type': 'ResourceWithPropsType', 'properties': {
+        'Foo': {'list_join': ['', [PROPERTY, {'get_param': 'secret'}]]}}}},
+}
+
+# Where Heat stores what encrypt_parameters_and_properties encrypts, and what
+# it always encrypts.
+COLUMNS = ((models.RawTemplate, 'environment'),
+           (models.ResourcePropertiesData, 'data'),
+           (models.ResourceData, 'value'),
+           (models.UserCreds, 'password'),
+           (models.UserCreds, 'trust_id'))
+
+
+class EncryptedTest(test_convergence_migrate.MigrateTestCase):
+
+    def setUp(self):
+        super().setUp()
+        cfg.CONF.set_override('encrypt_parameters_and_properties', True)
+        self.stack = migrate_fixtures.create_legacy(
+            self.ctx, TEMPLATE, parameters={'secret': HIDDEN})
+        self.stack['a'].data_set('key', DATA, redact=True)
+
+    def _stored(self):
+        with db_api.context_manager.reader.using(self.ctx) as session:
+            return [(column, text) for model, column in COLUMNS
+                    for text in session.scalars(sqlalchemy.select(
+                        sqlalchemy.type_coerce(getattr(model, column),
+                                               sqlalchemy.Text)))]
+
+    def test_what_is_stored_stays_to_the_byte(self):
+        before = self._stored()
+        convergence_migrate.convert(self.ctx, self.stack.id)
+        self.assertEqual(before, self._stored())
+
+    def test_what_is_compared_is_encrypted(self):
+        stored = dict(self._stored())
+        self.assertIn('cryptography_decrypt_v1', stored['environment'])
+        self.assertIn('cryptography_decrypt_v1', stored['data'])
+        for secret in (HIDDEN, PROPERTY, DATA):
+            self.assertNotIn(secret, str(stored))
+
+    def test_heat_decrypts_it_after_the_conversion(self):
+        convergence_migrate.convert(self.ctx, self.stack.id)
+        loaded = migrate_fixtures.parser.Stack.load(self.ctx,
+                                                    stack_id=self.stack.id)
+        self.assertEqual(HIDDEN, loaded.parameters['secret'])
+        self.assertEqual({'Foo': PROPERTY + HIDDEN},
+                         loaded['a']._stored_properties_data)
+        self.assertEqual({'key': DATA}, loaded['a'].data())
+
+    def test_nothing_of_it_is_told(self):
+        plan = convergence_migrate.convert(self.ctx, self.stack.id)
+        events = [(event.resource_status_reason, event.rsrc_prop_data_id)
+                  for event in self.events(self.stack)]
+        self.assertEqual(1, len(events))
+        told = '%s %r %s %s' % (plan, plan, events, self.LOG.output)
+        for secret in (HIDDEN, PROPERTY, DATA):
+            self.assertNotIn(secret, told)
+
+    def test_what_is_encrypted_is_hidden_in_an_error(self):
+        row = migrate_tree.get(self.ctx, self.stack.id).root
+        self.assertEqual('no ****** here', migrate_parameters.hide(
+            'no %s here' % HIDDEN, row))
+
+    def test_every_parameter_of_a_damaged_template_is_hidden(self):
+        row = migrate_tree.get(self.ctx, self.stack.id).root
+        row = row._replace(template='{', environment=json.dumps(
+            {'parameters': {'open': 'value'}}))
+        self.assertEqual('no ****** here', migrate_parameters.hide(
+            'no value here', row))
+
+    def test_a_key_that_does_not_fit_is_a_reason(self):
+        cfg.CONF.set_override('auth_encryption_key', 'x' * 32)
+        before = self.rows(self.stack)
+        exc = self.assertRaises(
+            convergence_migrate.migrate_exception.MigrationRefused,
+            convergence_migrate.convert, self.ctx, self.stack.id)
+        self.assertEqual(before, self.rows(self.stack))
+        self.assertIn('auth_encryption_key', str(exc))
+        self.assertEqual([], [
+            event for event in event_object.Event.get_all_by_stack(
+                self.ctx, self.stack.id)
+            if event.resource_action == 'MIGRATE'])
+
+
+class HideTest(common.HeatTestCase):
+    """The ways in which a message can contain the value of a parameter."""
+
+    def hide(self, text, template, **environment):
+        columns = dict.fromkeys(migrate_tree.StackRow._fields)
+        row = migrate_tree.StackRow(**dict(
+            columns, template=json.dumps(template),
+            environment=json.dumps(environment)))
+        return migrate_parameters.hide(text, row)
+
+    def test_a_parameter_of_a_cfn_template(self):
+        template = {'Parameters': {'p': {'Type': 'String', 'NoEcho': 'true',
+                                         'Default': 'fallback'}}}
+        self.assertEqual('****** and ******', self.hide(
+            'given and fallback', template, parameters={'p': 'given'}))
+
+    def test_a_default_of_the_environment(self):
+        template = {'parameters': {'p': {'type': 'string', 'hidden': True}}}
+        self.assertEqual('******', self.hide(
+            'value', template, parameter_defaults={'p': 'value'}))
+
+    def test_a_value_that_begins_with_another_one(self):
+        hidden = {'type': 'string', 'hidden': True}
+        self.assertEqual('****** ******', self.hide(
+            'secretive secret', {'parameters': {'p': hidden, 'q': hidden}},
+            parameters={'p': 'secret', 'q': 'secretive'}))
+
+    def test_the_members_of_json(self):
+        template = {'parameters': {'p': {'type': 'json', 'hidden': True}}}
+        for value in (['one', {'key': 'two'}], '["one", {"key": "two"}]'):
+            self.assertEqual('neither ****** nor ******', self.hide(
+                'neither one nor two', template, parameters={'p': value}))
+
+    def test_the_members_of_a_list(self):
+        template = {'parameters': {'p': {'type': 'comma_delimited_list'}}}
+        self.assertEqual('no ****** in ******', self.hide(
+            'no two in one, two', template, parameters={'p': 'one, two'}))
+
+    def test_an_empty_value_hides_nothing(self):
+        template = {'parameters': {'p': {'type': 'string', 'hidden': True}}}
+        self.assertEqual('text', self.hide('text', template,
+                                           parameters={'p': ''}))
+
+    def test_a_parameter_of_which_nothing_is_known(self):
+        template = {'parameters': {'p': {'type': 'string'}}}
+        self.assertEqual('******', self.hide('value', template,
+                                             parameters={'gone': 'value'}))
+
+    def test_a_hidden_value_in_the_middle_of_a_word(self):
+        for template in (
+                {'parameters': {'p': {'type': 'string', 'hidden': True}}},
+                {'Parameters': {'p': {'Type': 'String', 'NoEcho': 'true'}}}):
+            self.assertEqual('an e******nt', self.hide(
+                'an elephant', template, parameters={'p': 'lepha'}))
+
+    def test_a_value_that_is_not_hidden_in_the_middle_of_a_word(self):
+        template = {'parameters': {'p': {'type': 'string'}}}
+        self.assertEqual('my-******s', self.hide(
+            'my-elephants', template, parameters={'p': 'elephant'}))
+
+    def test_a_short_value_that_is_not_hidden_where_it_stands_alone(self):
+        template = {'parameters': {'p': {'type': 'number', 'default': 80}}}
+        self.assertEqual('port=******, not 8080', self.hide(
+            'port=80, not 8080', template))
+
+    def test_a_value_that_looks_like_the_mask(self):
+        template = {'parameters': {'p': {'type': 'string'},
+                                   'q': {'type': 'string'}}}
+        self.assertEqual('a ******', self.hide(
+            'a elephant', template, parameters={'p': 'elephant', 'q': '**'}))

@@ -1,0 +1,75 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+from unittest import mock
+
+import fixtures
+from oslo_db import exception as db_exception
+from oslo_upgradecheck import upgradecheck
+
+from heat.cmd import status
+from heat.db.migrate import counts as migrate_counts
+from heat.engine import convergence_migrate
+from heat.tests import common
+from heat.tests.migrate import fixtures as migrate_fixtures
+from heat.tests import utils
+
+
+class UpgradeCheckTest(common.HeatTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.ctx = utils.dummy_context()
+        self.checks = status.Checks()
+
+    def assertCode(self, code, result):
+        self.assertEqual(code, result.code, result.details)
+
+    def test_both_are_among_the_checks_of_heat(self):
+        names = [str(name) for name, _check in self.checks._upgrade_checks]
+        self.assertEqual(['Policy File JSON to YAML Migration',
+                          'Legacy stacks', 'Overlay'], names)
+
+    def test_warns_until_the_last_legacy_stack_is_converted(self):
+        self.assertCode(upgradecheck.Code.SUCCESS,
+                        self.checks._check_legacy_stacks())
+        stack = migrate_fixtures.create_legacy(
+            self.ctx, migrate_fixtures.template_of({'a': []}))
+        result = self.checks._check_legacy_stacks()
+        self.assertCode(upgradecheck.Code.WARNING, result)
+        self.assertIn('1 legacy root stacks are left', result.details)
+        self.assertIn('heat-manage migrate-convergence-1 --all',
+                      result.details)
+        convergence_migrate.convert(self.ctx, stack.id)
+        self.assertCode(upgradecheck.Code.SUCCESS,
+                        self.checks._check_legacy_stacks())
+
+    def test_fails_when_nobody_can_tell(self):
+        with mock.patch.object(migrate_counts, 'tally',
+                               side_effect=db_exception.DBError('down')):
+            result = self.checks._check_legacy_stacks()
+        self.assertCode(upgradecheck.Code.FAILURE, result)
+        self.assertIn('cannot be used: down', result.details)
+
+    def test_overlay_with_its_versions(self):
+        result = self.checks._check_overlay()
+        self.assertCode(upgradecheck.Code.SUCCESS, result)
+        self.assertRegex(result.details,
+                         r'heat-convergence-migrate .* on Heat \d+\.')
+
+    def test_overlay_on_something_else_than_it_was_tested_with(self):
+        self.useFixture(fixtures.MonkeyPatch(
+            'heat.overlay_releases.why_not',
+            lambda version, folder: 'it is %s' % version.partition('.')[0]))
+        result = self.checks._check_overlay()
+        self.assertCode(upgradecheck.Code.FAILURE, result)
+        self.assertRegex(result.details, r'it is \d+$')
