@@ -13,15 +13,14 @@ import dataclasses
 import types
 
 from keystoneauth1 import exceptions as ks_exceptions
-from oslo_config import cfg
 from oslo_db import exception as db_exception
 from oslo_log import log as logging
 from oslo_utils import timeutils
 import sqlalchemy
 
 from heat.common import exception
-from heat.common.i18n import _
 from heat.common.migrate import exception as migrate_exception
+from heat.common.migrate import options as migrate_options
 from heat.common import service_utils
 from heat.db import api as db_api
 from heat.db.migrate import tree as migrate_tree
@@ -41,32 +40,10 @@ _UNAUTHORIZED = (exception.AuthorizationFailure, ks_exceptions.Unauthorized)
 # A plan that another change has overtaken is made anew this often.
 ATTEMPTS = 3
 
-opts = [
-    cfg.BoolOpt('migrate_on_update',
-                default=False,
-                mutable=True,
-                help=_('When a legacy stack is updated, convert it and all '
-                       'of its nested stacks to convergence first, and run '
-                       'the update under convergence. A stack that cannot '
-                       'be converted is updated by the legacy engine, and '
-                       'a stack event says why. Needs convergence_engine '
-                       'to be true.')),
-    cfg.ListOpt('migrate_on_update_projects',
-                default=[],
-                mutable=True,
-                help=_('Convert on update only the stacks of these projects '
-                       '(a list of project ids), to try the conversion on '
-                       'some of them first. An empty list stands for every '
-                       'project. Takes effect with migrate_on_update.')),
-]
-
-cfg.CONF.register_opts(opts)
-cfg.CONF.import_opt('convergence_engine', 'heat.common.config')
-
 
 def list_opts():
     """Give oslo-config-generator the options of this module."""
-    yield None, opts
+    yield None, migrate_options.opts
 
 
 def plan(context, stack_id, stored_credentials=True):

@@ -14,6 +14,7 @@ from heat.common import context  # noqa: E402
 from heat.common import exception  # noqa: E402
 from heat.common.migrate import exception as migrate_exception  # noqa: E402
 from heat.common.migrate import memory as migrate_memory  # noqa: E402
+from heat.common.migrate import options as migrate_options  # noqa: E402
 from heat.common.migrate import version as migrate_version  # noqa: E402
 from heat.db.migrate import counts as migrate_counts  # noqa: E402
 from heat.db.migrate import tree as migrate_tree  # noqa: E402
@@ -24,20 +25,11 @@ from heat.engine.migrate import race_protection  # noqa: E402
 LOG = logging.getLogger(__name__)
 
 
-def migrates_on_update():
-    """Whether this engine converts stacks when they are updated.
-
-    With convergence_engine = false it must not: the engine would give a
-    converted stack legacy nested stacks.
-    """
-    return cfg.CONF.migrate_on_update and cfg.CONF.convergence_engine
-
-
 class EngineService(_heat.EngineService):
     """Heat's engine service, with the conversion on update."""
 
     def start(self):
-        if migrates_on_update():
+        if migrate_options.migrates_on_update():
             # Before the first request, which is nothing to keep.
             migrate_memory.settle()
         super().start()
@@ -46,13 +38,13 @@ class EngineService(_heat.EngineService):
                         'convergence_engine is false: converted stacks would '
                         'get legacy nested stacks. Set convergence_engine = '
                         'true as well.')
-        elif migrates_on_update():
+        elif migrate_options.migrates_on_update():
             _tell_what_is_left()
 
     @context.request_context
     def update_stack(self, cnxt, stack_identity, *args, **kwargs):
         """Convert a legacy stack, then update it as Heat does."""
-        if migrates_on_update():
+        if migrate_options.migrates_on_update():
             self._convert_before_update(cnxt, stack_identity)
         return super().update_stack(cnxt, stack_identity, *args, **kwargs)
 

@@ -2,7 +2,6 @@
 
 """StackLock that keeps legacy operations off converted stacks."""
 
-from oslo_config import cfg
 from oslo_log import log as logging
 
 from heat import overlay
@@ -11,12 +10,11 @@ from heat import overlay
 _heat = overlay.installed(__name__)
 
 from heat.common import exception  # noqa: E402
+from heat.common.migrate import options as migrate_options  # noqa: E402
 from heat.db.migrate import tree as migrate_tree  # noqa: E402
 from heat.engine.migrate import events as migrate_events  # noqa: E402
 
 LOG = logging.getLogger(__name__)
-
-cfg.CONF.import_opt('migrate_on_update', 'heat.engine.convergence_migrate')
 
 
 class StackLock(_heat.StackLock):
@@ -70,9 +68,9 @@ class StackLock(_heat.StackLock):
     def converted_stack(self):
         """Name the stack if it has become convergence; None if it is legacy.
 
-        None as well without migrate_on_update: then nothing is asked.
+        None as well without the protection: then nothing is asked.
         """
-        if not cfg.CONF.migrate_on_update:
+        if not migrate_options.protects():
             return None
         return migrate_tree.get_convergence_name(self.context, self.stack_id)
 

@@ -7,7 +7,6 @@ import sys
 import time
 import uuid
 
-from oslo_config import cfg
 from oslo_log import log as logging
 
 from heat.cmd.migrate import actions
@@ -24,6 +23,7 @@ from heat.cmd.migrate import report
 from heat.cmd.migrate import run
 from heat.cmd.migrate import workers
 from heat.common import context as heat_context
+from heat.common.migrate import options as migrate_options
 from heat.db.migrate import counts as migrate_counts
 
 LOG = logging.getLogger(__name__)
@@ -208,12 +208,11 @@ def _warn(line):
 def _warn_of_unguarded_engines(context):
     """Say what this run cannot keep engines from; see heat.engine.service."""
     hosts = engines.hosts_listed(context)
-    if hosts and not cfg.CONF.migrate_on_update:
-        _warn('Engines are running (%s), and here migrate_on_update is false. '
-              'An engine without it does not notice that a stack is converted '
-              'while it begins an operation on it: set it to true for all '
-              'engines (migrate_on_update_projects limits what it converts), '
-              'or stop them.' % ', '.join(hosts))
+    if hosts and not migrate_options.protects():
+        _warn('Engines are running (%s), and here migrate_protection is '
+              'false. An engine without it does not notice that a stack is '
+              'converted while it begins an operation on it: set it to true '
+              'for all engines, or stop them.' % ', '.join(hosts))
 
 
 def _normalized(stack_id):

@@ -11,10 +11,10 @@ the legacy engine alone are told apart here as well.
 
 import functools
 
-from oslo_config import cfg
 from oslo_log import log as logging
 
 from heat.common import exception
+from heat.common.migrate import options as migrate_options
 from heat.db.migrate import write as migrate_write
 from heat.engine import stack_lock
 from heat import overlay
@@ -87,7 +87,7 @@ def store(update_by_id):
     """
     @functools.wraps(update_by_id)
     def update(cls, context, stack_id, values):
-        if (cfg.CONF.migrate_on_update and
+        if (migrate_options.protects() and
                 values.get('convergence', True) in (None, False)):
             return migrate_write.store_legacy(context, stack_id, values)
         return update_by_id(cls, context, stack_id, values)

@@ -77,6 +77,11 @@ class LockTest(GuardTestCase):
         self.start()
         service.ThreadGroupManager.start.assert_called_once()
 
+    def test_migrate_protection_is_enough(self):
+        cfg.CONF.set_override('migrate_on_update', False)
+        cfg.CONF.set_override('migrate_protection', True)
+        self.assertRaises(exception.ActionInProgress, self.start)
+
     @releases.as_a_whole
     def test_what_is_done_alike_on_convergence_stacks_runs(self):
         for loaded in (self.loaded, self.load()):
@@ -170,6 +175,11 @@ class StoreTest(GuardTestCase):
         self.loaded.store()
         row = stack_object.Stack.get_by_id(self.ctx, self.loaded.id)
         self.assertEqual('changed', row.status_reason)
+
+    def test_migrate_protection_is_enough(self):
+        cfg.CONF.set_override('migrate_on_update', False)
+        cfg.CONF.set_override('migrate_protection', True)
+        self.test_a_converted_stack_gets_its_credentials_and_no_more()
 
     def test_less_than_the_whole_row_is_stored_as_heat_does(self):
         stack = self.legacy({'a': []}, name='another')

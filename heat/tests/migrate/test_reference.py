@@ -7,8 +7,8 @@ import re
 
 from heat.cmd.migrate import outcome
 from heat.cmd.migrate import report
+from heat.common.migrate import options as migrate_options
 from heat.db.migrate import counts as migrate_counts
-from heat.engine import convergence_migrate
 from heat.engine.migrate import events as migrate_events
 from heat.tests import common
 from heat.tests import sources
@@ -135,7 +135,7 @@ class NamesInTheGuidesTest(common.HeatTestCase):
             self.assertEqual(set(), set(named) - words, page)
 
     def test_configuration_options(self):
-        known = {option.name for option in convergence_migrate.opts}
+        known = {option.name for option in migrate_options.opts}
         for page in self.pages():
             named = re.findall(r'^ *#?(migrate_\w+) =', page.read_text(),
                                re.MULTILINE)

@@ -119,10 +119,9 @@ class LostRaceTest(_RollingUpgradeTestCase):
 
     backend = databases.POSTGRESQL
     legacy_stacks = {name: SMALL for name in ('guarded', 'unguarded')}
-    # An engine on its guard that converts nothing itself: the middle step of
-    # the order in which to upgrade.
-    conf = {'convergence_engine': True, 'migrate_on_update': True,
-            'migrate_on_update_projects': 'none'}
+    # A protected engine that converts nothing itself: the middle step of the
+    # order in which to upgrade.
+    conf = {'convergence_engine': True, 'migrate_protection': True}
 
     def setUp(self):
         super().setUp()
@@ -145,7 +144,7 @@ class LostRaceTest(_RollingUpgradeTestCase):
         self.assertEqual(0, done.returncode, done.stdout + done.stderr)
         return operation
 
-    def test_an_engine_on_its_guard_answers_conflict(self):
+    def test_a_protected_engine_answers_conflict(self):
         before = self.physical_ids('guarded')
         self.only_engine(stock=False)
 
