@@ -2,7 +2,13 @@
 
 """Sphinx configuration of the guides."""
 
+from docutils import nodes
+from sphinx.util import logging
+from sphinx.util.nodes import get_node_source
+
 from heat import overlay_releases
+
+LOG = logging.getLogger(__name__)
 
 
 def _series(major):
@@ -15,7 +21,6 @@ project = 'Heat convergence migrate'
 copyright = 'the Heat convergence migrate developers'
 
 extensions = [
-    'openstackdocstheme',
     'oslo_config.sphinxext',
     'reno.sphinxext',
     'sphinx.ext.graphviz',
@@ -23,9 +28,15 @@ extensions = [
 ]
 
 root_doc = 'index'
-html_theme = 'openstackdocs'
-openstackdocs_auto_name = False
-openstackdocs_use_storyboard = False
+html_theme = 'furo'
+html_title = 'Heat convergence migrate'
+html_show_sphinx = False
+html_copy_source = False
+html_static_path = ['_static']
+html_css_files = ['site.css']
+# Most blocks are what somebody types and what a command prints.
+highlight_language = 'console'
+graphviz_output_format = 'svg'
 # The one place that names them is the code.
 rst_prolog = '.. |supported Heat| replace:: %s\n' % ', '.join(
     _series(major) for major in sorted(overlay_releases.TESTED, key=int))
@@ -37,3 +48,23 @@ man_pages = [
         ('heat-overlay',
          'put the convergence overlay in front of OpenStack Heat'),
         ('heat-sandbox', 'run a whole OpenStack Heat in one process'))]
+
+
+def _check_first_cells(app, doctree):
+    """Warn of a row that begins in the middle of a sentence.
+
+    A simple table starts a new row at any text in its first column, so that a
+    cell of two lines becomes two rows.
+    """
+    for row in doctree.findall(nodes.row):
+        first = row.children[0]
+        text = first.astext()
+        from_csv = (get_node_source(row) or '').endswith('.csv')
+        if (text[:1].islower() and not from_csv and
+                not list(first.findall(nodes.literal))):
+            LOG.warning('a row begins with %r: use a list-table', text,
+                        location=row)
+
+
+def setup(app):
+    app.connect('doctree-read', _check_first_cells)
