@@ -67,7 +67,7 @@ def _broker_error(url):
     parsed = oslo_messaging.TransportURL.parse(CONF, url)
     if not parsed.transport.startswith(('rabbit', 'kombu')):
         return None
-    errors = []
+    refused = []
     for host in parsed.hosts:
         ssl = CONF.oslo_messaging_rabbit.ssl or None
         try:
@@ -80,6 +80,6 @@ def _broker_error(url):
             return None
         except Exception as exc:
             # Whatever it is: that host is of no use.
-            errors.append('%s:%s: %s' % (host.hostname, host.port,
-                                         errors.one_line(exc)))
-    return 'the message broker does not answer (%s)' % '; '.join(errors)
+            refused.append('%s:%s: %s' % (host.hostname, host.port,
+                                          errors.one_line(exc)))
+    return 'the message broker does not answer (%s)' % '; '.join(refused)
