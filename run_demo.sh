@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Show a legacy stack becoming a convergence stack, on a real Heat.
 #
-# Needs Python 3.11 or newer with venv. Example: ./run_demo.sh
+# Needs Python with its venv module. Example: ./run_demo.sh
 set -eu
 
 cd "$(dirname "$0")"
-tools/venv.sh
+tools/venv.sh demo
 export PYTHONPATH="$PWD" PYTHONWARNINGS=ignore
 exec .venv/bin/python demo/run.py

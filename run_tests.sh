@@ -1,7 +1,10 @@
 #!/usr/bin/env bash
-# Run everything that must pass. See ./run_tests.sh --help.
+# Tell whether this checkout is good. See ./run_tests.sh --help.
 set -eu
 
 cd "$(dirname "$0")"
-tools/venv.sh
+tools/venv.sh test
+# stestr takes PYTHON for the interpreter of the tests: not the one that
+# .venv was made with, and no path, which may have a space.
+export PATH="$PWD/.venv/bin:$PATH" PYTHON=python
 exec .venv/bin/python tools/run_tests.py "$@"

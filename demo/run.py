@@ -17,6 +17,10 @@ import view
 HERE = os.path.dirname(os.path.abspath(__file__))
 TEMPLATE = os.path.relpath(os.path.join(HERE, 'stack.yaml'))
 
+#: What the client of another service says at each command: a release of it
+#: names a command that it does not have.
+NOISE = "Could not load '"
+
 
 def say(message, *args):
     print('\n== ' + message % args, flush=True)
@@ -37,11 +41,16 @@ def openstack(heat, *arguments):
     :returns: whether its exit status was 0.
     """
     print('$ openstack %s' % ' '.join(arguments), flush=True)
-    return subprocess.run(
-        [processes.command('openstack'), *arguments],
-        env=processes.environment(stock=True, OS_AUTH_TYPE='none',
-                                  OS_ENDPOINT=heat.endpoint),
-        stdin=subprocess.DEVNULL).returncode == 0
+    with subprocess.Popen(
+            [processes.command('openstack'), *arguments],
+            env=processes.environment(stock=True, OS_AUTH_TYPE='none',
+                                      OS_ENDPOINT=heat.endpoint),
+            stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            text=True) as client:
+        for line in client.stderr:
+            if not line.startswith(NOISE):
+                print(line, end='', file=sys.stderr, flush=True)
+    return client.returncode == 0
 
 
 def create(heat, name):

@@ -1,36 +1,30 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 
-"""Run Heat's own unit tests without and with the overlay, and compare.
+"""Run Heat's own unit tests with the overlay in front of Heat.
 
 The tests come from the source distribution of the installed Heat; the code
-under test is the installed Heat, with the overlay in front of it in the
-second run. Every test must end the same way in both.
+under test is the installed Heat. A test that does not pass with the overlay
+is run without it as well, and must end the same way.
 """
 
 import argparse
-import hashlib
 from importlib import metadata
-import itertools
-import json
 import os
 import pathlib
 import shutil
 import subprocess
 import sys
 import tarfile
-import time
 
 from packaging import requirements
-import subunit
-import testtools
+import stestr_run
 
 CHECKOUT = pathlib.Path(__file__).resolve().parent.parent
 DISTRIBUTION = 'openstack-heat'
 
-#: Where source distributions and results are kept, by the version of Heat.
+#: Where source distributions and logs are kept, by the version of Heat.
 WORKDIR = CHECKOUT / '.tox' / 'heat-tests'
-STOCK = 'stock.json'
 
 #: What Heat's test-requirements.txt lists that its unit tests do not import.
 NOT_FOR_UNIT_TESTS = ('bandit', 'coverage', 'hacking', 'tempest')
@@ -60,8 +54,6 @@ import sys
 overlay = sys.modules.get('heat.overlay')
 print(overlay is not None and overlay.refusal() is None)
 '''
-
-PROGRESS = 1000  # tests between two lines
 
 
 class Failed(Exception):
@@ -104,7 +96,9 @@ def unpack(archive):
     if tree.exists():
         shutil.rmtree(tree)
     with tarfile.open(archive) as tar:
-        tar.extractall(archive.parent, filter='data')
+        if hasattr(tarfile, 'data_filter'):
+            tar.extraction_filter = tarfile.data_filter
+        tar.extractall(archive.parent)
     for entry in (tree / 'heat').iterdir():
         if entry.is_dir() and entry.name != 'tests':
             shutil.rmtree(entry)
@@ -139,10 +133,10 @@ def install_requirements(tree):
 def environment(overlay):
     """Tell the environment variables of a run."""
     env = {name: value for name, value in os.environ.items()
-           if name not in ('PYTHONPATH', 'OS_TEST_PATH', 'PYTHON')}
+           if name not in ('PYTHONPATH', 'OS_TEST_PATH')}
     if overlay:
         env['PYTHONPATH'] = str(CHECKOUT)
-    return env
+    return stestr_run.with_interpreter(env)
 
 
 def check_activation(tree, overlay):
@@ -161,57 +155,48 @@ def check_activation(tree, overlay):
                      % ('not in front' if overlay else 'in front'))
 
 
-def run(tree, name, overlay, concurrency, regex):
-    """Run the tests once.
+def run(tree, name, overlay, arguments):
+    """Run tests once.
 
+    :param arguments: of ``stestr run``
     :returns: {test id: [status]}; the tracebacks are in NAME.log beside
         the tree.
     :raises Failed: when stestr cannot list or run the tests.
     """
     check_activation(tree, overlay)
     log_path = tree.parent / (name + '.log')
-    results = {}
-    started = time.monotonic()
-
-    def on_test(test):
-        if test['status'] == 'exists':  # stestr lists the tests first
-            return
-        # Heat has tests with the same id.
-        statuses = results.setdefault(test['id'], [])
-        statuses.append(test['status'])
-        statuses.sort()
-        if test['status'] not in ('success', 'skip', 'xfail'):
-            log.write('%(id)s: %(status)s\n' % test)
-            for text in test['details'].values():
-                log.write(text.as_text() + '\n')
-        if len(results) % PROGRESS == 0:
-            say('%s: %d tests, %d s', name, len(results),
-                time.monotonic() - started)
-
-    command = [sys.executable, '-m', 'stestr', 'run', '--subunit',
-               '--concurrency', str(concurrency)] + regex
-    with open(log_path, 'w') as log:
-        stestr = subprocess.Popen(command, cwd=tree, env=environment(overlay),
-                                  stdout=subprocess.PIPE, stderr=log)
-        summary = testtools.StreamToDict(on_test)
-        summary.startTestRun()
-        subunit.ByteStreamToStreamResult(
-            stestr.stdout, non_subunit_name='stdout').run(summary)
-        summary.stopTestRun()
-        status = stestr.wait()
-    results.pop('stdout', None)
-    if status or not results:
-        raise Failed('stestr ended with status %d after %d tests; see %s'
-                     % (status, len(results), log_path))
-    say('%s: %s in %d s', name, counts(results), time.monotonic() - started)
+    count = stestr_run.run(
+        arguments, tree, environment(overlay), log_path,
+        lambda message, *args: say(name + ': ' + message, *args))
+    say('%s: %s', name, count)
+    results = count.statuses()
+    if not results or any(test.startswith('stestr ') for test in results):
+        raise Failed('the tests do not run; see %s' % log_path)
     return results
 
 
-def counts(results):
-    """Describe results, as in "12 success, 1 fail"."""
-    statuses = list(itertools.chain.from_iterable(results.values()))
-    return ', '.join('%d %s' % (statuses.count(status), status) for status
-                     in sorted(set(statuses), key=statuses.count)[::-1])
+def listed(tree, regex):
+    """Tell which tests there are without the overlay."""
+    listing = subprocess.run(
+        [sys.executable, '-m', 'stestr', 'list'] + regex, cwd=tree,
+        env=environment(False), stdout=subprocess.PIPE, text=True)
+    if listing.returncode:
+        raise Failed('stestr lists no tests in %s' % tree)
+    return listing.stdout.split()
+
+
+def run_again(tree, names, concurrency):
+    """Run some tests without the overlay.
+
+    :param names: what did not pass with it.
+    :returns: {test id: [status]}.
+    """
+    if not names:
+        return {}
+    chosen = tree.parent / 'again.txt'
+    chosen.write_text('\n'.join(names) + '\n')
+    return run(tree, 'stock', False, ['--load-list', str(chosen),
+                                      '--concurrency', str(concurrency)])
 
 
 def differences(stock, overlay):
@@ -226,34 +211,12 @@ def differences(stock, overlay):
         if stock.get(test) != overlay.get(test)]
 
 
-def fingerprint(regex):
-    """Name what the result of stock Heat depends on, to keep it for later."""
-    installed = sorted('%s==%s' % (dist.name, dist.version)
-                       for dist in metadata.distributions()
-                       if dist.name != 'heat-convergence-migrate')
-    text = '\n'.join([sys.version] + installed + regex)
-    return hashlib.sha256(text.encode()).hexdigest()
+def compare(workdir=WORKDIR, concurrency=0, regex=()):
+    """Run Heat's unit tests with the overlay, and again without.
 
+    Without the overlay only those run that did not pass with it, and all are
+    listed.
 
-def run_stock(tree, concurrency, regex):
-    """Run the tests without the overlay, or recall how they ended before."""
-    kept_path = tree.with_name(STOCK)
-    key = fingerprint(regex)
-    if kept_path.exists():
-        kept = json.loads(kept_path.read_text())
-        if kept['key'] == key:
-            say('stock: %s, kept from an earlier run',
-                counts(kept['results']))
-            return kept['results']
-    results = run(tree, 'stock', False, concurrency, regex)
-    kept_path.write_text(json.dumps({'key': key, 'results': results}))
-    return results
-
-
-def compare(workdir=WORKDIR, concurrency=0, fresh=False, regex=()):
-    """Run Heat's unit tests without and with the overlay.
-
-    :param fresh: run stock Heat again even if its result has been kept.
     :returns: how many tests ended the same way, and a line for each that did
         not.
     :raises Failed: when the tests could not be run.
@@ -262,12 +225,15 @@ def compare(workdir=WORKDIR, concurrency=0, fresh=False, regex=()):
     version = metadata.version(DISTRIBUTION)
     workdir = workdir.resolve() / version
     workdir.mkdir(parents=True, exist_ok=True)
-    if fresh:
-        (workdir / STOCK).unlink(missing_ok=True)
     tree = unpack(fetch(version, workdir))
     install_requirements(tree)
-    stock = run_stock(tree, concurrency, regex)
-    overlay = run(tree, 'overlay', True, concurrency, regex)
+    overlay = run(tree, 'overlay', True,
+                  ['--concurrency', str(concurrency)] + regex)
+    names = listed(tree, regex)
+    again = [name for name in sorted(set(names) | set(overlay))
+             if set(overlay.get(name, ())) != {'success'}]
+    stock = {name: overlay[name] for name in overlay if name not in again}
+    stock.update(run_again(tree, again, concurrency))
     different = differences(stock, overlay)
     for line in different:
         say('%s', line)
@@ -292,9 +258,6 @@ def build_parser():
         '--concurrency', type=int, default=0,
         help='test processes; 0, the default, is one for each processor')
     parser.add_argument(
-        '--fresh', action='store_true',
-        help='run stock Heat again even if its result has been kept')
-    parser.add_argument(
         'regex', nargs='*', help='run only the tests that match')
     return parser
 
@@ -302,7 +265,7 @@ def build_parser():
 def main():
     args = build_parser().parse_args()
     try:
-        different = compare(args.workdir, args.concurrency, args.fresh,
+        different = compare(args.workdir, args.concurrency,
                             args.regex)[1]
     except Failed as exc:
         say('error: %s', exc)

@@ -1,23 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Run everything that must pass, and count it.
+"""Tell whether this checkout is good.
 
 unit        our unit tests
 functional  our tests through the HTTP API: on a sandbox, and on two engines
             with RabbitMQ and each of MariaDB and PostgreSQL
-heat        Heat's own unit tests, without and with the overlay
-releases    our tests on each older release of Heat: all on the oldest, and
-            on the others those that see most of Heat, with updates through
-            real engines; "tox -e heat24" runs all on one
+heat        Heat's own unit tests, with the overlay: of what it refines; all
+            of them with --all
+releases    our tests on older releases of Heat and on other Pythons, only
+            with --all or by name: "22-3.12" is Heat 22 on Python 3.12
+matrix      the pairs of Heat and Python that are not even part of --all
 
-Backends that cannot be reached are left out, and named. With
+Servers and Pythons that are not there are left out, and named. With
 CI_REQUIRE_BACKENDS=1 that is a failure. HEAT_TEST_MYSQL_URL,
 HEAT_TEST_POSTGRESQL_URL and HEAT_TEST_RABBIT_URL name other servers than
 those on 127.0.0.1.
 """
 
 import argparse
-import dataclasses
 import os
 import pathlib
 import subprocess
@@ -25,13 +25,13 @@ import sys
 import time
 
 import heat_unit_tests
-from stestr.repository import abstract
-from stestr.repository import util
-import subunit
-import testtools
+import pairs
+import stestr_run
 
 CHECKOUT = pathlib.Path(__file__).resolve().parent.parent
+LOGS = CHECKOUT / '.test-logs'
 FUNCTIONAL = r'^heat\.tests\.functional\.'
+OURS = r'^heat\.tests\.'
 
 #: What is not part of that, and has a tox environment of its own.
 BY_ITSELF = r'\.guides\.test_image\.'
@@ -39,16 +39,11 @@ BY_ITSELF = r'\.guides\.test_image\.'
 #: Test processes at a time, on two processors, where servers are waited for.
 WAITING = '3'
 
-_ALL = r'^heat\.tests\.'
-
-#: The unit tests but those with Heat's simulator, which take half of the time,
-#: and the functional ones that see most of Heat.
-_TELLING = (r'^heat\.tests\.(test_|migrate\.test_(?!simulator)|functional\.'
-            r'(lockstep\.(test_oracle\.SQLite|test_differential)|'
-            r'test_update_deployment\.MySQLUpdateTest))')
-
-#: Which tests run on which release, besides the newest one in .venv.
-ON_RELEASES = {'22': _ALL, '24': _TELLING, '25': _TELLING, '26': _TELLING}
+#: Heat's own tests of what the overlay refines (heat.overlay_releases) and of
+#: what a converted stack is run by.
+REFINED = (r'^heat\.tests\.(cmd\.|convergence\.|engine\.service\.|'
+           r'engine\.test_(engine_worker|check_resource|snapshots)|'
+           r'test_(convg_stack|engine_service|stack_lock|stack_update)\.)')
 
 #: Prints the name of each backend that cannot be reached, one a line.
 PROBE = '''\
@@ -61,22 +56,7 @@ if not broker.reachable():
     print('rabbitmq')
 '''
 
-
-@dataclasses.dataclass(frozen=True)
-class Count:
-    """How the tests of some runs ended: a number, and names of the rest."""
-
-    passed: int = 0
-    failed: tuple = ()
-    skipped: tuple = ()
-
-    def __add__(self, other):
-        return Count(self.passed + other.passed, self.failed + other.failed,
-                     self.skipped + other.skipped)
-
-    def __str__(self):
-        return '%d passed, %d failed, %d skipped' % (
-            self.passed, len(self.failed), len(self.skipped))
+SLOWEST = 10
 
 
 def say(message, *args):
@@ -89,8 +69,8 @@ def required():
 
 def environment():
     """Put the overlay in front in every process that a step starts."""
-    return dict(os.environ, PYTHONPATH=str(CHECKOUT),
-                PYTHONWARNINGS='ignore')
+    return stestr_run.with_interpreter(dict(
+        os.environ, PYTHONPATH=str(CHECKOUT), PYTHONWARNINGS='ignore'))
 
 
 def unreachable_backends():
@@ -101,127 +81,166 @@ def unreachable_backends():
     return probe.stdout.split()
 
 
-def recorded_runs():
-    """Open the runs that stestr has recorded in this checkout.
-
-    :returns: (the repository or None, the number of runs in it).
-    """
-    try:
-        repository = util.get_repo_open(repo_url=str(CHECKOUT))
-    except abstract.RepositoryNotFound:
-        return None, 0
-    return repository, repository.count()
+def stestr(name, *arguments, env=None):
+    """Run tests of ours."""
+    return stestr_run.run(
+        arguments + ('--exclude-regex', BY_ITSELF), CHECKOUT,
+        env or environment(), LOGS / (name + '.log'),
+        lambda message, *args: say(name + ': ' + message, *args))
 
 
-def results(run):
-    """Count the results in a run that stestr has recorded."""
-    passed, failed, skipped = [], [], []
-    kept = {'success': passed, 'xfail': passed, 'skip': skipped, 'exists': []}
-    summary = testtools.StreamToDict(
-        lambda test: kept.get(test['status'], failed).append(test['id']))
-    summary.startTestRun()
-    subunit.ByteStreamToStreamResult(run.get_subunit_stream()).run(summary)
-    summary.stopTestRun()
-    return Count(len(passed), tuple(failed), tuple(skipped))
-
-
-def stestr(*args):
-    """Run tests of ours, showing each."""
-    return recorded(sys.executable, '-m', 'stestr', 'run', *args)
-
-
-def recorded(*command):
-    """Run a command that runs stestr, and count what stestr records.
-
-    A run that ends badly has at least one failure, even when no test of it
-    could be loaded and nothing was recorded.
-    """
-    before = recorded_runs()[1]
-    status = subprocess.run(command, cwd=CHECKOUT,
-                            env=environment()).returncode
-    repository, after = recorded_runs()
-    count = Count()
-    if after > before:
-        count = results(repository.get_latest_run())
-    if status and not count.failed:
-        count += Count(failed=(
-            '%s: exit status %d' % (' '.join(command), status),))
-    return count
-
-
-def unit():
-    """Run our unit tests."""
-    return stestr('--concurrency', '2', '--exclude-regex', FUNCTIONAL)
-
-
-def functional():
-    """Run our tests through the HTTP API; they start real servers."""
-    count = stestr('--concurrency', WAITING, '--exclude-regex', BY_ITSELF,
-                   FUNCTIONAL)
+def with_required(count):
+    """Where all backends are required, nothing may be left out."""
     if required():
-        count = Count(count.passed, count.failed + tuple(
-            '%s: skipped, and all are required' % name
-            for name in count.skipped))
+        for name in count.skipped:
+            count += stestr_run.failure(
+                '%s: skipped, and all are required' % name)
     return count
 
 
-def heat():
-    """Compare Heat's own unit tests without and with the overlay."""
+def unit(options):
+    """Our unit tests."""
+    return stestr('unit', '--concurrency', '2',
+                  r'^heat\.tests\.(?!functional\.)')
+
+
+def functional(options):
+    """Our tests through the HTTP API; they start real servers."""
+    return with_required(stestr(
+        'functional', '--concurrency', WAITING, FUNCTIONAL))
+
+
+def ours(options):
+    """Our tests that match."""
+    return stestr('ours', '--concurrency', WAITING, options.only)
+
+
+def heat(options):
+    """Heat's own unit tests, with the overlay in front of Heat."""
+    regex = options.only or ('' if options.all else REFINED)
     try:
-        same, different = heat_unit_tests.compare(concurrency=2)
+        same, different = heat_unit_tests.compare(
+            concurrency=2, regex=[regex] if regex else ())
     except heat_unit_tests.Failed as exc:
-        return Count(failed=(str(exc),))
-    return Count(same, tuple(different))
+        return stestr_run.failure(str(exc))
+    return stestr_run.Count(
+        (stestr_run.Result('heat', 'success', 0),) * same + tuple(
+            stestr_run.Result(line, 'fail', 0) for line in different))
 
 
-def releases():
-    """Run tests of ours on the older releases of Heat, with tox."""
-    total = Count()
-    for release, regex in ON_RELEASES.items():
-        count = recorded(sys.executable, '-m', 'tox', '-q', '-e',
-                         'heat' + release, '--', '--concurrency', WAITING,
-                         '--exclude-regex', BY_ITSELF, regex)
-        total += dataclasses.replace(count, failed=tuple(
-            '%s on Heat %s' % (name, release) for name in count.failed))
-    return total
+def on_pair(pair, options):
+    """Run the tests of a pair in its environment."""
+    label = 'Heat %s on Python %s' % (pair.heat, pair.python)
+    python = pairs.find_python(pair.python)
+    if python is None:
+        if required():
+            return stestr_run.failure('%s: no such Python here' % label)
+        say('%s: left out, there is no Python %s here', label, pair.python)
+        return stestr_run.Count()
+    say('%s: begins', label)
+    began = time.monotonic()
+    try:
+        with pairs.environment(pair, python) as own:
+            installed = time.monotonic()
+            count = stestr(pair.name, '--concurrency', WAITING,
+                           options.only or pair.tests,
+                           env=environment_of(own))
+    except pairs.Failed as exc:
+        return stestr_run.failure('%s: %s' % (label, exc))
+    say('%s: %s in %d s (and %d s to install)', label, count,
+        time.monotonic() - installed, installed - began)
+    return stestr_run.renamed(count, '%s on ' + label)
 
 
-STEPS = {'unit': unit, 'functional': functional, 'heat': heat,
-         'releases': releases}
+def environment_of(python):
+    """The environment to run tests in with another interpreter."""
+    return dict(environment(), PYTHON=python.name, PATH=os.pathsep.join(
+        (str(python.parent), os.environ['PATH'])))
+
+
+FAST = {'unit': unit, 'functional': functional, 'heat': heat}
+BY_NAME = {pair.name: pair for pair in pairs.PAIRS}
+#: Steps that stand for others.
+GROUPS = {
+    'releases': [pair.name for pair in pairs.PAIRS if pair.often],
+    'matrix': [pair.name for pair in pairs.PAIRS if not pair.often],
+}
 
 
 def build_parser():
     parser = argparse.ArgumentParser(
         prog='run_tests.sh', description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog='example: ./run_tests.sh unit')
-    parser.add_argument('step', nargs='*', choices=[[], *STEPS],
-                        metavar='STEP', help='default: %s' % ' '.join(STEPS))
+        epilog='examples: ./run_tests.sh unit\n'
+               '          ./run_tests.sh --only test_sandbox\n'
+               '          ./run_tests.sh 22-3.11 --only test_oracle')
+    parser.add_argument(
+        'step', nargs='*', choices=[[], *FAST, *GROUPS, *BY_NAME],
+        metavar='STEP', help='default: %s; the pairs of "releases": %s' % (
+            ' '.join(FAST), ' '.join(BY_NAME)))
+    parser.add_argument('--all', action='store_true',
+                        help='run every step, and all of it')
+    parser.add_argument(
+        '--only', metavar='REGEX',
+        help='run only the tests whose names match; without STEP ours')
     return parser
 
 
+def run(step, options):
+    """Run a step, and print how it ended."""
+    if step in BY_NAME:
+        return on_pair(BY_NAME[step], options)
+    function = dict(FAST, ours=ours)[step]
+    say('%s: %s', step, function.__doc__)
+    started = time.monotonic()
+    count = function(options)
+    say('%s: %s in %d s', step, count, time.monotonic() - started)
+    return count
+
+
+def chosen(options):
+    """The names of the steps to run."""
+    steps = options.step or (
+        [*FAST, 'releases'] if options.all else
+        ['ours'] if options.only else list(FAST))
+    return [name for step in steps
+            for name in GROUPS.get(step, [step])]
+
+
+def again(step, name):
+    """The command that runs a test that has failed once more."""
+    words = ['./run_tests.sh']
+    if step not in ('unit', 'functional', 'ours'):
+        words.append(step)
+    return "%s --only '%s'" % (' '.join(words), stestr_run.selector(name))
+
+
+def summary(counts, left_out):
+    """Print what was left out, what took long and what failed."""
+    total = sum(counts.values(), stestr_run.Count())
+    for result in total.slowest(SLOWEST):
+        if result.seconds >= 1:
+            say('slow: %4d s  %s', result.seconds, result.name)
+    if left_out:
+        say('left out: tests that need %s, which cannot be reached',
+            ', '.join(left_out))
+    for step, count in counts.items():
+        for name in count.failed:
+            say('failed: %s', name)
+            say('        run it again: %s', again(step, name))
+    say('%s: %s', 'FAILED' if total.failed else 'OK', total)
+    return 1 if total.failed else 0
+
+
 def main():
-    steps = build_parser().parse_args().step or list(STEPS)
-    counts = {}
-    left_out = unreachable_backends() if 'functional' in steps else []
+    options = build_parser().parse_args()
+    left_out = unreachable_backends()
     if left_out and required():
         say('error: cannot reach %s, and CI_REQUIRE_BACKENDS is set',
             ', '.join(left_out))
         return 1
-    for step in steps:
-        say('%s: %s', step, STEPS[step].__doc__)
-        started = time.monotonic()
-        counts[step] = STEPS[step]()
-        say('%s: %s in %d s', step, counts[step],
-            time.monotonic() - started)
-    if 'functional' in steps:
-        say('left out, because they cannot be reached: %s',
-            ', '.join(left_out) or 'no backend')
-    total = sum(counts.values(), Count())
-    for name in total.failed:
-        say('failed: %s', name)
-    say('%s: %s', 'FAILED' if total.failed else 'OK', total)
-    return 1 if total.failed else 0
+    return summary({step: run(step, options) for step in chosen(options)},
+                   left_out)
 
 
 if __name__ == '__main__':

@@ -3,8 +3,9 @@
 """The source of the overlay, for tests that compare it with other texts."""
 
 import ast
-import importlib.util
+import importlib
 import pathlib
+import sys
 
 CHECKOUT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -43,8 +44,10 @@ def calls(owner):
 
 def load_tool(name):
     """Load a module of the folder tools, which is no package."""
-    spec = importlib.util.spec_from_file_location(
-        name, CHECKOUT / 'tools' / (name + '.py'))
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    folder = str(CHECKOUT / 'tools')
+    # As for a script that is started there: it finds its neighbours.
+    sys.path.insert(0, folder)
+    try:
+        return importlib.import_module(name)
+    finally:
+        sys.path.remove(folder)

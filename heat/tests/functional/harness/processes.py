@@ -17,6 +17,7 @@ TREE = str(pathlib.Path(__file__).resolve().parents[4])
 
 _POLL = 0.1  # seconds
 _STOP = 30  # seconds
+_END_OF_LOG = 4000  # bytes
 
 
 class Unready(Exception):
@@ -141,8 +142,10 @@ class Process(fixtures.Fixture):
         """
         def poll():
             if not self.alive():
-                raise Unready('%s ended with status %d before %s\n%s' % (
-                    self.name, self._popen.returncode, what,
-                    self.log()[-4000:]))
+                raise Unready('%s ended with status %d before %s' % (
+                    self.name, self._popen.returncode, what))
             return predicate()
-        return wait_until(poll, '%s (%s)' % (what, self.name), seconds)
+        try:
+            return wait_until(poll, '%s (%s)' % (what, self.name), seconds)
+        except Unready as exc:
+            raise Unready('%s\n%s' % (exc, self.log()[-_END_OF_LOG:]))
