@@ -14,6 +14,7 @@ from sqlalchemy import orm
 
 from heat.common.migrate import exception as migrate_exception
 from heat.db import api as db_api
+from heat.db.migrate import chunks as migrate_chunks
 from heat.db import models
 
 #: States of a tree in :func:`tally`, beside the codes of MigrationRefused.
@@ -154,9 +155,13 @@ def get_named(context, stack_ids):
     They need not be root stacks, and may be deleted: this is for naming
     them in a report.
     """
-    rows = context.session.execute(
-        sqlalchemy.select(*_ROOT_COLUMNS).where(_Stack.id.in_(stack_ids)))
-    return {row[0]: RootStack._make(row) for row in rows}
+    rows = {}
+    for chunk in migrate_chunks.chunks(stack_ids):
+        rows.update((row[0], RootStack._make(row))
+                    for row in context.session.execute(
+                        sqlalchemy.select(*_ROOT_COLUMNS).where(
+                            _Stack.id.in_(chunk))))
+    return rows
 
 
 def _all_trees(project):

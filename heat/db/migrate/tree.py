@@ -13,6 +13,7 @@ import sqlalchemy
 from sqlalchemy import orm
 
 from heat.db import api as db_api
+from heat.db.migrate import chunks as migrate_chunks
 from heat.db import models
 from heat import overlay
 
@@ -270,10 +271,12 @@ def get_graph(context, root_id):
 @db_api.context_manager.reader
 def get_locks(context, stack_ids):
     """Map the ids of those stacks that are locked to the locking engine."""
-    locks = context.session.execute(
-        sqlalchemy.select(_lock.stack_id, _lock.engine_id)
-        .where(_lock.stack_id.in_(stack_ids)))
-    return {stack_id: engine_id for stack_id, engine_id in locks}
+    locks = {}
+    for chunk in migrate_chunks.chunks(stack_ids):
+        locks.update(map(tuple, context.session.execute(
+            sqlalchemy.select(_lock.stack_id, _lock.engine_id)
+            .where(_lock.stack_id.in_(chunk)))))
+    return locks
 
 
 @db_api.retry_on_db_error

@@ -2,23 +2,18 @@
 
 """Write the conversion of a stack tree, either way, in one transaction."""
 
+import json
+
 from oslo_db import exception as db_exception
 from oslo_utils import timeutils
 import sqlalchemy
 
 from heat.common.migrate import exception as migrate_exception
 from heat.db import api as db_api
+from heat.db.migrate import chunks as migrate_chunks
 from heat.db.migrate import tree as migrate_tree
 from heat.db import models
 from heat import overlay
-
-# Rows written by one statement: few statements, and well below the number of
-# bound parameters that SQLite (32,766) and PostgreSQL (65,535) allow.
-CHUNK = 1000
-
-# Resources written by one statement. The database searches the values of a
-# statement row by row, so that its time grows with the square of this.
-RESOURCE_CHUNK = 500
 
 # The status reason of a snapshot that no engine will complete.
 INTERRUPTED = 'The engine went down while it took the snapshot'
@@ -80,23 +75,18 @@ def store_legacy(context, stack_id, values):
     return db_api.stack_update.__wrapped__(context, stack_id, values)
 
 
-def _chunks(items, size=CHUNK):
-    for start in range(0, len(items), size):
-        yield items[start:start + size]
-
-
 def _lock(session, plan, engine_id):
     locks = [{'stack_id': stack_id, 'engine_id': engine_id}
              for stack_id in sorted(row.id for row in plan.tree.stacks)]
     try:
-        for chunk in _chunks(locks):
+        for chunk in migrate_chunks.chunks(locks):
             session.execute(sqlalchemy.insert(models.StackLock), chunk)
     except db_exception.DBDuplicateEntry:
         raise migrate_exception.Locked(stack=plan.label, engine='another')
 
 
 def _unlock(session, plan, engine_id):
-    for chunk in _chunks([row.id for row in plan.tree.stacks]):
+    for chunk in migrate_chunks.chunks([row.id for row in plan.tree.stacks]):
         _execute_on(session, len(chunk), plan, sqlalchemy.delete(
             models.StackLock).where(
                 models.StackLock.stack_id.in_(chunk),
@@ -111,10 +101,18 @@ def _execute_on(session, rows, plan, statement, **options):
         raise migrate_exception.TreeChanged(stack=plan.label)
 
 
-def _by_id(model, values, column):
+def _execute_once(session, rows, plan, statement):
+    """The same for a statement whose text no other plan will have.
+
+    SQLAlchemy would keep the last 500 of them, of a megabyte each.
+    """
+    _execute_on(session, rows, plan, statement, compiled_cache=None)
+
+
+def _by_id(model, values, kind):
     """A CASE that gives each row, by its id, the value meant for it."""
     return sqlalchemy.case(
-        {key: sqlalchemy.literal(value, column.type)
+        {key: sqlalchemy.literal(value, kind)
          for key, value in values.items()}, value=model.id)
 
 
@@ -127,32 +125,43 @@ def _write_stacks(session, plan):
     """
     stack = models.Stack
     before = {row.id: row.current_traversal or '' for row in plan.tree.stacks}
-    for chunk in _chunks(plan.stacks):
+    # The graph as text: a statement holds it, and it has to be measured.
+    graphs = ((planned, json.dumps(planned.current_deps))
+              for planned in plan.stacks)
+    for chunk in migrate_chunks.chunks(graphs, _size_of_stack):
         traversal = _by_id(stack, {planned.id: before[planned.id]
-                                   for planned in chunk},
-                           stack.current_traversal)
+                                   for planned, _ in chunk},
+                           stack.current_traversal.type)
         values = {
             stack.convergence: plan.convergence,
             stack.prev_raw_template_id: None,
             stack.current_traversal: _by_id(
                 stack, {planned.id: planned.current_traversal
-                        for planned in chunk}, stack.current_traversal),
+                        for planned, _ in chunk},
+                stack.current_traversal.type),
             stack.current_deps: _by_id(
-                stack, {planned.id: planned.current_deps
-                        for planned in chunk}, stack.current_deps),
+                stack, {planned.id: graph for planned, graph in chunk},
+                sqlalchemy.Text()),
         }
-        _execute_on(session, len(chunk), plan, sqlalchemy.update(stack).where(
-            stack.id.in_([planned.id for planned in chunk]),
-            stack.status == 'COMPLETE',
-            sqlalchemy.func.coalesce(stack.current_traversal, '') == traversal
-        ).values(values))
+        _execute_once(session, len(chunk), plan, sqlalchemy.update(
+            stack).where(
+                stack.id.in_([planned.id for planned, _ in chunk]),
+                stack.status == 'COMPLETE',
+                sqlalchemy.func.coalesce(stack.current_traversal, '')
+                == traversal).values(values))
+
+
+def _size_of_stack(item):
+    # Three ids and two traversals go with it.
+    return len(item[1]) + 500
 
 
 def _write_resources(session, plan):
     resource = models.Resource
     rows = [(planned, row) for planned in plan.stacks
             for row in planned.resources]
-    for chunk in _chunks(rows, RESOURCE_CHUNK):
+    for chunk in migrate_chunks.chunks(rows, _size_of_resource,
+                                       migrate_chunks.RESOURCES):
         values = {
             # PostgreSQL takes a CASE of nothing but NULLs for text.
             resource.current_template_id: sqlalchemy.cast(sqlalchemy.case(
@@ -165,11 +174,15 @@ def _write_resources(session, plan):
                 (row.id, row.needed_by) for _, row in chunk),
             resource.root_stack_id: plan.stack_id,
         }
-        # No other plan has this text: SQLAlchemy need not remember it.
-        _execute_on(session, len(chunk), plan, sqlalchemy.update(
+        _execute_once(session, len(chunk), plan, sqlalchemy.update(
             resource).where(resource.id.in_(
-                [row.id for _, row in chunk])).values(values),
-            compiled_cache=None)
+                [row.id for _, row in chunk])).values(values))
+
+
+def _size_of_resource(item):
+    # An id has some ten digits, and stands three times by itself.
+    row = item[1]
+    return 100 + 12 * (len(row.requires) + len(row.needed_by))
 
 
 def _lists_by_id(lists):
@@ -186,7 +199,7 @@ def _lists_by_id(lists):
 
 def _delete_backup_stacks(session, plan):
     """Soft-delete backup stacks, as the legacy engine does when it is done."""
-    for chunk in _chunks(plan.empty_backups):
+    for chunk in migrate_chunks.chunks(plan.empty_backups):
         _execute_on(session, len(chunk), plan, sqlalchemy.update(
             models.Stack).where(models.Stack.id.in_(chunk)).values({
                 models.Stack.deleted_at: timeutils.utcnow()}))
@@ -194,13 +207,13 @@ def _delete_backup_stacks(session, plan):
 
 def _mend_snapshots(session, plan):
     snapshot = models.Snapshot
-    for chunk in _chunks([row.id for row in plan.snapshots
-                          if row.without_data]):
+    for chunk in migrate_chunks.chunks(
+            [row.id for row in plan.snapshots if row.without_data]):
         _execute_on(session, len(chunk), plan, sqlalchemy.update(
             snapshot).where(snapshot.id.in_(chunk)).values({
                 snapshot.data: {'resources': {}}}))
-    for chunk in _chunks([row.id for row in plan.snapshots
-                          if row.interrupted]):
+    for chunk in migrate_chunks.chunks(
+            [row.id for row in plan.snapshots if row.interrupted]):
         values = {snapshot.status: 'FAILED',
                   snapshot.status_reason: INTERRUPTED}
         if overlay.release().converged_actions:
@@ -211,7 +224,7 @@ def _mend_snapshots(session, plan):
 
 def _delete_resources(session, resource_ids):
     resource = models.Resource
-    for chunk in _chunks(resource_ids):
+    for chunk in migrate_chunks.chunks(resource_ids):
         attributes = session.scalars(sqlalchemy.select(
             resource.attr_data_id).where(
                 resource.id.in_(chunk),
@@ -227,8 +240,11 @@ def _delete_resources(session, resource_ids):
 
 def _delete_raw_templates(session, template_ids):
     """Delete those raw templates, with their files, that nothing uses."""
-    if not template_ids:
-        return
+    for chunk in migrate_chunks.chunks(sorted(template_ids)):
+        _delete_unused(session, set(chunk))
+
+
+def _delete_unused(session, template_ids):
     used = session.scalars(sqlalchemy.union(
         *(sqlalchemy.select(column).where(column.in_(template_ids))
           for column in (models.Stack.raw_template_id,

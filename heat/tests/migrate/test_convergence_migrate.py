@@ -8,6 +8,7 @@ from oslo_context import context as oslo_context
 
 from heat.common.migrate import exception as migrate_exception
 from heat.db import api as db_api
+from heat.db.migrate import chunks as migrate_chunks
 from heat.db import models
 from heat.engine import convergence_migrate
 from heat.engine.migrate import events as migrate_events
@@ -121,7 +122,7 @@ class ConvertTest(MigrateTestCase):
     def test_more_rows_than_one_statement_writes(self):
         stack = self.legacy({name: ['a'] if name > 'a' else []
                              for name in 'abcdefgh'})
-        with mock.patch.object(convergence_migrate.migrate_write, 'CHUNK', 3):
+        with mock.patch.object(migrate_chunks, 'RESOURCES', 3):
             convergence_migrate.convert(self.ctx, stack.id)
         rows = self.resources(stack)
         self.assertEqual([[rows['a'].id]] * 7,

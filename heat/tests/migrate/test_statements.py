@@ -4,7 +4,8 @@
 
 import fixtures
 
-from heat.db.migrate import write as migrate_write
+from heat.db import api as db_api
+from heat.db.migrate import chunks as migrate_chunks
 from heat.engine import convergence_migrate
 from heat.tests.migrate import statements
 from heat.tests.migrate import test_convergence_migrate
@@ -42,13 +43,13 @@ class StatementsTest(test_convergence_migrate.MigrateTestCase):
         stacks = [self.stack(10) for _ in range(2)]
         at_once = self.convert(stacks[0])
         self.useFixture(fixtures.MockPatchObject(
-            migrate_write, 'RESOURCE_CHUNK', 4))
+            migrate_chunks, 'RESOURCES', 4))
         self.assertEqual(len(at_once) + 2, len(self.convert(stacks[1])))
 
     def test_chunks_write_every_resource(self):
         stack = self.stack(10)
         self.useFixture(fixtures.MockPatchObject(
-            migrate_write, 'RESOURCE_CHUNK', 4))
+            migrate_chunks, 'RESOURCES', 4))
         self.convert(stack)
         rows = self.resources(stack)
         self.assertEqual(
@@ -58,3 +59,72 @@ class StatementsTest(test_convergence_migrate.MigrateTestCase):
 
     def test_there_are_few(self):
         self.assertLessEqual(len(self.convert(self.stack(2))), 15)
+
+
+class SizeTest(test_convergence_migrate.MigrateTestCase):
+    """What a server takes in one statement is limited in bytes."""
+
+    BYTES = 4000
+
+    def setUp(self):
+        super().setUp()
+        self.useFixture(fixtures.MockPatchObject(migrate_chunks, 'BYTES',
+                                                 self.BYTES))
+
+    def tree(self, nested, length, name='root'):
+        root = self.legacy(_chain(length), name=name)
+        for number in range(nested):
+            self.legacy(_chain(length), name='%s-%d' % (name, number),
+                        owner_id=root.id)
+        return root
+
+    def convert(self, root):
+        with statements.Statements() as sent:
+            convergence_migrate.convert(self.ctx, root.id,
+                                        stored_credentials=False)
+        self.assertEqual({True}, {row['convergence'] for row in
+                                  self.rows(root)['stack']})
+        return sent
+
+    def test_no_statement_is_larger_than_it_may_be(self):
+        sent = self.convert(self.tree(nested=9, length=25))
+        sizes = [len(text) + len(repr(parameters)) for text, parameters
+                 in zip(sent.texts, sent.parameters)
+                 if text.startswith('UPDATE')]
+        # The names of columns and of bound parameters come on top of it.
+        self.assertLess(max(sizes), 3 * self.BYTES)
+
+    def test_one_row_that_is_larger_has_a_statement_of_its_own(self):
+        root = self.tree(nested=3, length=20)
+        self.useFixture(fixtures.MockPatchObject(migrate_chunks, 'BYTES', 99))
+        sent = self.convert(root)
+        self.assertEqual(4, sum(text.startswith('UPDATE stack')
+                                for text in sent.texts))
+
+    def test_chunks_write_the_graph_of_every_stack(self):
+        root = self.tree(nested=9, length=25)
+        self.convert(root)
+        for row in self.rows(root)['stack']:
+            self.assertEqual(24, len(row['current_deps']['edges']))
+
+
+class CacheTest(test_convergence_migrate.MigrateTestCase):
+    """SQLAlchemy keeps compiled statements for the time of the process."""
+
+    def convert(self, nested):
+        """Convert a tree and back; returns how many statements are kept."""
+        name = utils.random_name()
+        root = self.legacy(_chain(2), name=name)
+        for number in range(nested):
+            self.legacy(_chain(1), name='%s-%d' % (name, number),
+                        owner_id=root.id)
+        convergence_migrate.convert(self.ctx, root.id)
+        convergence_migrate.revert(self.ctx, root.id)
+        return len(db_api.get_engine()._compiled_cache)
+
+    def test_no_statement_of_a_conversion_stays_in_it(self):
+        # Nothing by chance meanwhile.
+        self.useFixture(statements.Statements())
+        self.convert(1)
+        self.assertEqual({self.convert(2)},
+                         {self.convert(nested) for nested in range(1, 9)})
