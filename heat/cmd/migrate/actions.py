@@ -15,10 +15,12 @@ class Action(typing.NamedTuple):
 
     :ivar run: what does it, given a context and a stack id; returns a plan
     :ivar outcome: the outcome of a stack that was not ``already``
+    :ivar title: what a report of it is called
     """
 
     run: typing.Callable
     outcome: str
+    title: str
 
 
 def _convert(context, stack_id):
@@ -33,9 +35,12 @@ def _repair(context, stack_id):
     return convergence_migrate.repair(context, stack_id, by=BY)
 
 
-CONVERT = Action(_convert, outcome.CONVERTED)
-REVERT = Action(_revert, outcome.REVERTED)
-PLAN = Action(convergence_migrate.plan, outcome.PLANNED)
-PLAN_REVERT = Action(convergence_migrate.plan_revert, outcome.PLANNED)
-VERIFY = Action(convergence_migrate.check_rows, outcome.PLANNED)
-REPAIR = Action(_repair, outcome.REPAIRED)
+CONVERT = Action(_convert, outcome.CONVERTED, 'Conversion to convergence')
+REVERT = Action(_revert, outcome.REVERTED, 'Reversion to legacy')
+PLAN = Action(convergence_migrate.plan, outcome.PLANNED,
+              'Conversion to convergence, dry run')
+PLAN_REVERT = Action(convergence_migrate.plan_revert, outcome.PLANNED,
+                     'Reversion to legacy, dry run')
+VERIFY = Action(convergence_migrate.check_rows, outcome.PLANNED,
+                'Verification of convergence stacks')
+REPAIR = Action(_repair, outcome.REPAIRED, 'Repair of convergence stacks')

@@ -2,6 +2,7 @@
 
 """The commands of heat-manage that convert stacks, and their options."""
 
+import contextlib
 import functools
 import sys
 import time
@@ -15,6 +16,7 @@ from heat.cmd.migrate import convergence_status
 from heat.cmd.migrate import database
 from heat.cmd.migrate import engines
 from heat.cmd.migrate import errors
+from heat.cmd.migrate import html_report
 from heat.cmd.migrate import log
 from heat.cmd.migrate import outcome
 from heat.cmd.migrate import parsers
@@ -138,7 +140,16 @@ class _Migration:
         stacks = (run.all_stacks(context, self._convergence,
                                  self._args.project)
                   if self._args.all else run.named_stacks(context, ids))
-        return self._run(stacks, total, self._workers(context, total))
+        # Before the first stack: a page that cannot be written ends the run.
+        with self._page() as page:
+            return self._run(stacks, total, self._workers(context, total),
+                             page)
+
+    def _page(self):
+        if not self._args.report:
+            return contextlib.nullcontext()
+        return html_report.Page(self._args.report, self._action.title,
+                                self._args.project)
 
     def _check_arguments(self):
         """Return the ids, each once.
@@ -176,7 +187,7 @@ class _Migration:
         notify = broker.can_notify()
         return workers.staff(self._action, size, total, notify)
 
-    def _run(self, stacks, total, staff):
+    def _run(self, stacks, total, staff, page):
         args = self._args
         kept = self._action.outcome == outcome.PLANNED or not args.all
         counts = report.FORMATS[args.format](
@@ -185,8 +196,14 @@ class _Migration:
                            bar=total > 1 and not (
                                args.format == 'json' and sys.stdout.isatty()))
         begun = time.monotonic()
+
+        def add(outcome):
+            counts.add(outcome)
+            if page:
+                page.add(outcome)
+
         with run.Stop().on_signals() as stop:
-            going = run.Run(stacks, staff, counts.add, show,
+            going = run.Run(stacks, staff, add, show,
                             run.Pace(args.max_rate, args.pause_file), stop,
                             args.limit)
             try:

@@ -7,6 +7,7 @@ import json
 import prettytable
 
 from heat.cmd.migrate import outcome
+from heat.cmd.migrate import prometheus
 from heat.cmd.migrate import report
 from heat.common.migrate import version as migrate_version
 from heat.db.migrate import counts as migrate_counts
@@ -15,6 +16,7 @@ EPILOG = """\
 examples:
   heat-manage convergence-status
   heat-manage convergence-status --format json | jq 'select(.state == "ready")'
+  heat-manage convergence-status --format prometheus > heat.prom
 
 states:
   convergence  all stacks of the tree are convergence stacks
@@ -75,6 +77,9 @@ class Planned:
 
 def show(tallies, form):
     """Print tallies as a table or as JSON lines."""
+    if form == 'prometheus':
+        print(prometheus.text(tallies), end='')
+        return
     if form == 'json':
         for tally in tallies:
             print(json.dumps(tally._asdict()))

@@ -90,12 +90,16 @@ def _add_run_options(parser):
                         help='begin at most so many stacks a second')
     parser.add_argument('--pause-file', metavar='PATH',
                         help='begin no stack while this file exists')
+    parser.add_argument('--report', metavar='FILE.html',
+                        help='also write a page for a browser, which only '
+                             'this user can read; with --project it names no '
+                             'host and no engine')
     _add_format(parser, 'table at the end, or one JSON object a stack as a '
                         'line at once (default: %(default)s)')
 
 
-def _add_format(parser, text):
-    parser.add_argument('--format', choices=sorted(report.FORMATS),
+def _add_format(parser, text, *more):
+    parser.add_argument('--format', choices=sorted({*report.FORMATS, *more}),
                         default='table', help=text)
 
 
@@ -144,5 +148,6 @@ def add_status(subparsers, function):
     parser.add_argument('--deep', action='store_true',
                         help='load and plan every legacy stack, to find what '
                              'its rows alone do not tell (slow)')
-    _add_format(parser, 'table, or one JSON object a line (default: '
-                        '%(default)s)')
+    _add_format(parser, 'table, one JSON object a line, or metrics for the '
+                        'textfile collector of Prometheus (default: '
+                        '%(default)s)', 'prometheus')

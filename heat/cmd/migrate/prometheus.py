@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""The counts of convergence-status as metrics for Prometheus.
+
+The text is what the textfile collector of node_exporter reads.
+"""
+
+import prometheus_client
+
+ENGINE = 'engine'
+
+
+def text(tallies):
+    """Give the metrics of some heat.db.migrate.counts.Tally, as text."""
+    registry = prometheus_client.CollectorRegistry()
+    roots = prometheus_client.Gauge(
+        'heat_root_stacks', 'Root stacks, by the state of their tree.',
+        ('project', 'state'), registry=registry)
+    nested = prometheus_client.Gauge(
+        'heat_nested_stacks', 'Nested stacks, by the state of their tree and '
+        'the engine that runs them.', ('project', 'state', ENGINE),
+        registry=registry)
+    for tally in tallies:
+        labels = tally.project or '', tally.state
+        roots.labels(*labels).set(tally.roots)
+        nested.labels(*labels, 'legacy').set(tally.nested_legacy)
+        nested.labels(*labels, 'convergence').set(tally.nested_convergence)
+    return prometheus_client.generate_latest(registry).decode()

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+
+from prometheus_client import parser
+
+from heat.cmd.migrate import prometheus
+from heat.db.migrate import counts as migrate_counts
+from heat.tests import common
+
+
+class MetricsTest(common.HeatTestCase):
+
+    def samples(self, *tallies):
+        return {(sample.name, *sorted(sample.labels.items())): sample.value
+                for family in parser.text_string_to_metric_families(
+                    prometheus.text(tallies))
+                for sample in family.samples}
+
+    def test_roots_and_nested_stacks_by_state(self):
+        found = self.samples(migrate_counts.Tally('p', 'ready', 2, 3, 4))
+
+        labels = (('project', 'p'), ('state', 'ready'))
+        self.assertEqual({
+            ('heat_root_stacks', *labels): 2,
+            ('heat_nested_stacks', ('engine', 'legacy'), *labels): 3,
+            ('heat_nested_stacks', ('engine', 'convergence'), *labels): 4,
+        }, found)
+
+    def test_a_project_with_any_name(self):
+        for name in ('"', '\\', 'a\nb', '<script>', 'x\u202ey', None):
+            found = self.samples(migrate_counts.Tally(name, 'ready', 1, 0, 0))
+
+            self.assertIn(('heat_root_stacks', ('project', name or ''),
+                           ('state', 'ready')), found)
