@@ -11,10 +11,10 @@ of ours is put in front, and the log says so in one line.
 """
 
 import importlib.machinery
-from importlib import metadata
 import importlib.util
 import logging
 import os
+import re
 import sys
 
 from heat import overlay_releases
@@ -34,6 +34,10 @@ _REFUSAL = (
 _NO_HEAT = (
     'The convergence overlay in %s found no installed Heat to put itself in '
     'front of: install openstack-heat where %s finds it.')
+
+# The folder or file that pip, or a distribution, leaves beside the package.
+_DISTRIBUTION = re.compile(
+    r'openstack[_-]heat-([^-]+?)(?:-py[\d.]+)?\.(?:dist|egg)-info$')
 
 _refusal = None
 _release = None
@@ -122,8 +126,18 @@ def release():
 
 
 def _version(folder):
+    """The version of the distribution that a heat folder belongs to."""
+    beside = os.path.dirname(folder)
+    found = [match[1] for match in map(_DISTRIBUTION.match,
+                                       os.listdir(beside)) if match]
+    # importlib.metadata takes longer to load than all the rest of this.
+    return found[0] if len(found) == 1 else _version_from_metadata(beside)
+
+
+def _version_from_metadata(beside):
+    from importlib import metadata
     # The distribution beside the package first: sys.path may hold others.
-    path = [os.path.dirname(folder)] + sys.path
+    path = [beside] + sys.path
     for found in metadata.distributions(name='openstack-heat', path=path):
         return found.version
     return None

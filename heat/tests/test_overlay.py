@@ -9,7 +9,12 @@ import fixtures
 import heat
 import testtools
 
+from heat.common.migrate import version as migrate_version
 from heat import overlay
+from heat import overlay_digests
+from heat import overlay_releases
+from heat import overlay_source
+from heat.tests import common
 from heat.tests import overlay_fixtures
 
 CHECKOUT = overlay_fixtures.CHECKOUT
@@ -120,10 +125,8 @@ class RefusalTest(testtools.TestCase):
             self.assertIn(part, done.stderr)
 
     def rename_version(self, version):
-        path = os.path.join(self.env.dist_info, 'METADATA')
-        with open(path) as found:
-            text = found.read()
-        self.env.write(path, text.replace(self.env.version, version))
+        os.rename(self.env.dist_info, self.env.dist_info.replace(
+            self.env.version, version))
 
     def test_older_release(self):
         self.rename_version('19.0.0')
@@ -202,3 +205,39 @@ class RefusalTest(testtools.TestCase):
             'import logging; logging.basicConfig(format="%(levelname)s '
             '%(name)s"); import heat')
         self.assertEqual('ERROR heat.overlay\n', done.stderr)
+
+
+class DigestsTest(common.HeatTestCase):
+    """If one of these fails, run tools/digests.py."""
+
+    def test_each_refined_module_has_digests(self):
+        self.assertEqual(set(overlay_releases.REFINED),
+                         set(overlay_digests.DIGESTS))
+
+    def test_the_installed_files_need_no_parser(self):
+        folder = os.path.dirname(heat.__file__)
+        parse = self.patchobject(overlay_source, 'difference')
+
+        self.assertIsNone(overlay_releases.why_not(
+            migrate_version.heat_version(), folder))
+        parse.assert_not_called()
+
+
+class VersionTest(testtools.TestCase):
+    """The version of Heat is read from what lies beside its folder."""
+
+    def version(self, *names):
+        folder = self.useFixture(fixtures.TempDir()).path
+        for name in names:
+            os.mkdir(os.path.join(folder, name))
+        return overlay._version(os.path.join(folder, 'heat'))
+
+    def test_of_pip(self):
+        self.assertEqual('27.0.1', self.version(
+            'heat', 'openstack_heat-27.0.1.dist-info', 'other-1.dist-info'))
+
+    def test_of_a_distribution(self):
+        self.assertEqual('24.0.0', self.version(
+            'openstack_heat-24.0.0.egg-info'))
+        self.assertEqual('22.0.0', self.version(
+            'openstack_heat-22.0.0-py3.12.egg-info'))

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""SHA-256 of the files of Heat that the overlay refines.
+
+Written by tools/digests.py: a file with one of these digests is as tested, and
+need not be parsed to know it.
+"""
+
+#: {module: the digests of its file in the published releases of Heat}
+DIGESTS = {
+    'heat.cmd.manage': frozenset((
+        '71ac24eae18a75155e8a5c974adc9bdad2ae59db37c54ea81c8bd00e32fa0eca',
+    )),
+    'heat.cmd.status': frozenset((
+        'c0dcd190c0ae1059946ee926f66a8cdb125ea7e4abfa5bb23f945792794958a9',
+    )),
+    'heat.engine.service': frozenset((
+        '0ebca0471638575c920f89763882797c19e7c8656107edfb0415cbb91c4a6493',
+        '1309f7b5f3cebf4276257a0e5a32e0392518bf9d953e26e7ad95f7953952109a',
+        '23fddd3845dc4614fe5647919cd545f1a0b475c7667eefc5b0dd01846a99899a',
+        'abfd62e0e8ac870262ffb304efdbdcf66cff137a85ae6ee2f68b3b64d931a7e5',
+        'caa16c05e174af14e86a33c1a316835f9fe4f01b028132bad46138124e24fb49',
+    )),
+    'heat.engine.stack_lock': frozenset((
+        '49e2c340eabc3478f3e6d741956f120fd488a123d09525d68295b1540a19f915',
+        'd102be0e123ceee8137fa7674c1c7a8d031964f8bb85385c8a1e7c66a7552978',
+    )),
+    'heat.objects.stack': frozenset((
+        '7e75300a505e2d3eaa507d267e8cac11d6e63c7be127005a482d28ff8e1480a1',
+        'd90cdfdc15b212844f34475e79afb8aa446b515ee1d54119d8a3db3b153bf382',
+    )),
+}
