@@ -9,6 +9,7 @@ it in one transaction; :func:`convert` does both and tells about it.
 :func:`revert` is the way back.
 """
 
+import contextlib
 import dataclasses
 import types
 
@@ -18,9 +19,11 @@ from oslo_log import log as logging
 from oslo_utils import timeutils
 import sqlalchemy
 
+from heat.common import context as heat_context
 from heat.common import exception
 from heat.common.migrate import exception as migrate_exception
 from heat.common.migrate import options as migrate_options
+from heat.common.migrate import text as migrate_text
 from heat.common import service_utils
 from heat.db import api as db_api
 from heat.db.migrate import tree as migrate_tree
@@ -36,6 +39,8 @@ LOG = logging.getLogger(__name__)
 
 # What is raised when Keystone does not know a trust or a user any more.
 _UNAUTHORIZED = (exception.AuthorizationFailure, ks_exceptions.Unauthorized)
+
+_DATABASE_ERRORS = (db_exception.DBError, sqlalchemy.exc.SQLAlchemyError)
 
 # A plan that another change has overtaken is made anew this often.
 ATTEMPTS = 3
@@ -116,10 +121,11 @@ def verify(context, stack_id, stored_credentials=True):
     if migrate_plan.to_change(tree, convergence=True):
         raise migrate_exception.StillLegacy(
             stack=migrate_plan.label(tree.root))
-    _check(context, tree)
-    graph = migrate_tree.get_graph(context, stack_id)
-    return migrate_verify.compare(
-        tree, graph, _requirements(context, tree, stored_credentials))
+    with _second_look(context, tree):
+        _check(context, tree)
+        graph = migrate_tree.get_graph(context, stack_id)
+        return migrate_verify.compare(
+            tree, graph, _requirements(context, tree, stored_credentials))
 
 
 def check_rows(context, stack_id):
@@ -151,15 +157,20 @@ def _run(planner, context, stack_id, stored_credentials, engine_id, by):
     watch = timeutils.StopWatch()
     with watch:
         for attempt in range(1, ATTEMPTS + 1):
-            made = planner(context, stack_id, stored_credentials)
-            if made.nothing_to_do:
-                return made
             try:
+                made = planner(context, stack_id, stored_credentials)
+                if made.nothing_to_do:
+                    return made
                 apply(context, made, engine_id, by)
                 break
             except migrate_exception.TreeChanged:
                 if attempt == ATTEMPTS:
                     raise
+            except migrate_exception.StackNotFound as exc:
+                if attempt == 1:
+                    raise
+                # It was there before.
+                raise migrate_exception.StackGone(stack=stack_id) from exc
     migrate_events.migrated(context, made, watch.elapsed(), by)
     return made
 
@@ -182,6 +193,32 @@ def _read(context, stack_id):
     return tree
 
 
+@contextlib.contextmanager
+def _second_look(context, tree):
+    """Read a tree again before anybody is told what is wrong with it.
+
+    Its user may delete or update the stack while it is planned, and then
+    all kinds of things go wrong, which are no reasons.
+
+    :raises StackGone: when it has been deleted
+    :raises TreeChanged: when it is not the tree any more that was planned;
+        a reason that passes by itself needs no other one in its place
+    """
+    try:
+        yield
+    except _DATABASE_ERRORS:
+        raise
+    except Exception as exc:
+        now = migrate_tree.get(context, tree.root.id)
+        if now is None:
+            raise migrate_exception.StackGone(
+                stack=migrate_plan.label(tree.root)) from exc
+        if now != tree and not getattr(exc, 'transient', False):
+            raise migrate_exception.TreeChanged(
+                stack=migrate_plan.label(tree.root)) from exc
+        raise
+
+
 def _check(context, tree):
     migrate_plan.check(tree, migrate_tree.get_locks(
         context, [row.id for row in tree.stacks]))
@@ -189,16 +226,18 @@ def _check(context, tree):
 
 def _plan(context, stack_id, stored_credentials, make, convergence):
     tree = _read(context, stack_id)
-    if migrate_plan.to_change(tree, convergence):
-        _check(context, tree)
-    return make(tree, _requirements(context, tree, stored_credentials))
+    with _second_look(context, tree):
+        if migrate_plan.to_change(tree, convergence):
+            _check(context, tree)
+        return make(tree, _requirements(context, tree, stored_credentials))
 
 
 def _requirements(context, tree, stored_credentials):
     """A function that gives the requirements of a stack row.
 
     The stored credentials are read when the first template is parsed, and
-    once for the whole tree.
+    once for the whole tree. That they cannot be used is a reason only when
+    a plug-in asks for them.
     """
     loader = None if stored_credentials else context
 
@@ -210,24 +249,34 @@ def _requirements(context, tree, stored_credentials):
             return migrate_graph.requirements(loader, row,
                                               migrate_plan.label(row))
         except migrate_exception.ImplicitDependencies as exc:
-            error = exc.__cause__
-            if stored_credentials and isinstance(error, _UNAUTHORIZED):
-                raise _credentials_refused(tree.root, error) from exc
+            if stored_credentials:
+                _refuse_credentials(tree.root, exc)
             raise
 
     return requirements
 
 
-def _credentials_refused(row, error):
-    return migrate_exception.Credentials(
-        stack=migrate_plan.label(row), error=str(error).rstrip('.'))
+def _refuse_credentials(row, error):
+    """Raise Credentials if those of a stack are behind an error.
+
+    Heat tells some errors in the words of another one.
+    """
+    while error is not None:
+        if isinstance(error, migrate_exception.Credentials):
+            raise error
+        if isinstance(error, _UNAUTHORIZED):
+            raise migrate_exception.Credentials(
+                stack=migrate_plan.label(row),
+                error=migrate_text.of_error(error)) from error
+        error = error.__cause__ or error.__context__
 
 
 def _stored_context(context, row):
     """The context to load a stack with when its user is not there.
 
     Heat's own, but made once for the whole tree, and without the Stack whose
-    template would be parsed for it.
+    template would be parsed for it. Without credentials that can be read, it
+    is good for everything but asking a service.
     """
     owner = types.SimpleNamespace(context=context,
                                   user_creds_id=row.user_creds_id,
@@ -236,13 +285,36 @@ def _stored_context(context, row):
     make = db_api.retry_on_db_error(parser.Stack.stored_context)
     try:
         return make(owner)
-    except (db_exception.DBError, sqlalchemy.exc.SQLAlchemyError):
+    except _DATABASE_ERRORS:
         # Not the fault of the credentials, and nothing to renew them for.
         raise
     except Exception as exc:
-        raise _credentials_refused(row, exc) from exc
+        return _WithoutCredentials(row, exc)
     finally:
         # It became the one that log lines are told with, although Heat says
         # overwrite=False: each would ask Keystone who it is, even with its
         # trust gone.
         context.update_store()
+
+
+class _WithoutCredentials(heat_context.StoredContext):
+    """The context of a stack whose stored credentials cannot be read.
+
+    :param row: the heat.db.migrate.tree.StackRow of the root stack
+    :param error: what reading them has ended with
+    """
+
+    def __init__(self, row, error):
+        super().__init__(username=row.username, project_id=row.tenant,
+                         is_admin=False, overwrite=False)
+        self._row = row
+        self._error = error
+
+    @property
+    def auth_plugin(self):
+        """What each client of a service begins with."""
+        error = 'they are gone or damaged'
+        if not migrate_text.is_pythons(self._error):
+            error = migrate_text.of_error(self._error)
+        raise migrate_exception.Credentials(
+            stack=migrate_plan.label(self._row), error=error)

@@ -55,12 +55,17 @@ class EngineService(_heat.EngineService):
         # Heat's own check of who may update which stack, before we touch it;
         # its error is the one that the update would have ended with.
         self._get_stack(cnxt, stack_identity)
+        error = None
         try:
             convergence_migrate.convert(
                 cnxt, stack.id, stored_credentials=False,
                 engine_id=self.engine_id, by='on update')
         except Exception as exc:
-            _tell_why_not(cnxt, stack, exc)
+            error = exc
+        # Not within the except: oslo.log adds the exception that is handled
+        # to what is logged meanwhile.
+        if error is not None:
+            _tell_why_not(cnxt, stack, error)
 
     @context.request_context
     def migrate_convergence_1(self, ctxt, stack_id):
@@ -138,7 +143,8 @@ def _tell_why_not(cnxt, stack, exc):
     """Log and record why the stack stays legacy, whatever it was."""
     try:
         if not isinstance(exc, migrate_exception.MigrationRefused):
-            LOG.exception('Converting stack %s failed', stack.id)
+            LOG.exception('Converting stack %s failed', stack.id,
+                          exc_info=exc)
             exc = migrate_exception.Unexpected(stack=stack.name,
                                                error=type(exc).__name__)
         migrate_events.refused(cnxt, stack, exc)

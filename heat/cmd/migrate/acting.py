@@ -14,8 +14,8 @@ from heat.engine.migrate import events as migrate_events
 
 LOG = logging.getLogger(__name__)
 
-_UNEXPECTED = ('Stack %s was left as it was, an unexpected %s came between: '
-               '%s. The log tells more.')
+_UNEXPECTED = ('Stack %s was left as it was: an unexpected %s came between. '
+               'The log tells more.')
 
 
 def act(action, stack):
@@ -27,12 +27,17 @@ def act(action, stack):
     """
     # A context of its own for each stack: it keeps what it has loaded.
     context = heat_context.get_admin_context()
+    error = None
     watch = timeutils.StopWatch()
     with watch:
         try:
             plan = action.run(context, stack.id)
         except Exception as exc:
-            return _undone(context, action, stack, exc, watch)
+            error = exc
+    # Not within the except: oslo.log adds the exception that is handled to
+    # what is logged meanwhile.
+    if error is not None:
+        return _undone(context, action, stack, error, watch)
     return outcomes.Outcome(
         stack.id, stack.name, stack.tenant,
         outcomes.ALREADY if plan.nothing_to_do else action.outcome, None,
@@ -51,14 +56,16 @@ def _message(action, plan):
 
 def _undone(context, action, stack, exc, watch):
     text = errors.one_line(exc)
+    if outcomes.is_gone(stack, exc):
+        return outcomes.gone(stack, watch.elapsed())
     if isinstance(exc, migrate_exception.MigrationRefused):
         outcome, code = outcomes.REFUSED, exc.code
     elif isinstance(exc, db_exception.DBError):
         outcome, code = outcomes.FAILED, outcomes.DATABASE
     else:
-        LOG.exception('Migrating stack %s failed', stack.id)
+        LOG.exception('Migrating stack %s failed', stack.id, exc_info=exc)
         outcome, code = outcomes.FAILED, outcomes.ERROR
-        text = _UNEXPECTED % (stack.id, type(exc).__name__, text)
+        text = _UNEXPECTED % (stack.id, type(exc).__name__)
     if action.outcome != outcomes.PLANNED and not _is_passing(exc):
         _tell(context, stack, exc)
     return outcomes.failure(stack, outcome, code, text, watch.elapsed())
@@ -79,12 +86,13 @@ def _tell(context, stack, exc):
     """Log, notify and leave a stack event that says why.
 
     Users read the event: of what is not a reason of ours, its type will do.
-    An error of the database quotes the statement.
+    An error of the database quotes the statement. The event is left only
+    once for as long as the reason is the same.
     """
     if not isinstance(exc, migrate_exception.MigrationRefused):
         exc = migrate_exception.Unexpected(stack=stack.id,
                                            error=type(exc).__name__)
     try:
-        migrate_events.refused(context, stack, exc)
+        migrate_events.refused(context, stack, exc, only_news=True)
     except Exception:
         LOG.exception('Cannot record why stack %s was left', stack.id)

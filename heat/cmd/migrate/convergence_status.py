@@ -51,7 +51,7 @@ class Planned:
     def add(self, done):
         """Take note of the Outcome of a dry run."""
         self.handled += 1
-        if done.done:
+        if done.done or done.outcome == outcome.GONE:
             return
         self.left += 1
         if done.outcome == outcome.FAILED or (

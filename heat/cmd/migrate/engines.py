@@ -37,6 +37,9 @@ _NO_ENGINE = ('No engine can convert stack %s: those on %s run without the '
 _NO_ANSWER = ('The engines on %s did not answer in time about stack %s: see '
               'their logs, and run the command again.')
 
+_UNEXPECTED = ('Stack %s was left as it was: an unexpected %s came between on '
+               'an engine. Its log tells more.')
+
 # How the RPC method ends the text of a refusal that has no exception of
 # Heat's: see heat.engine.service.
 _CODE = re.compile(r'^(?P<text>.*) \[(?P<code>\w+)\]$', re.DOTALL)
@@ -205,17 +208,28 @@ def _call(context, host, stack_id):
 
 def _sizes(context, stack_id):
     tree = migrate_tree.get(context, stack_id)
+    if tree is None:
+        raise migrate_exception.StackGone(stack=stack_id)
     return (sum(1 for row in tree.stacks[1:] if not row.backup),
             len(tree.resources))
 
 
 def _undone(stack, exc, seconds):
     outcome, code, text = _read(exc)
+    if outcomes.is_gone(stack, exc) or (
+            stack.name is not None and
+            code == migrate_exception.StackNotFound.code):
+        return outcomes.gone(stack, seconds)
+    if text is None:
+        text = _UNEXPECTED % (stack.id, _type_of(exc))
     return outcomes.failure(stack, outcome, code, text, seconds)
 
 
 def _read(exc):
-    """The outcome, code and text for an exception of the RPC method's."""
+    """The outcome, code and text for an exception of the RPC method's.
+
+    The text is None for what nobody but a programmer should read.
+    """
     if isinstance(exc, exception.NotFound):
         code = migrate_exception.StackNotFound.code
     elif isinstance(exc, exception.NotSupported):
@@ -236,4 +250,12 @@ def _read_other(exc):
     match = _CODE.match(text)
     if match:
         return outcomes.REFUSED, match['code'], match['text']
-    return outcomes.FAILED, outcomes.ERROR, text
+    return outcomes.FAILED, outcomes.ERROR, (
+        text if isinstance(exc, exception.HeatException) else None)
+
+
+def _type_of(exc):
+    """The name of the type of what the engine has raised."""
+    # What oslo.messaging rebuilds here has that at the end of its name.
+    return getattr(exc, 'exc_type', None) or type(exc).__name__.replace(
+        '_Remote', '')

@@ -4,11 +4,13 @@
 
 import typing
 
+from heat.common.migrate import exception as migrate_exception
+
 #: Values of ``Outcome.outcome``. PLANNED is what a dry run gives, ALREADY a
-#: stack that had been migrated before.
-CONVERTED, REVERTED, REPAIRED, PLANNED, ALREADY, REFUSED, FAILED = (
-    'converted', 'reverted', 'repaired', 'planned', 'already', 'refused',
-    'failed')
+#: stack that had been migrated before, GONE one that was deleted meanwhile.
+CONVERTED, REVERTED, REPAIRED, PLANNED, ALREADY, GONE, REFUSED, FAILED = (
+    'converted', 'reverted', 'repaired', 'planned', 'already', 'gone',
+    'refused', 'failed')
 
 #: Codes of failures that are no refusal of the converter's.
 ERROR, DATABASE, WORKER_DIED = 'error', 'database', 'worker_died'
@@ -49,6 +51,22 @@ def failure(stack, outcome, code, message, seconds):
     """The :class:`Outcome` of a stack that stays as it was."""
     return Outcome(stack.id, stack.name, stack.tenant, outcome, code, message,
                    None, None, round(seconds, 3))
+
+
+def is_gone(stack, error):
+    """Whether a stack that this run has seen is there no more.
+
+    :param stack: the RootStack; of an id that is no stack it has no name
+    """
+    return isinstance(error, migrate_exception.StackGone) or (
+        stack.name is not None and
+        isinstance(error, migrate_exception.StackNotFound))
+
+
+def gone(stack, seconds):
+    """The :class:`Outcome` of a stack that was deleted meanwhile."""
+    return failure(stack, GONE, None, str(migrate_exception.StackGone(
+        stack=stack.id)), seconds)
 
 
 def worker_died(stack, status, seconds):

@@ -11,6 +11,7 @@ import prettytable
 
 from heat.cmd.migrate import outcome as outcomes
 from heat.common.migrate import exception as migrate_exception
+from heat.common.migrate import text as migrate_text
 
 #: Exit statuses.
 DONE, RUN_AGAIN, FAILED = 0, 1, 2
@@ -33,12 +34,11 @@ _COLUMNS = ('Stack ID', 'Name', 'Project', 'Outcome', 'Reason', 'Nested',
 _WORDS = {outcomes.CONVERTED: 'converted to convergence',
           outcomes.REVERTED: 'reverted to legacy',
           outcomes.REPAIRED: 'repaired',
-          outcomes.PLANNED: 'would be changed (dry run)'}
+          outcomes.PLANNED: 'would be changed (dry run)',
+          outcomes.GONE: 'deleted meanwhile'}
 
-
-def printable(text):
-    """The text without what could steer a terminal: an error may quote it."""
-    return ''.join(char if char.isprintable() else ' ' for char in str(text))
+#: What is printed goes through this: an error or a name may hold anything.
+printable = migrate_text.printable
 
 
 class Report:

@@ -4,6 +4,7 @@
 
 from heat.common import exception
 from heat.common.i18n import _
+from heat.common.migrate import text as migrate_text
 
 
 class MigrationRefused(exception.HeatException):
@@ -18,6 +19,13 @@ class MigrationRefused(exception.HeatException):
     transient = False
     msg_fmt = _("Stack %(stack)s was left as it is: %(error)s")
 
+    def __init__(self, **kwargs):
+        """Take the values for msg_fmt; names in them may hold anything."""
+        super().__init__(**{
+            key: migrate_text.printable(value)
+            if isinstance(value, str) else value
+            for key, value in kwargs.items()})
+
 
 class Unexpected(MigrationRefused):
     msg_fmt = _("Stack %(stack)s was left as it is: an unexpected %(error)s "
@@ -28,6 +36,12 @@ class StackNotFound(MigrationRefused):
     code = 'not_found'
     msg_fmt = _("No stack with the id %(stack)s exists: give the id (not the "
                 "name) of a stack that is not deleted.")
+
+
+class StackGone(StackNotFound):
+    code = 'gone'
+    msg_fmt = _("Stack %(stack)s was deleted meanwhile: there is nothing to "
+                "do for it any more.")
 
 
 class NestedStack(MigrationRefused):
@@ -132,6 +146,12 @@ class InvalidParameters(MigrationRefused):
     msg_fmt = _("Stack %(stack)s has stored parameters that its template "
                 "does not allow any more: %(parameters)s. Update the stack "
                 "with values that it allows.")
+
+
+class EncryptedParameters(InvalidParameters):
+    msg_fmt = _("Stack %(stack)s has stored parameters that cannot be "
+                "decrypted: set auth_encryption_key in heat.conf to the key "
+                "that they were stored with, and run the conversion again.")
 
 
 class StillLegacy(MigrationRefused):

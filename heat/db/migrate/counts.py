@@ -152,15 +152,15 @@ def _comes_after(stack):
 def get_named(context, stack_ids):
     """Map those of the ids that are stacks to a :class:`RootStack` each.
 
-    They need not be root stacks, and may be deleted: this is for naming
-    them in a report.
+    They need not be root stacks.
     """
     rows = {}
     for chunk in migrate_chunks.chunks(stack_ids):
         rows.update((row[0], RootStack._make(row))
                     for row in context.session.execute(
                         sqlalchemy.select(*_ROOT_COLUMNS).where(
-                            _Stack.id.in_(chunk))))
+                            _Stack.id.in_(chunk),
+                            _Stack.deleted_at.is_(None))))
     return rows
 
 

@@ -5,9 +5,10 @@
 from oslo_log import log as logging
 
 from heat.common import messaging
+from heat.common.migrate import text as migrate_text
 from heat.common import timeutils
+from heat.db.migrate import events as migrate_db
 from heat.engine import notification
-from heat.objects import event as event_object
 from heat.rpc import api as rpc_api
 
 LOG = logging.getLogger(__name__)
@@ -56,17 +57,22 @@ def _what(plan):
                                 else 'legacy')
 
 
-def refused(context, row, reason):
+def refused(context, row, reason, only_news=False):
     """Log, record as an event and notify why a stack stays legacy.
 
+    Not to be called within an ``except``: oslo.log would add the exception
+    to the line.
+
     :param row: anything with the id, name, tenant and times of the stack
-    :param reason: the exception, a MigrationRefused or any other
+    :param reason: the exception, a MigrationRefused
+    :param only_news: only log when the stack has been told the same before:
+        Heat keeps a number of events, and a command may run every hour
     """
     LOG.warning('%(reason)s [%(code)s]',
                 {'reason': reason, 'code': code_of(reason)})
-    event_object.Event.create(
-        context, _event_values(row, 'FAILED', reason))
-    _notify(context, 'error', _payload(row, 'FAILED', reason))
+    if migrate_db.add(context, _event_values(row, 'FAILED', reason),
+                      only_news):
+        _notify(context, 'error', _payload(row, 'FAILED', reason))
 
 
 def code_of(reason):
@@ -75,7 +81,8 @@ def code_of(reason):
 
 
 def _event_values(row, status, reason):
-    return {'stack_id': row.id, 'resource_name': row.name,
+    return {'stack_id': row.id,
+            'resource_name': migrate_text.printable(row.name),
             'physical_resource_id': row.id,
             'resource_type': 'OS::Heat::Stack', 'resource_action': ACTION,
             'resource_status': status,
@@ -85,7 +92,7 @@ def _event_values(row, status, reason):
 def _payload(row, status, reason):
     return {rpc_api.NOTIFY_TENANT_ID: row.tenant,
             rpc_api.NOTIFY_STACK_ID: row.id,
-            rpc_api.NOTIFY_STACK_NAME: row.name,
+            rpc_api.NOTIFY_STACK_NAME: migrate_text.printable(row.name),
             rpc_api.NOTIFY_STATE: '%s_%s' % (ACTION, status),
             rpc_api.NOTIFY_STATE_REASON: str(reason),
             rpc_api.NOTIFY_CREATE_AT: timeutils.isotime(row.created_at)}

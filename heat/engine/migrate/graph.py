@@ -10,17 +10,31 @@ with no resource loaded from the database.
 
 import graphlib
 import json
+import traceback
 import types
+
+from oslo_db import exception as db_exception
+from oslo_log import log as logging
+from sqlalchemy import exc as sqlalchemy_exc
 
 from heat.common import exception
 from heat.common.i18n import _
 from heat.common.migrate import exception as migrate_exception
+from heat.common.migrate import text as migrate_text
 from heat.engine import dependencies
+from heat.engine import environment
 from heat.engine.migrate import parameters as migrate_parameters
 from heat.engine.migrate import plugin_errors
 from heat.engine import resource
 from heat.engine import stack as parser
 from heat.objects import raw_template
+
+LOG = logging.getLogger(__name__)
+
+# The names of the encrypted parameters, in a stored environment.
+ENCRYPTED = environment.env_fmt.ENCRYPTED_PARAM_NAMES
+
+_DATABASE_ERRORS = (db_exception.DBError, sqlalchemy_exc.SQLAlchemyError)
 
 
 def requirements(context, row, label):
@@ -32,50 +46,81 @@ def requirements(context, row, label):
     :returns: {resource name: set of the resource names that it requires}
     :raises MigrationRefused: when the graph cannot be had complete
     """
+    invalid = None
     try:
-        stack = _load(context, row)
+        stack = _load(context, row, label)
         migrate_parameters.check(stack, label)
         required, failed = _graph(stack, label)
         if failed:
             stack = _load_with_data(context, row)
             required, failed = _requirements(stack)
         list(graphlib.TopologicalSorter(required).static_order())
-    except migrate_exception.MigrationRefused:
+    except (migrate_exception.MigrationRefused, *_DATABASE_ERRORS):
         raise
     except Exception as exc:
         # Whatever a stored template may hold, only this stack is the worse.
+        invalid = exc
+    # Not within the except, where oslo.log adds the error to what is logged.
+    if invalid is not None:
         raise migrate_exception.InvalidTemplate(
-            stack=label, error=_in_words(exc, row)) from exc
+            stack=label, error=_in_words(invalid, row, label)) from invalid
     for name, error in failed.items():
+        if isinstance(error, _DATABASE_ERRORS):
+            raise error
         raise migrate_exception.ImplicitDependencies(
             stack=label, resource=name,
-            error=_in_words(error, row)) from error
+            error=_in_words(error, row, label)) from error
     return required
 
 
-def _in_words(error, row):
+def _in_words(error, row, label):
+    """What a reason says of an error; it is one line of its sentence."""
+    if isinstance(error, graphlib.CycleError):
+        return 'a dependency in a circle: ' + ', '.join(error.args[1])
     text = migrate_parameters.hide(str(error), row)
-    # One line, of which the rest of the sentence follows.
-    return ' '.join(text.split()).rstrip('.') or type(error).__name__
+    if not migrate_text.is_pythons(error):
+        return ' '.join(text.split()).rstrip('.') or type(error).__name__
+    # For who can mend the plug-in, and not as a reason.
+    LOG.error('Reading stack %(stack)s met %(error)s: %(text)s\n%(where)s', {
+        'stack': label, 'error': type(error).__name__,
+        'text': migrate_text.printable(text),
+        'where': ''.join(traceback.format_tb(error.__traceback__))})
+    return migrate_text.of_error(error)
 
 
-def _load(context, row):
+def _load(context, row, label):
     """Make Heat's Stack of the row, with none of its resources stored."""
     if row.template is None:
         raise exception.NotFound(_('raw template with id %s not found')
                                  % row.raw_template_id)
-    template = raw_template.RawTemplate.from_db_object(
-        context, raw_template.RawTemplate(), {
-            'id': row.raw_template_id,
-            'template': json.loads(row.template),
-            'environment': json.loads(row.environment or 'null'),
-            'files': json.loads(row.files or 'null'),
-            'files_id': row.files_id})
+    template = _raw_template(context, {
+        'id': row.raw_template_id,
+        'template': json.loads(row.template),
+        'environment': json.loads(row.environment or 'null'),
+        'files': json.loads(row.files or 'null'),
+        'files_id': row.files_id}, label)
     stack = parser.Stack.load(context, stack=types.SimpleNamespace(
         **row._asdict(), raw_template=template, status_reason='',
         current_deps=None, deleted_at=None))
     stack._db_resources = {}
     return stack
+
+
+def _raw_template(context, columns, label):
+    """Make Heat's RawTemplate, with its parameters decrypted.
+
+    :raises EncryptedParameters: when auth_encryption_key is not the one that
+        they were encrypted with
+    """
+    try:
+        return raw_template.RawTemplate.from_db_object(
+            context, raw_template.RawTemplate(), columns)
+    except (exception.InvalidEncryptionKey, ValueError) as exc:
+        # ValueError is what the older of Heat's two ways to encrypt gives.
+        stored = columns['environment']
+        if not isinstance(stored, dict) or not stored.get(ENCRYPTED):
+            raise
+        raise migrate_exception.EncryptedParameters(stack=label) from exc
 
 
 def _graph(stack, label):

@@ -17,6 +17,12 @@ MASK = '******'
 # A value that is shorter may well be a part of another word.
 TELLING_LENGTH = 8
 
+# So many characters of a message are told.
+LENGTH = 2000
+
+# What repr and JSON write in another way.
+_WRITTEN_OTHERWISE = re.compile(r'[^ -~]|[\'"\\]')
+
 
 def check(stack, label):
     """Refuse a stack whose stored parameters its template does not allow.
@@ -60,18 +66,37 @@ def hide(text, row):
 
     :param text: what Heat or a resource plug-in said
     :param row: the heat.db.migrate.tree.StackRow of the stack
+    :returns: the text, or as much of it as is worth reading
     """
     patterns = {}
     for value, hidden in _values(row):
+        # A stack may have 100,000 values, of which a message has a few.
+        if text.find(value, 0, LENGTH + len(value)) < 0:
+            continue
         pattern = re.escape(value)
         if not hidden and len(value) < TELLING_LENGTH:
             pattern = r'(?<!\w)%s(?!\w)' % pattern
         patterns[pattern] = len(value)
-    if not patterns:
-        return text
     # All at once, so that nothing is looked for in what has been replaced.
     longest_first = sorted(patterns, key=patterns.get, reverse=True)
-    return re.sub('|'.join(longest_first), MASK, text)
+    return _replace('|'.join(longest_first), text,
+                    LENGTH + max(patterns.values(), default=0) + 1)
+
+
+def _replace(pattern, text, end):
+    """Mask what the pattern finds, and cut the text off after LENGTH.
+
+    :param end: behind it nothing begins that is shown
+    """
+    shown, position = [], 0
+    for found in re.finditer(pattern, text[:end]) if pattern else ():
+        if found.start() >= LENGTH:
+            break
+        shown += text[position:found.start()], MASK
+        position = found.end()
+    if len(text) <= LENGTH:
+        return ''.join(shown) + text[position:]
+    return ''.join(shown) + text[position:LENGTH] + ' [...]'
 
 
 def _values(row):
@@ -142,14 +167,16 @@ def _as_written(value):
         elif value not in (None, ''):
             text = str(value)
             yield text
-            yield repr(text)[1:-1]
-            yield json.dumps(text)[1:-1]
+            if _WRITTEN_OTHERWISE.search(text):
+                yield repr(text)[1:-1]
+                yield json.dumps(text)[1:-1]
             waiting.extend(_parts(text))
 
 
 def _parts(text):
     """The members of a list or of JSON that a parameter is given as text."""
-    parsed = _parse(text)
-    if isinstance(parsed, (dict, list)):
-        return [parsed]
+    if text.lstrip()[:1] in ('[', '{'):
+        parsed = _parse(text)
+        if isinstance(parsed, (dict, list)):
+            return [parsed]
     return [item.strip() for item in text.split(',')] if ',' in text else []

@@ -12,6 +12,7 @@ import typing
 from oslo_utils import uuidutils
 
 from heat.common.migrate import exception as migrate_exception
+from heat.common.migrate import text as migrate_text
 from heat.engine.migrate import snapshots as migrate_snapshots
 
 
@@ -111,8 +112,8 @@ class Plan:
     @property
     def dropped(self):
         """Names of the resource rows to delete, which hold nothing."""
-        return tuple(row.name for stack in self.stacks
-                     for row in stack.dropped)
+        return tuple(migrate_text.printable(row.name)
+                     for stack in self.stacks for row in stack.dropped)
 
     @property
     def without_root(self):
@@ -144,7 +145,7 @@ class Plan:
 
 def label(row):
     """A stack in words: its name, and the id that commands take."""
-    return '%s (%s)' % (row.name, row.id)
+    return '%s (%s)' % (migrate_text.printable(row.name), row.id)
 
 
 def to_change(tree, convergence):

@@ -13,6 +13,7 @@ to be there, and lets nobody delete a snapshot that is being created.
 import typing
 
 from heat.common.migrate import exception as migrate_exception
+from heat.common.migrate import text as migrate_text
 from heat import overlay
 
 
@@ -75,7 +76,7 @@ def refuse_native(label, snapshots):
 
 def name(row):
     """A snapshot in words; it need not have a name."""
-    return row.name or row.id
+    return migrate_text.printable(row.name or row.id)
 
 
 def _is_interrupted(row):

@@ -9,6 +9,8 @@ import json
 import fixtures
 
 from heat.cmd.migrate import commands
+from heat.objects import event as event_object
+from heat.objects import resource as resource_object
 from heat.objects import stack as stack_object
 from heat.tests import common
 from heat.tests.migrate import fixtures as migrate_fixtures
@@ -51,6 +53,20 @@ class CommandTestCase(common.HeatTestCase):
 
     def is_convergence(self, stack_id):
         return stack_object.Stack.get_by_id(self.ctx, stack_id).convergence
+
+    def set_name(self, stack_id, name):
+        """Rename the resources of a stack behind its back: a reason."""
+        for row in resource_object.Resource.get_all_by_stack(
+                self.ctx, stack_id).values():
+            resource_object.Resource.get_obj(
+                self.ctx, row.id).update_and_save({'name': name})
+
+    def migration_events(self, stack_id):
+        """The statuses of the MIGRATE events of a stack."""
+        events = event_object.Event.get_all_by_stack(self.ctx, stack_id)
+        return [event.resource_status for event in
+                sorted(events, key=lambda event: event.id)
+                if event.resource_action == 'MIGRATE']
 
     def set_status(self, stack_id, status):
         stack_object.Stack.update_by_id(self.ctx, stack_id,

@@ -141,10 +141,6 @@ class MissingRowTest(BadInputTestCase):
         self.assertIn('raw template with id %s' % self.stack.t.id,
                       self.assertRefused(migrate_exception.InvalidTemplate))
 
-    def test_credentials_that_are_gone(self):
-        self.set_values(models.Stack, self.stack.id, user_creds_id=4711)
-        self.assertRefused(migrate_exception.Credentials)
-
 
 class OwnerTest(BadInputTestCase):
     """Nested stacks from which no root stack can be reached."""

@@ -7,8 +7,11 @@ from oslo_db import exception as db_exception
 from sqlalchemy import exc as sqlalchemy_exc
 
 from heat.common import exception
+from heat.db.migrate import tree as migrate_tree
+from heat.db.migrate import write as migrate_write
+from heat.engine import convergence_migrate
+from heat.engine.migrate import events as migrate_events
 from heat.engine.migrate import graph as migrate_graph
-from heat.objects import event as event_object
 from heat.objects import snapshot as snapshot_object
 from heat.objects import stack as stack_object
 from heat.tests.migrate import command_case as case
@@ -90,8 +93,7 @@ class MigrateTest(case.CommandTestCase):
 
     def test_event_says_why_a_stack_was_left(self):
         stack_id = self.legacy()
-        stack_object.Stack.update_by_id(self.ctx, stack_id,
-                                        {'user_creds_id': None})
+        self.set_name(stack_id, 'other')
         self.outcomes('migrate-convergence-1', stack_id, '--dry-run')
         self.assertEqual([], self.migration_events(stack_id))
         self.outcomes('migrate-convergence-1', stack_id)
@@ -102,11 +104,6 @@ class MigrateTest(case.CommandTestCase):
         self.set_status(stack_id, 'IN_PROGRESS')
         self.outcomes('migrate-convergence-1', stack_id)
         self.assertEqual([], self.migration_events(stack_id))
-
-    def migration_events(self, stack_id):
-        return [event.resource_status for event in
-                event_object.Event.get_all_by_stack(self.ctx, stack_id)
-                if event.resource_action == 'MIGRATE']
 
     def test_stack_that_is_not_in_a_sane_state_does_not_stop_the_rest(self):
         busy, sane = self.legacy('busy'), self.legacy('sane')
@@ -133,7 +130,7 @@ class MigrateTest(case.CommandTestCase):
         self.assertEqual(2, status)
         self.assertEqual([('failed', 'error'), ('converted', None)],
                          [(done['outcome'], done['code']) for done in found])
-        self.assertIn('LookupError came between: a b.',
+        self.assertIn('an unexpected LookupError came between. The log',
                       found[0]['message'])
 
     def test_failing_database_does_not_show_what_was_to_be_written(self):
@@ -177,13 +174,155 @@ class MigrateTest(case.CommandTestCase):
         raise exception.EntityNotFound(entity='Resource Type',
                                        name=resource_type)
 
-    def test_stack_with_credentials_that_cannot_be_used(self):
+    def test_stack_with_credentials_that_nobody_asks_for(self):
         stack_id = self.legacy()
         stack_object.Stack.update_by_id(self.ctx, stack_id,
                                         {'user_creds_id': None})
-        status, found = self.outcomes('migrate-convergence-1', stack_id)
-        self.assertEqual((2, 'credentials'), (status, found[0]['code']))
-        self.assertFalse(self.is_convergence(stack_id))
+        status, _found = self.outcomes('migrate-convergence-1', stack_id)
+        self.assertEqual(0, status)
+        self.assertTrue(self.is_convergence(stack_id))
+
+
+class MeanwhileTest(case.CommandTestCase):
+    """What becomes of a stack that its user works on at the same time."""
+
+    def setUp(self):
+        super().setUp()
+        self.stack_id = self.legacy()
+
+    def before(self, name, do):
+        """Do something just before a function is called, which then fails."""
+        def fail(*args, **kwargs):
+            do()
+            raise AttributeError("'NoneType' object has no attribute 'x'")
+        self.useFixture(fixtures.MonkeyPatch(name, fail))
+
+    def delete(self):
+        stack_object.Stack.delete(self.ctx, self.stack_id)
+
+    def assertGone(self, *words):
+        status, found = self.outcomes('migrate-convergence-1', *words)
+        self.assertEqual(
+            (0, [('gone', None, 'legacy')]), (status, [
+                (done['outcome'], done['code'], done['name'])
+                for done in found]))
+        self.assertIn('was deleted meanwhile', found[0]['message'])
+        self.assertEqual([], self.migration_events(self.stack_id))
+
+    def test_stack_that_is_deleted_while_it_is_read(self):
+        self.before('heat.engine.migrate.graph.requirements', self.delete)
+        self.assertGone('--all')
+
+    def test_named_stack_that_is_deleted_while_it_is_read(self):
+        self.before('heat.engine.migrate.graph.requirements', self.delete)
+        self.assertGone(self.stack_id)
+
+    def test_stack_that_is_deleted_before_it_is_its_turn(self):
+        find = convergence_migrate.convert
+
+        def delete_first(context, stack_id, **kwargs):
+            self.delete()
+            return find(context, stack_id, **kwargs)
+        self.useFixture(fixtures.MonkeyPatch(
+            'heat.engine.convergence_migrate.convert', delete_first))
+        self.assertGone('--all')
+
+    def test_stack_that_is_deleted_before_it_is_written(self):
+        write = migrate_write.write
+
+        def delete_first(*args):
+            self.delete()
+            return write(*args)
+        self.useFixture(fixtures.MonkeyPatch(
+            'heat.db.migrate.write.write', delete_first))
+        self.assertGone(self.stack_id)
+
+    def test_stack_that_is_deleted_before_the_reason_is_told(self):
+        self.set_name(self.stack_id, 'other')
+        refused = migrate_events.refused
+
+        def delete_first(*args, **kwargs):
+            self.delete()
+            return refused(*args, **kwargs)
+        self.useFixture(fixtures.MonkeyPatch(
+            'heat.engine.migrate.events.refused', delete_first))
+        self.outcomes('migrate-convergence-1', self.stack_id)
+        self.assertEqual([], self.migration_events(self.stack_id))
+
+    def test_stack_that_changes_each_time_it_is_read(self):
+        times = []
+
+        def change():
+            times.append(len(times))
+            stack_object.Stack.update_by_id(self.ctx, self.stack_id,
+                                            {'timeout': len(times)})
+        self.before('heat.engine.migrate.graph.requirements', change)
+        status, found = self.outcomes('migrate-convergence-1', self.stack_id)
+        self.assertEqual((1, 'refused', 'changed'), (
+            status, found[0]['outcome'], found[0]['code']))
+        self.assertEqual(convergence_migrate.ATTEMPTS, len(times))
+
+    def test_stack_that_stays_as_it_is_has_met_a_fault_of_ours(self):
+        self.before('heat.engine.migrate.graph.requirements', lambda: None)
+        status, found = self.outcomes('migrate-convergence-1', self.stack_id)
+        self.assertEqual((2, 'failed', 'error'), (
+            status, found[0]['outcome'], found[0]['code']))
+        self.assertNotIn('NoneType', found[0]['message'])
+
+    def test_operation_that_goes_on_needs_no_other_reason(self):
+        def change():
+            stack_object.Stack.update_by_id(self.ctx, self.stack_id,
+                                            {'timeout': 1})
+        get_locks = migrate_tree.get_locks
+
+        def change_first(*args):
+            change()
+            return get_locks(*args)
+        self.set_status(self.stack_id, 'IN_PROGRESS')
+        self.useFixture(fixtures.MonkeyPatch(
+            'heat.db.migrate.tree.get_locks', change_first))
+        _status, found = self.outcomes('migrate-convergence-1', self.stack_id)
+        self.assertEqual('in_progress', found[0]['code'])
+
+
+class EventsTest(case.CommandTestCase):
+    """What the owner of a stack reads of a command that runs every hour."""
+
+    def setUp(self):
+        super().setUp()
+        self.stack_id = self.legacy()
+        self.set_name(self.stack_id, 'other')
+        self.notify = self.patchobject(migrate_events, '_notify')
+
+    def events_after(self, *words):
+        self.run_command(*words or ('migrate-convergence-1', '--all'))
+        return self.migration_events(self.stack_id)
+
+    def test_reason_is_told_once(self):
+        self.assertEqual(['FAILED'], self.events_after())
+        self.assertEqual(['FAILED'], self.events_after())
+        self.assertEqual(1, self.notify.call_count)
+
+    def test_reason_stays_in_the_log(self):
+        log = self.useFixture(fixtures.FakeLogger())
+        self.events_after()
+        self.events_after()
+        self.assertEqual(2, log.output.count('_resources]'))
+
+    def test_another_reason_is_told_again(self):
+        self.events_after()
+        self.set_status(self.stack_id, 'FAILED')
+        self.assertEqual(['FAILED'] * 2, self.events_after())
+        self.assertEqual(2, self.notify.call_count)
+
+    def test_reason_after_a_conversion_is_told_again(self):
+        self.events_after()
+        self.set_name(self.stack_id, 'a')
+        self.assertEqual(['FAILED', 'COMPLETE'], self.events_after())
+        self.events_after('revert-convergence-1', '--all')
+        self.set_name(self.stack_id, 'other')
+        self.assertEqual(['FAILED', 'COMPLETE', 'COMPLETE', 'FAILED'],
+                         self.events_after())
 
 
 class RevertTest(case.CommandTestCase):

@@ -177,8 +177,19 @@ class EnginesTest(common.HeatTestCase):
     def test_failure_of_the_engine(self):
         outcome = self.answer_of(oslo_messaging.RemoteError(
             'KeyError', 'x', ['a traceback']))
-        self.assertEqual(('failed', 'error', 'x'), (
-            outcome.outcome, outcome.code, outcome.message))
+        self.assertEqual(('failed', 'error'),
+                         (outcome.outcome, outcome.code))
+        self.assertIn('an unexpected KeyError came between on an engine.',
+                      outcome.message)
+
+    def test_failure_of_an_engine_with_a_type_that_is_known_here(self):
+        rebuilt = type('KeyError_Remote', (KeyError,), {})
+        self.assertIn('unexpected KeyError came', self.answer_of(
+            rebuilt("'NoneType' object")).message)
+
+    def test_stack_that_was_deleted_meanwhile(self):
+        outcome = self.answer_of(exception.NotFound('No stack x'))
+        self.assertEqual(('gone', None), (outcome.outcome, outcome.code))
 
     def test_failure_of_an_exception_of_heats(self):
         outcome = self.answer_of(exception.Forbidden())

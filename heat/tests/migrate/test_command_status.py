@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
 from heat.db.migrate import counts as migrate_counts
-from heat.objects import stack as stack_object
 from heat.tests.migrate import command_case as case
 
 
@@ -29,11 +28,10 @@ class StatusTest(case.CommandTestCase):
         self.legacy('child', owner_id=broken)
         busy = self.legacy('busy')
         self.set_status(busy, 'IN_PROGRESS')
-        stack_object.Stack.update_by_id(self.ctx, broken,
-                                        {'user_creds_id': None})
+        self.set_name(broken, 'other')
         expected = {('ready', 2, 1), ('in_progress', 1, 0)}
         self.assertEqual(expected, self.counts('convergence-status'))
-        expected = {('ready', 1, 0), ('credentials', 1, 1),
+        expected = {('ready', 1, 0), ('missing_resources', 1, 1),
                     ('in_progress', 1, 0)}
         self.assertEqual(expected,
                          self.counts('convergence-status', '--deep'))

@@ -3,10 +3,12 @@
 """Dependencies that resource plug-ins add, and cannot add."""
 
 from keystoneauth1 import exceptions as ks_exceptions
+from oslo_db import exception as db_exception
 
 from heat.common import context
 from heat.common import exception
 from heat.common.migrate import exception as migrate_exception
+from heat.db import models
 from heat.engine import convergence_migrate
 from heat.engine import resource
 from heat.tests import generic_resource
@@ -14,6 +16,10 @@ from heat.tests.migrate import fixtures as migrate_fixtures
 from heat.tests.migrate import test_convergence_migrate
 
 SECRET = 'o\'Hara "the"\nsecret'
+
+
+class PlugInError(Exception):
+    """Speaks to people."""
 
 
 class Implicit(generic_resource.ResourceWithProps):
@@ -30,12 +36,23 @@ class Implicit(generic_resource.ResourceWithProps):
                 deps += (self, other)
 
 
+class Asking(Implicit):
+    """Asks a service, and tells when it cannot."""
+
+    default_client_name = 'nova'
+    asks = staticmethod(lambda member: None)
+
+    def add_dependencies(self, deps):
+        self.asks(self)
+        super().add_dependencies(deps)
+
+
 class Existing(Implicit):
     """Can do so only when it exists."""
 
     def add_dependencies(self, deps):
         if self.id is None:
-            raise LookupError('does not exist yet')
+            raise PlugInError('does not exist yet')
         super().add_dependencies(deps)
 
 
@@ -44,7 +61,7 @@ class Reading(Implicit):
 
     def add_dependencies(self, deps):
         if not self.properties['Foo']:
-            raise LookupError('has no value yet')
+            raise PlugInError('has no value yet')
         super().add_dependencies(deps)
 
 
@@ -132,20 +149,33 @@ class FailingPlugInTest(ImplicitTestCase):
         return self.assertRefused(self.stack, error)
 
     def test_the_reason_names_resource_and_error(self):
-        text = self._refused(LookupError('no network named net'))
+        text = self._refused(PlugInError('no network named net'))
         self.assertIn('resource adding of stack legacy', text)
         self.assertIn('cannot be computed: no network named net. Mend', text)
 
     def test_an_error_without_words_is_named_by_its_type(self):
-        self.assertIn('cannot be computed: LookupError.',
-                      self._refused(LookupError()))
+        self.assertIn('cannot be computed: PlugInError.',
+                      self._refused(PlugInError()))
 
     def test_an_error_that_a_create_would_ignore_refuses_too(self):
         self._refused(TypeError('unexpected'))
 
+    def test_what_python_says_is_for_the_log_alone(self):
+        text = self._refused(AttributeError(
+            "'NoneType' object has no attribute 'name'"))
+        self.assertIn('computed: an unexpected AttributeError. Mend', text)
+        self.assertIn("met AttributeError: 'NoneType' object",
+                      self.LOG.output)
+        self.assertIn('in add_dependencies', self.LOG.output)
+
+    def test_an_error_of_the_database_is_no_reason(self):
+        self.patchobject(Implicit, 'error', new=db_exception.DBError())
+        self.assertRaises(db_exception.DBError, convergence_migrate.convert,
+                          self.ctx, self.stack.id)
+
     def test_an_error_of_many_lines_is_told_in_one(self):
         self.assertIn('computed: one two. Mend',
-                      self._refused(LookupError('one\n  two.')))
+                      self._refused(PlugInError('one\n  two.')))
 
 
 class LostCredentialsTest(ImplicitTestCase):
@@ -169,10 +199,59 @@ class LostCredentialsTest(ImplicitTestCase):
             self.assertIn('of stack legacy', str(refused))
             self.assertIn(str(error).rstrip('.') + '. Let', str(refused))
 
+    def test_they_are_the_reason_under_another_error_too(self):
+        error = exception.StackValidationFailed(message='no network')
+        error.__cause__ = exception.AuthorizationFailure()
+        self.assertEqual('credentials', self.refused(error).code)
+
     def test_those_of_the_request_are_not_those_of_the_stack(self):
         refused = self.refused(exception.AuthorizationFailure(),
                                stored_credentials=False)
         self.assertEqual('implicit_dependencies', refused.code)
+
+
+class UnreadableCredentialsTest(ImplicitTestCase):
+    """They matter only to a plug-in that asks a service."""
+
+    scenarios = [
+        ('a key that was rotated', {
+            'columns': {'password': 'x',
+                        'decrypt_method': 'cryptography_decrypt_v1'},
+            'told': 'auth_encryption_key'}),
+        ('a deleted row', {'columns': None, 'told': 'they are gone'}),
+        ('none at all', {'columns': {}, 'told': 'no user_creds'})]
+
+    def setUp(self):
+        super().setUp()
+        resource._register_class('Asking', Asking)
+
+    def _legacy_with(self, kind):
+        stack = self.legacy_with(kind)
+        creds_id = self.row(stack).user_creds_id
+        if self.columns:
+            self.set_values(models.UserCreds, creds_id, **self.columns)
+        else:
+            self.set_values(
+                models.Stack, stack.id,
+                user_creds_id=4711 if self.columns is None else None)
+        return stack
+
+    def test_a_stack_that_asks_nobody_is_converted(self):
+        stack = self._legacy_with('Implicit')
+        convergence_migrate.convert(self.ctx, stack.id)
+        self.assertTrue(self.row(stack).convergence)
+
+    def test_a_plug_in_that_asks_is_refused(self):
+        stack = self._legacy_with('Asking')
+        for ask in (lambda member: member.context.auth_plugin,
+                    lambda member: member.context.keystone_session,
+                    lambda member: member.client().servers.list()):
+            self.patchobject(Asking, 'asks', new=staticmethod(ask))
+            refused = self.assertRaises(
+                migrate_exception.Credentials, convergence_migrate.convert,
+                self.ctx, stack.id)
+            self.assertIn(self.told, str(refused))
+            self.assertIn('of stack legacy', str(refused))
 
 
 class SilentPlugInTest(ImplicitTestCase):
@@ -190,25 +269,25 @@ class SilentPlugInTest(ImplicitTestCase):
         return self.assertRefused(self.stack, None)
 
     def test_a_call_of_a_service(self):
-        self.nova.show.side_effect = LookupError('no answer')
+        self.nova.show.side_effect = PlugInError('no answer')
         text = self._refused(lambda member: member.client().show('id'))
         self.assertIn('resource adding of stack', text)
         self.assertIn('no answer', text)
 
     def test_a_call_of_a_part_of_a_service(self):
-        self.nova.servers.get.side_effect = LookupError('no answer')
+        self.nova.servers.get.side_effect = PlugInError('no answer')
         self.assertIn('no answer', self._refused(
             lambda member: member.client().servers.get('id')))
 
     def test_a_service_that_cannot_be_reached(self):
         self.patch('heat.engine.clients.os.nova.NovaClientPlugin.client',
-                   side_effect=LookupError('no endpoint'))
+                   side_effect=PlugInError('no endpoint'))
         self.assertIn('no endpoint', self._refused(
             lambda member: member.client()))
 
     def test_a_property_that_cannot_be_read(self):
         self.patch('heat.engine.properties.Properties._get_property_value',
-                   side_effect=ValueError('not a number'))
+                   side_effect=PlugInError('not a number'))
         self.assertIn('not a number', self._refused(
             lambda member: member.properties.get('Foo')))
 
@@ -271,22 +350,22 @@ class HiddenTest(ImplicitTestCase):
         return self.assertRefused(self.stack, error)
 
     def test_its_text(self):
-        text = self._refused(LookupError('no network %s here' % SECRET))
+        text = self._refused(PlugInError('no network %s here' % SECRET))
         self.assertIn('no network ****** here', text)
 
     def test_its_representation(self):
-        text = self._refused(LookupError('no network %r here' % SECRET))
+        text = self._refused(PlugInError('no network %r here' % SECRET))
         self.assertNotIn('Hara', text)
         self.assertNotIn('secret', text)
 
     def test_a_default(self):
         self.assertNotIn('by-default', self._refused(
-            LookupError('no network by-default here')))
+            PlugInError('no network by-default here')))
 
     def test_a_part_of_a_value(self):
         self.assertNotIn('in-a-list', self._refused(
-            LookupError('no network in-a-list here')))
+            PlugInError('no network in-a-list here')))
 
     def test_the_value_of_a_parameter_that_is_not_hidden(self):
         self.assertIn('no network ****** here', self._refused(
-            LookupError('no network open here')))
+            PlugInError('no network open here')))

@@ -9,6 +9,7 @@ from oslo_config import cfg
 from oslo_db import exception as db_exception
 import sqlalchemy
 
+from heat.common import exception
 from heat.db import api as db_api
 from heat.engine.migrate import events as migrate_events
 from heat.engine import service
@@ -56,10 +57,10 @@ class LeakTestCase(case.CommandTestCase):
     def command(self, *words):
         self.told += self.run_command(*words, self.stack.id)[1:]
 
-    def fail_with(self, text):
+    def fail_with(self, text, error=exception.Error):
         """Have a resource plug-in quote something in an error."""
         self.patchobject(generic_resource.GenericResource,
-                         'add_dependencies', side_effect=ValueError(text),
+                         'add_dependencies', side_effect=error(text),
                          create=True)
 
     def assertNothingLeaks(self, *names):
@@ -104,12 +105,20 @@ class CommandTest(LeakTestCase):
 
     def test_credentials_that_cannot_be_used(self):
         self.patch('heat.common.context.StoredContext.from_dict',
-                   side_effect=ValueError('no trust'))
+                   side_effect=ValueError(SECRETS['trust']))
+        self.patchobject(
+            generic_resource.GenericResource, 'add_dependencies', create=True,
+            new=lambda member, deps: member.context.auth_plugin)
         self.command('migrate-convergence-1')
         self.assertIn('credentials', self.assertNothingLeaks())
 
     def test_an_error_that_quotes_parameters(self):
         self.fail_with('not %(hidden)s nor %(open)s' % SECRETS)
+        self.command('migrate-convergence-1')
+        self.assertIn('not ****** nor ******', self.assertNothingLeaks())
+
+    def test_an_error_that_is_for_the_log_alone(self):
+        self.fail_with('not %(hidden)s nor %(open)s' % SECRETS, KeyError)
         self.command('migrate-convergence-1')
         self.assertIn('not ****** nor ******', self.assertNothingLeaks())
 

@@ -98,7 +98,7 @@ class ReferenceTest(common.HeatTestCase):
     def test_outcomes(self):
         self.assertEqual(
             [outcome.CONVERTED, outcome.REVERTED, outcome.REPAIRED,
-             outcome.PLANNED, outcome.ALREADY, outcome.REFUSED,
+             outcome.PLANNED, outcome.ALREADY, outcome.GONE, outcome.REFUSED,
              outcome.FAILED],
             first_column('heat-manage-convergence.rst', 'Outcome'))
 

@@ -178,6 +178,11 @@ class CommandTestCase(inprocess.EngineTestCase):
                          password='not what was encrypted',
                          decrypt_method='cryptography_decrypt_v1')
 
+    def rename_resources(self, stack_id):
+        """Leave the stack without a resource that its template names."""
+        self.set_columns(models.Resource, models.Resource.stack_id == stack_id,
+                         name='other')
+
     def tree(self, stack_id):
         return trees.read(self.database, stack_id)
 

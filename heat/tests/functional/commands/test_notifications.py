@@ -60,7 +60,7 @@ class NotificationTest(command.CommandTestCase):
         url = self.useFixture(broker.Broker()).url
         self.use(url)
         stack_id, = self.create_many(1)
-        self.break_credentials(stack_id)
+        self.rename_resources(stack_id)
         self.report('migrate-convergence-1', stack_id, status=2)
         payload, = self.received(url, 'error')[
             'orchestration.stack.migrate.error']

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""Text that may be shown: names without control characters, and errors."""
+
+import sys
+
+#: Of whose exceptions only the type is told.
+_STANDARD = getattr(sys, 'stdlib_module_names', frozenset((
+    'asyncio', 'binascii', 'builtins', 'concurrent', 'copy', 'decimal',
+    'graphlib', 'http', 'json', 'pickle', 'queue', 're', 'socket', 'ssl',
+    'struct', 'subprocess', 'threading', 'urllib', 'xml', 'zlib')))
+
+
+def printable(text):
+    """Escape what could end a line or steer a terminal.
+
+    Heat takes newlines and control characters in the names of resources,
+    parameters and stacks. Python's own escapes are used: a newline becomes
+    a backslash and an n.
+
+    :param text: anything, of which ``str`` is taken
+    """
+    text = str(text)
+    if text.isprintable():
+        return text
+    return ''.join(char if char.isprintable() else
+                   char.encode('unicode_escape').decode('ascii')
+                   for char in text)
+
+
+def is_pythons(error):
+    """Whether an exception is Python's own, so that its text is for nobody.
+
+    What Heat and the clients of services say is written for people;
+    "'NoneType' object has no attribute 'x'" is not.
+    """
+    return type(error).__module__.partition('.')[0] in _STANDARD
+
+
+def of_error(error):
+    """An exception in one line, for the middle of a sentence.
+
+    :param error: what Heat, a service's client or Python has raised
+    """
+    if is_pythons(error):
+        return 'an unexpected %s' % type(error).__name__
+    return printable(' '.join(str(error).split()).rstrip('.') or
+                     type(error).__name__)
