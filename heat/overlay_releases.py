@@ -27,10 +27,11 @@ class Release(typing.NamedTuple):
     converged_actions: bool
 
 
-#: The major releases of Heat that the overlay is tested with: 2024.1, 2025.1,
-#: 2025.2, 2026.1 and 2026.2.
+#: The major releases of Heat that the overlay is tested with: 2024.1, 2024.2,
+#: 2025.1, 2025.2, 2026.1 and 2026.2.
 TESTED = {
     '22': Release(converged_actions=False),
+    '23': Release(converged_actions=False),
     '24': Release(converged_actions=False),
     '25': Release(converged_actions=False),
     '26': Release(converged_actions=True),

@@ -88,8 +88,8 @@ def remove(folder):
     """
     removed = False
     # What Python has compiled of the module would be left without it.
-    compiled = glob.glob(os.path.join('__pycache__', MODULE + '.*.pyc'),
-                         root_dir=folder)
+    compiled = glob.glob(os.path.join(
+        glob.escape(folder), '__pycache__', MODULE + '.*.pyc'))
     for name in [*reversed(_contents('')), *compiled]:
         try:
             os.remove(os.path.join(folder, name))

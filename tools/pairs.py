@@ -51,6 +51,7 @@ class Pair(typing.NamedTuple):
 #: Besides the newest release in .venv.
 PAIRS = (
     Pair('22', '3.11', FULL),
+    Pair('23', '3.11', TELLING),
     Pair('24', '3.11', TELLING),
     Pair('25', '3.11', TELLING),
     Pair('26', '3.11', TELLING),

@@ -136,7 +136,8 @@ class DataDirectory:
         :raises UnusableDataDirectory: when it cannot be written, or its name
             cannot be part of a database URL.
         """
-        if sqlalchemy.make_url(self.database_url).database != self.database:
+        url = sqlalchemy.engine.make_url(self.database_url)
+        if url.database != self.database:
             raise UnusableDataDirectory(
                 path=self.path,
                 reason="this SQLAlchemy ends the path of a database at '?'")

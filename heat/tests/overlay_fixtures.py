@@ -4,7 +4,7 @@
 
 import os
 import subprocess
-import sysconfig
+import sys
 import venv
 
 import fixtures
@@ -19,6 +19,12 @@ SHOW = ('import heat, heat.engine.service as s; '
         'print(heat.__file__, *heat.__path__, s.__file__, sep="\\n")')
 
 
+def site_packages(home):
+    """Return the site-packages of a virtual environment of this Python."""
+    return os.path.join(home, 'lib', 'python%d.%d' % sys.version_info[:2],
+                        'site-packages')
+
+
 class Environment(fixtures.Fixture):
     """A virtual environment, without pip, that holds a stand-in for Heat.
 
@@ -31,10 +37,9 @@ class Environment(fixtures.Fixture):
     def _setUp(self):
         self.path = self.useFixture(fixtures.TempDir()).path
         venv.create(self.path, symlinks=True)
-        variables = {'base': self.path, 'platbase': self.path}
         self.bin = os.path.join(self.path, 'bin')
         self.python = os.path.join(self.bin, 'python')
-        self.site_packages = sysconfig.get_path('purelib', 'venv', variables)
+        self.site_packages = site_packages(self.path)
         self.heat = os.path.join(self.site_packages, 'heat')
         self.dist_info = os.path.join(
             self.site_packages, 'openstack_heat-%s.dist-info' % self.version)

@@ -131,12 +131,8 @@ class RefusalTest(testtools.TestCase):
     def test_older_release(self):
         self.rename_version('19.0.0')
         self.assertStock('Heat 19.0.0 in %s runs as the stock one, because '
-                         'the overlay is tested with Heat 22, 24, 25, 26, 27 '
-                         'only' % self.env.heat)
-
-    def test_release_in_between(self):
-        self.rename_version('23.0.0')
-        self.assertStock('Heat 23.0.0 in ')
+                         'the overlay is tested with Heat 22, 23, 24, 25, 26, '
+                         '27 only' % self.env.heat)
 
     def test_newer_release(self):
         self.rename_version('28.0.0.0rc1')

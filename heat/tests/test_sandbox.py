@@ -100,8 +100,8 @@ class FilesTest(common.HeatTestCase):
     def test_database_url_leads_to_the_data(self):
         data = self.create(name='a %odd #name')
 
-        url = sqlalchemy.make_url(self.heat_conf(data).get('database',
-                                                           'connection'))
+        url = sqlalchemy.engine.make_url(
+            self.heat_conf(data).get('database', 'connection'))
         self.assertEqual(os.path.join(data.path, 'heat.sqlite'),
                          url.database)
 
@@ -112,7 +112,7 @@ class FilesTest(common.HeatTestCase):
         except config.UnusableDataDirectory as error:
             self.assertIn("'?'", str(error))
         else:
-            self.assertIn('odd', sqlalchemy.make_url(
+            self.assertIn('odd', sqlalchemy.engine.make_url(
                 data.database_url).database)
 
     def test_dollar_in_the_path_is_not_substituted(self):

@@ -43,7 +43,7 @@ def run(url, counts, rounds):
 
 class _Fleet(object):
     def __init__(self, url, folder):
-        site = deployment.Deployment(sqlalchemy.make_url(url))
+        site = deployment.Deployment(sqlalchemy.engine.make_url(url))
         self._writer = stacks.Writer(site.engine, site.creds_id,
                                      deployment.TENANT)
         self._config = configuration.create(folder, {

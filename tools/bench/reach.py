@@ -16,7 +16,7 @@ def reach(url, added_ms):
     :param added_ms: milliseconds that each round trip takes longer; without
         any the database is reached directly
     """
-    url = sqlalchemy.make_url(url)
+    url = sqlalchemy.engine.make_url(url)
     if not added_ms:
         yield url, None
         return

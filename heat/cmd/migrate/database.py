@@ -67,7 +67,7 @@ def database_errors():
 def _database():
     """The connection string as it may be shown: without the password."""
     try:
-        return sqlalchemy.make_url(
+        return sqlalchemy.engine.make_url(
             CONF.database.connection).render_as_string(hide_password=True)
     except sqlalchemy_exc.ArgumentError:
         return '([database] connection is not set)'

@@ -45,7 +45,8 @@ class RealFaultTestCase(fault_case.FaultTestCase):
 
         :returns: the engine with those.
         """
-        url = sqlalchemy.make_url(self.database.url).update_query_dict(query)
+        url = sqlalchemy.engine.make_url(
+            self.database.url).update_query_dict(query)
         manager = enginefacade.transaction_context()
         manager.configure(connection=url.render_as_string(False),
                           sqlite_synchronous=False)
@@ -177,7 +178,7 @@ class SQLiteRealFaultsTest(RealFaultTestCase):
     backend = databases.SQLITE
 
     def test_read_only_file(self):
-        path = sqlalchemy.make_url(self.database.url).database
+        path = sqlalchemy.engine.make_url(self.database.url).database
         with self.connected(uri='true', mode='ro') as engine:
             self.assertIn(path, str(engine.url))
             self.assertRefused(fault_errors.READ_ONLY)

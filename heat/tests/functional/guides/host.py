@@ -15,6 +15,7 @@ import fixtures
 from heat.tests.functional.guides import guide
 from heat.tests.functional.guides import wheel as wheel_fixtures
 from heat.tests.functional.harness import processes
+from heat.tests import overlay_fixtures
 
 # What Python says when an engine with the overlay loads the converter.
 _WITH_OVERLAY = "import 'heat.engine.convergence_migrate'"
@@ -46,8 +47,7 @@ class Host(fixtures.Fixture):
         os.mkdir(self.admin)
         self.database = os.path.join(self.root, 'heat.db')
         venv.create(self.home, symlinks=True)
-        _link_installed(sysconfig.get_path(
-            'purelib', 'venv', {'base': self.home, 'platbase': self.home}))
+        _link_installed(overlay_fixtures.site_packages(self.home))
         copy_commands(self.home, self.home)
         self._configure()
         # What the packages, or the first lines of a guide, have put there.

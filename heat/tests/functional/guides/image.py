@@ -18,6 +18,7 @@ from heat.tests.functional.guides import host as guide_host
 from heat.tests.functional.guides import wheel as wheel_fixtures
 from heat.tests.functional.harness import clients
 from heat.tests.functional.harness import processes
+from heat.tests import overlay_fixtures
 
 HOME = '/var/lib/kolla/venv'
 
@@ -96,8 +97,7 @@ class KollaImage(fixtures.Fixture):
 
     def _copy_heat(self):
         installed = sysconfig.get_path('purelib')
-        target = sysconfig.get_path('purelib', 'venv', {
-            'base': self._root + HOME, 'platbase': self._root + HOME})
+        target = overlay_fixtures.site_packages(self._root + HOME)
         for name in guide_host.not_ours(installed):
             source = os.path.join(installed, name)
             copy = (shutil.copytree if os.path.isdir(source) else shutil.copy)

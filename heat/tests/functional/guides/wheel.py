@@ -8,12 +8,12 @@ import hashlib
 from importlib import metadata
 import os
 import subprocess
-import sysconfig
 import venv
 
 import fixtures
 
 from heat.tests.functional.harness import processes
+from heat.tests import overlay_fixtures
 
 CHECKOUT = processes.TREE
 
@@ -39,8 +39,7 @@ class WheelEnvironment(fixtures.Fixture):
         venv.create(self.home, symlinks=True, with_pip=True)
         self.bin = os.path.join(self.home, 'bin')
         self.python = os.path.join(self.bin, 'python')
-        self.site_packages = sysconfig.get_path(
-            'purelib', 'venv', {'base': self.home, 'platbase': self.home})
+        self.site_packages = overlay_fixtures.site_packages(self.home)
         self.conf = os.path.join(self.path, 'heat.conf')
         with open(self.conf, 'w') as conf:
             conf.write(CONF % os.path.join(self.path, 'heat.db'))

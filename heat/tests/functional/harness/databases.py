@@ -31,7 +31,8 @@ def server_url(backend):
     :returns: a ``sqlalchemy.engine.URL``.
     """
     variable = 'HEAT_TEST_%s_URL' % backend.upper()
-    return sqlalchemy.make_url(os.environ.get(variable, SERVERS[backend]))
+    return sqlalchemy.engine.make_url(
+        os.environ.get(variable, SERVERS[backend]))
 
 
 def _server(backend):
