@@ -17,6 +17,7 @@ from heat.common import context  # noqa: E402
 from heat.common.i18n import _  # noqa: E402
 from heat.common.migrate import version as migrate_version  # noqa: E402
 from heat.db.migrate import counts as migrate_counts  # noqa: E402
+from heat.db.migrate import leftovers as migrate_leftovers  # noqa: E402
 from heat import overlay_releases  # noqa: E402
 
 
@@ -27,23 +28,16 @@ class Checks(_heat.Checks):
         """Warn while there are stacks that the legacy engine has to run."""
         try:
             with database.database_errors():
-                tallies = migrate_counts.tally(context.get_admin_context())
+                admin = context.get_admin_context()
+                left = [tally for tally in migrate_counts.tally(admin)
+                        if tally.state != migrate_counts.CONVERGENCE]
+                leftovers = migrate_leftovers.get_all(admin) if left else []
         except errors.CommandError as exc:
             return upgradecheck.Result(upgradecheck.Code.FAILURE, str(exc))
-        left = [tally for tally in tallies
-                if tally.state != migrate_counts.CONVERGENCE]
         if not left:
             return upgradecheck.Result(upgradecheck.Code.SUCCESS)
-        ready = sum(tally.roots for tally in left
-                    if tally.state == migrate_counts.READY)
-        return upgradecheck.Result(upgradecheck.Code.WARNING, _(
-            '%(roots)d legacy root stacks are left (%(nested)d legacy nested '
-            'stacks), %(ready)d of them ready to be converted. Run '
-            '"heat-manage migrate-convergence-1 --all"; "heat-manage '
-            'convergence-status" tells more.') % {
-                'roots': sum(tally.roots for tally in left),
-                'nested': sum(tally.nested_legacy for tally in left),
-                'ready': ready})
+        return upgradecheck.Result(upgradecheck.Code.WARNING, _tell(
+            left, leftovers))
 
     def _check_overlay(self):
         """Compare what the overlay refines with what it was tested with."""
@@ -64,6 +58,22 @@ class Checks(_heat.Checks):
         (_('Legacy stacks'), _check_legacy_stacks),
         (_('Overlay'), _check_overlay),
     )
+
+
+def _tell(left, leftovers):
+    """What the tallies of legacy trees, and the leftovers, come to."""
+    text = [_('Legacy stacks left: %(roots)d root, %(nested)d nested. Trees '
+              'that are ready to be converted: %(ready)d (heat-manage '
+              'migrate-convergence-1 --all).') % {
+        'roots': sum(tally.roots for tally in left),
+        'nested': sum(tally.nested_legacy for tally in left),
+        'ready': sum(tally.roots for tally in left
+                     if tally.state == migrate_counts.READY)}]
+    if leftovers:
+        text.append(_('Nested stacks that Heat has left over: %d.')
+                    % len(leftovers))
+    text.append(_('Ids and reasons: heat-manage convergence-status.'))
+    return ' '.join(str(sentence) for sentence in text)
 
 
 _heat.Checks = Checks

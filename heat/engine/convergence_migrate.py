@@ -11,6 +11,7 @@ it in one transaction; :func:`convert` does both and tells about it.
 
 import contextlib
 import dataclasses
+import functools
 import types
 
 from keystoneauth1 import exceptions as ks_exceptions
@@ -26,10 +27,12 @@ from heat.common.migrate import options as migrate_options
 from heat.common.migrate import text as migrate_text
 from heat.common import service_utils
 from heat.db import api as db_api
+from heat.db.migrate import leftovers as migrate_db_leftovers
 from heat.db.migrate import tree as migrate_tree
 from heat.db.migrate import write as migrate_write
 from heat.engine.migrate import events as migrate_events
 from heat.engine.migrate import graph as migrate_graph
+from heat.engine.migrate import leftovers as migrate_leftovers
 from heat.engine.migrate import plan as migrate_plan
 from heat.engine.migrate import revert as migrate_revert
 from heat.engine.migrate import verify as migrate_verify
@@ -51,18 +54,21 @@ def list_opts():
     yield None, migrate_options.opts
 
 
-def plan(context, stack_id, stored_credentials=True):
+def plan(context, stack_id, stored_credentials=True,
+         ignore_unreferenced=False):
     """Read a stack tree and compute its conversion; nothing is written.
 
     :param context: the request or admin context
     :param stack_id: id of a root stack
     :param stored_credentials: load the stack with the credentials that it
         was created with (a trust), and not with those of the context
+    :param ignore_unreferenced: leave out nested stacks that no resource
+        names, and all that is nested in them
     :returns: a heat.engine.migrate.plan.Plan, printable and immutable
     :raises MigrationRefused: with the reason when it cannot be converted
     """
     return _plan(context, stack_id, stored_credentials, migrate_plan.make,
-                 convergence=True)
+                 convergence=True, ignored=lambda _rows: ignore_unreferenced)
 
 
 def plan_revert(context, stack_id, stored_credentials=True):
@@ -71,7 +77,7 @@ def plan_revert(context, stack_id, stored_credentials=True):
     :raises MigrationRefused: when the legacy engine could not go on with it
     """
     return _plan(context, stack_id, stored_credentials, migrate_revert.make,
-                 convergence=False)
+                 convergence=False, ignored=migrate_leftovers.are_legacy)
 
 
 def apply(context, plan, engine_id=None, by='on request'):
@@ -87,17 +93,19 @@ def apply(context, plan, engine_id=None, by='on request'):
 
 
 def convert(context, stack_id, stored_credentials=True, engine_id=None,
-            by='on request'):
+            by='on request', ignore_unreferenced=False):
     """Convert a root stack and everything below it to convergence.
 
     Safe to call for a stack that is convergence already, and to call twice
     at once. One INFO line and one stack event tell of a conversion.
 
+    :param ignore_unreferenced: as for :func:`plan`
     :returns: the plan that was applied; its nothing_to_do is true when the
         tree was convergence before
     :raises MigrationRefused: with the reason; the tree is as it was
     """
-    return _run(plan, context, stack_id, stored_credentials, engine_id, by)
+    planner = functools.partial(plan, ignore_unreferenced=ignore_unreferenced)
+    return _run(planner, context, stack_id, stored_credentials, engine_id, by)
 
 
 def revert(context, stack_id, stored_credentials=True, engine_id=None,
@@ -117,15 +125,19 @@ def verify(context, stack_id, stored_credentials=True):
         that :func:`apply` would mend them with
     :raises MigrationRefused: when the stack cannot be compared
     """
-    tree = _read(context, stack_id)
+    whole = _read(context, stack_id)
+    split = migrate_leftovers.leave_out(
+        whole, migrate_leftovers.are_not_to_verify)
+    tree = split.tree
     if migrate_plan.to_change(tree, convergence=True):
         raise migrate_exception.StillLegacy(
             stack=migrate_plan.label(tree.root))
-    with _second_look(context, tree):
+    with _second_look(context, whole):
         _check(context, tree)
         graph = migrate_tree.get_graph(context, stack_id)
-        return migrate_verify.compare(
+        findings, made = migrate_verify.compare(
             tree, graph, _requirements(context, tree, stored_credentials))
+    return findings, migrate_plan.with_left_out(made, whole, split)
 
 
 def check_rows(context, stack_id):
@@ -178,10 +190,22 @@ def _run(planner, context, stack_id, stored_credentials, engine_id, by):
 def _refuse_nested(context, row):
     root = migrate_tree.get_root_id(context, row.id)
     if root is None:
-        raise migrate_exception.DanglingStack(
-            stack=migrate_plan.label(row), owner=row.owner_id)
+        raise _dangling(context, row)
     raise migrate_exception.NestedStack(stack=migrate_plan.label(row),
                                         root=root)
+
+
+def _dangling(context, row):
+    shared = migrate_db_leftovers.get_shared(context, row.id)
+    known = {'stack': migrate_plan.label(row), 'id': row.id,
+             'owner': row.owner_id}
+    if not shared:
+        return migrate_exception.DanglingStack(**known)
+    below = migrate_db_leftovers.get_below(context, row.id)
+    return migrate_exception.Adopted(
+        shared=migrate_leftovers.in_words(shared),
+        below=(' Then abandon what is nested in it: %s.' % ', '.join(below)
+               if below else ''), **known)
 
 
 def _read(context, stack_id):
@@ -219,17 +243,29 @@ def _second_look(context, tree):
         raise
 
 
-def _check(context, tree):
-    migrate_plan.check(tree, migrate_tree.get_locks(
-        context, [row.id for row in tree.stacks]))
+def _check(context, tree, left_out=()):
+    locks = migrate_tree.get_locks(
+        context, [row.id for row in (*tree.stacks, *left_out)])
+    migrate_plan.check_idle(left_out, locks)
+    try:
+        migrate_plan.check(tree, locks)
+    except migrate_exception.UnreferencedNested as exc:
+        shared = migrate_db_leftovers.get_shared(context, exc.kwargs['id'])
+        if not shared:
+            raise
+        raise migrate_exception.UnreferencedShared(
+            shared=migrate_leftovers.in_words(shared), **exc.kwargs)
 
 
-def _plan(context, stack_id, stored_credentials, make, convergence):
+def _plan(context, stack_id, stored_credentials, make, convergence, ignored):
     tree = _read(context, stack_id)
+    split = migrate_leftovers.leave_out(tree, ignored)
     with _second_look(context, tree):
-        if migrate_plan.to_change(tree, convergence):
-            _check(context, tree)
-        return make(tree, _requirements(context, tree, stored_credentials))
+        if migrate_plan.to_change(split.tree, convergence):
+            _check(context, split.tree, split.out)
+        made = make(split.tree,
+                    _requirements(context, split.tree, stored_credentials))
+    return migrate_plan.with_left_out(made, tree, split)
 
 
 def _requirements(context, tree, stored_credentials):

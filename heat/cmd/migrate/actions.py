@@ -2,6 +2,7 @@
 
 """What a command does to each stack, as values by which to choose."""
 
+import functools
 import typing
 
 from heat.cmd.migrate import outcome
@@ -23,8 +24,8 @@ class Action(typing.NamedTuple):
     title: str
 
 
-def _convert(context, stack_id):
-    return convergence_migrate.convert(context, stack_id, by=BY)
+def _convert(context, stack_id, **options):
+    return convergence_migrate.convert(context, stack_id, by=BY, **options)
 
 
 def _revert(context, stack_id):
@@ -33,6 +34,12 @@ def _revert(context, stack_id):
 
 def _repair(context, stack_id):
     return convergence_migrate.repair(context, stack_id, by=BY)
+
+
+def ignoring_unreferenced(action):
+    """A conversion, or the plan of one, without unreferenced stacks."""
+    return action._replace(run=functools.partial(
+        action.run, ignore_unreferenced=True))
 
 
 CONVERT = Action(_convert, outcome.CONVERTED, 'Conversion to convergence')

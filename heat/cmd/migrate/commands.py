@@ -27,6 +27,7 @@ from heat.cmd.migrate import workers
 from heat.common import context as heat_context
 from heat.common.migrate import options as migrate_options
 from heat.db.migrate import counts as migrate_counts
+from heat.db.migrate import leftovers as migrate_leftovers
 
 LOG = logging.getLogger(__name__)
 
@@ -70,8 +71,11 @@ def do_migrate(args):
         return _Migration(
             args, actions.VERIFY if args.verify else actions.REPAIR,
             convergence=True, become='as they should be').main()
-    return _Migration(args, actions.PLAN if args.dry_run else actions.CONVERT,
-                      convergence=False, become='convergence').main()
+    action = actions.PLAN if args.dry_run else actions.CONVERT
+    if args.ignore_unreferenced:
+        action = actions.ignoring_unreferenced(action)
+    return _Migration(args, action, convergence=False,
+                      become='convergence').main()
 
 
 # heat-manage revert-convergence-1: the way back, with the same contract.
@@ -93,6 +97,8 @@ def do_status(args):
     if args.deep:
         tallies, complete = _plan_all(context, args.project, tallies)
     convergence_status.show(tallies, args.format)
+    convergence_status.show_leftovers(
+        migrate_leftovers.get_all(context, args.project), args.format)
     if not complete:
         _warn('Stopped by a signal: not every ready stack was looked at.')
     return report.DONE if complete else report.RUN_AGAIN
@@ -170,6 +176,11 @@ class _Migration:
         if len(here) > 1:
             raise errors.CommandError('Give only one of --dry-run, --verify '
                                       'and --repair.')
+        if getattr(args, 'ignore_unreferenced', False):
+            if 'verify' in here or 'repair' in here:
+                raise errors.CommandError('--ignore-unreferenced goes with a '
+                                          'conversion only.')
+            here.append('ignore_unreferenced')
         if self._via_engines and here:
             raise errors.CommandError(
                 '--%s runs in this process: leave --via-engines out.'

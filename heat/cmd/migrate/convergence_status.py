@@ -23,6 +23,8 @@ states:
   ready        legacy, and nothing seen that keeps it from being converted
   any other    legacy, and why it would be refused to convert it
 
+Nested stacks that Heat has left over are listed below, with their ids.
+
 exit status:
   0  printed
   1  with --deep: a signal ended it before the last stack
@@ -31,6 +33,9 @@ exit status:
 
 _COLUMNS = ('Project', 'State', 'Root stacks', 'Nested, legacy',
             'Nested, convergence')
+
+_LEFTOVER_COLUMNS = ('Reason', 'Stack ID', 'Name', 'Project', 'Nested in',
+                     'Has the same resources')
 
 
 class Planned:
@@ -110,3 +115,23 @@ def _totals(tallies):
     if roots[False]:
         yield ('To convert them: heat-manage migrate-convergence-1 --all (try '
                'it with --dry-run first)')
+
+
+def show_leftovers(leftovers, form):
+    """Print heat.db.migrate.leftovers.Leftover rows, if there are any."""
+    if form == 'json':
+        for leftover in leftovers:
+            print(json.dumps(leftover._asdict()))
+        return
+    if not leftovers:
+        return
+    table = prettytable.PrettyTable(_LEFTOVER_COLUMNS)
+    table.align = 'l'
+    for leftover in leftovers:
+        *cells, shared_with = leftover
+        table.add_row([report.printable('-' if cell is None else cell)
+                       for cell in (*cells, ', '.join(shared_with) or '-')])
+    print('Nested stacks that are left over:')
+    print(table)
+    print('What to do about each: heat-manage migrate-convergence-1 --all '
+          '--dry-run')

@@ -120,6 +120,9 @@ def add_migrate(subparsers, function):
                         help='convert nothing; store the graph anew where '
                              'it differs, also for stacks that an older '
                              'Heat converted without it')
+    parser.add_argument('--ignore-unreferenced', action='store_true',
+                        help='leave out nested stacks that no resource of '
+                             'their owner names; they stay legacy')
     parser.add_argument('--via-engines', action='store_true',
                         help='hand the stacks to the running engines, which '
                              'convert them on their own hosts; --workers is '

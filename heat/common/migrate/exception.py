@@ -52,9 +52,55 @@ class NestedStack(MigrationRefused):
 
 class DanglingStack(MigrationRefused):
     code = 'no_root'
-    msg_fmt = _("Stack %(stack)s is nested, but no root stack can be reached "
-                "from it: its owner %(owner)s, or one above that, is gone or "
-                "is nested in itself. Delete the stack if nothing uses it.")
+    msg_fmt = _("Stack %(stack)s is nested, but no root stack is above it: "
+                "its owner %(owner)s, or one above that, is gone or is "
+                "nested in itself. No other stack has its physical "
+                "resources. If nobody needs them, delete it: openstack stack "
+                "delete %(id)s. If somebody does, abandon it: openstack "
+                "stack abandon %(id)s. To abandon, set enable_stack_abandon "
+                "= true in the heat.conf of the engines and restart them; "
+                "the policy is stacks:abandon.")
+
+
+class Adopted(DanglingStack):
+    """A nested stack of an abandoned stack that was adopted again.
+
+    Heat leaves the nested stacks of an abandoned stack, and adopting it
+    creates others, with the same physical resources.
+    """
+
+    code = 'adopted'
+    msg_fmt = _("Stack %(stack)s is nested in %(owner)s, which is gone. "
+                "Do not delete it: other stacks have physical resources of "
+                "it. Abandon it: openstack stack abandon %(id)s.%(below)s "
+                "Those others are: %(shared)s. To abandon, set "
+                "enable_stack_abandon = true in the heat.conf of the engines "
+                "and restart them; the policy is stacks:abandon.")
+
+
+class UnreferencedNested(MigrationRefused):
+    """A nested stack whose create timed out: no resource got to know it."""
+
+    code = 'unreferenced_nested'
+    msg_fmt = _("Stack %(stack)s has the nested stack %(nested)s, which is "
+                "%(state)s and which no resource of its owner %(owner)s "
+                "names. No other stack has its physical resources. If nobody "
+                "needs them, delete it: openstack stack delete %(id)s. If "
+                "somebody does, convert with --ignore-unreferenced, which "
+                "leaves it out.")
+
+
+class UnreferencedShared(UnreferencedNested):
+    """The same, but its physical resources are in use elsewhere."""
+
+    msg_fmt = _("Stack %(stack)s has the nested stack %(nested)s, which is "
+                "%(state)s and which no resource of its owner %(owner)s "
+                "names. Do not delete it: other stacks have physical "
+                "resources of it. Convert with --ignore-unreferenced, which "
+                "leaves it out, or abandon it: openstack stack abandon "
+                "%(id)s. Those others are: %(shared)s. To abandon, set "
+                "enable_stack_abandon = true in the heat.conf of the engines "
+                "and restart them; the policy is stacks:abandon.")
 
 
 class InProgress(MigrationRefused):

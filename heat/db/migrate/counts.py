@@ -6,6 +6,7 @@ Nothing here loads a stack, and nothing reads more rows into memory than it
 returns, so that it is fit for databases with tens of thousands of stacks.
 """
 
+import collections
 import datetime
 import typing
 
@@ -15,6 +16,8 @@ from sqlalchemy import orm
 from heat.common.migrate import exception as migrate_exception
 from heat.db import api as db_api
 from heat.db.migrate import chunks as migrate_chunks
+from heat.db.migrate import conditions
+from heat.db.migrate import leftovers as migrate_leftovers
 from heat.db import models
 
 #: States of a tree in :func:`tally`, beside the codes of MigrationRefused.
@@ -24,10 +27,12 @@ CONVERGENCE, READY = 'convergence', 'ready'
 # heat.engine.migrate.plan.check.
 _REASONS = tuple(refused.code for refused in (
     migrate_exception.BackupResources, migrate_exception.InProgress,
-    migrate_exception.NotComplete, migrate_exception.Locked))
+    migrate_exception.UnreferencedNested, migrate_exception.NotComplete,
+    migrate_exception.Locked))
 
 #: Reasons not to convert a tree that :func:`tally` sees.
-SEEN_IN_ROWS = frozenset(_REASONS + (migrate_exception.DanglingStack.code,))
+SEEN_IN_ROWS = frozenset(_REASONS + (migrate_exception.DanglingStack.code,
+                                     migrate_exception.Adopted.code))
 
 _Stack = models.Stack
 
@@ -58,14 +63,6 @@ class Tally(typing.NamedTuple):
     nested_convergence: int
 
 
-def _is_convergence(stack):
-    return sqlalchemy.func.coalesce(stack.convergence, False)
-
-
-def _is_backup(stack):
-    return sqlalchemy.func.coalesce(stack.backup, False)
-
-
 def _roots_of_mixed_trees(convergence):
     """Roots of the other kind, with stacks of this kind somewhere below.
 
@@ -76,25 +73,32 @@ def _roots_of_mixed_trees(convergence):
     mixed = sqlalchemy.select(parent.id, parent.owner_id).where(
         child.owner_id == parent.id,
         child.deleted_at.is_(None), parent.deleted_at.is_(None),
-        _is_backup(child).is_(False),
-        _is_convergence(child).is_(convergence),
-        _is_convergence(parent).is_(not convergence)).cte(
+        conditions.is_backup(child).is_(False),
+        conditions.is_convergence(child).is_(convergence),
+        conditions.is_convergence(parent).is_(not convergence)).cte(
             'mixed', recursive=True)
     mixed = mixed.union(sqlalchemy.select(above.id, above.owner_id).where(
         above.id == mixed.c.owner_id, above.deleted_at.is_(None)))
-    return sqlalchemy.select(mixed.c.id).where(mixed.c.owner_id.is_(None))
+    return sqlalchemy.select(mixed.c.id).where(
+        conditions.is_root(mixed.c.owner_id))
 
 
 def _roots(convergence, project):
-    """Conditions of the root stacks whose tree has stacks of that kind."""
-    conditions = [
-        _Stack.owner_id.is_(None), _Stack.deleted_at.is_(None),
-        _is_backup(_Stack).is_(False),
-        sqlalchemy.or_(_is_convergence(_Stack).is_(convergence),
+    """Conditions of the root stacks whose tree has stacks of that kind.
+
+    A nested stack whose owner is gone counts as one of them while it is
+    legacy: no other stack would tell of it.
+    """
+    where = [
+        _Stack.owner_id.is_(None) if convergence
+        else conditions.is_root(_Stack.owner_id),
+        _Stack.deleted_at.is_(None),
+        conditions.is_backup(_Stack).is_(False),
+        sqlalchemy.or_(conditions.is_convergence(_Stack).is_(convergence),
                        _Stack.id.in_(_roots_of_mixed_trees(convergence)))]
     if project is not None:
-        conditions.append(_Stack.tenant == project)
-    return conditions
+        where.append(_Stack.tenant == project)
+    return where
 
 
 @db_api.retry_on_db_error
@@ -170,38 +174,22 @@ def _all_trees(project):
     A nested stack whose owner is gone stands for the root of what is below
     it, so that nothing goes uncounted.
     """
-    owner = orm.aliased(_Stack)
-    conditions = [sqlalchemy.or_(
-        _Stack.owner_id.is_(None),
-        ~sqlalchemy.exists().where(owner.id == _Stack.owner_id,
-                                   owner.deleted_at.is_(None)))]
+    where = [conditions.is_root(_Stack.owner_id)]
     if project is not None:
-        conditions.append(_Stack.tenant == project)
-    return _trees(*conditions)
-
-
-def _trees(*conditions):
-    """(root_id, id) of the stacks that meet conditions and all below them."""
-    child = orm.aliased(_Stack)
-    tree = sqlalchemy.select(
-        _Stack.id.label('root_id'), _Stack.id.label('id')).where(
-            _Stack.deleted_at.is_(None), *conditions).cte(
-                'tree', recursive=True)
-    return tree.union_all(
-        sqlalchemy.select(tree.c.root_id, child.id).where(
-            child.owner_id == tree.c.id, child.deleted_at.is_(None)))
+        where.append(_Stack.tenant == project)
+    return conditions.trees(*where)
 
 
 @db_api.retry_on_db_error
 @db_api.context_manager.reader
 def count_nested(context, root_id):
     """Count the legacy and the convergence stacks nested in a root stack."""
-    ids = sqlalchemy.select(_trees(_Stack.id == root_id).c.id)
+    ids = sqlalchemy.select(conditions.trees(_Stack.id == root_id).c.id)
     row = context.session.execute(sqlalchemy.select(
-        _number(_is_convergence(_Stack).is_(False)),
-        _number(_is_convergence(_Stack).is_(True))).where(
+        _number(conditions.is_convergence(_Stack).is_(False)),
+        _number(conditions.is_convergence(_Stack).is_(True))).where(
             _Stack.id.in_(ids), _Stack.id != root_id,
-            _is_backup(_Stack).is_(False))).one()
+            conditions.is_backup(_Stack).is_(False))).one()
     return tuple(int(count or 0) for count in row)
 
 
@@ -229,25 +217,24 @@ def _facts_by_tree(project):
         resource, backup.id == resource.stack_id, backup.backup.is_(True),
         backup.deleted_at.is_(None))
     nested = sqlalchemy.and_(_Stack.owner_id.is_not(None),
-                             _is_backup(_Stack).is_(False))
-    own = _is_backup(_Stack).is_(False)
-    legacy = sqlalchemy.and_(own, _is_convergence(_Stack).is_(False))
+                             conditions.is_backup(_Stack).is_(False))
+    own = conditions.is_backup(_Stack).is_(False)
+    convergence = conditions.is_convergence(_Stack)
+    legacy = sqlalchemy.and_(own, convergence.is_(False))
     in_progress = sqlalchemy.or_(_Stack.status == 'IN_PROGRESS',
                                  busy.c.stack_id.is_not(None))
-    sane = sqlalchemy.and_(
-        sqlalchemy.func.coalesce(_Stack.status, '').in_(
-            ('COMPLETE', 'IN_PROGRESS')),
-        sqlalchemy.func.coalesce(_Stack.action, 'DELETE') != 'DELETE')
     return sqlalchemy.select(
         tree.c.root_id,
         _any(legacy).label('legacy'),
         _any(kept.c.stack_id.is_not(None)).label('backup_resources'),
         _any(sqlalchemy.and_(own, in_progress)).label('in_progress'),
-        _any(sqlalchemy.and_(own, ~sane)).label('failed'),
+        _any(conditions.is_unreferenced(_Stack)).label('unreferenced_nested'),
+        _any(sqlalchemy.and_(own, ~conditions.is_sane(_Stack))
+             ).label('failed'),
         _any(models.StackLock.stack_id.is_not(None)).label('locked'),
-        _number(sqlalchemy.and_(nested, _is_convergence(_Stack).is_(False))
+        _number(sqlalchemy.and_(nested, convergence.is_(False))
                 ).label('nested_legacy'),
-        _number(sqlalchemy.and_(nested, _is_convergence(_Stack).is_(True))
+        _number(sqlalchemy.and_(nested, convergence.is_(True))
                 ).label('nested_convergence'),
     ).join(_Stack, _Stack.id == tree.c.id).outerjoin(
         models.StackLock, models.StackLock.stack_id == tree.c.id).outerjoin(
@@ -279,5 +266,30 @@ def tally(context, project=None):
             sqlalchemy.func.sum(facts.c.nested_convergence))
         .join(facts, facts.c.root_id == _Stack.id)
         .group_by(_Stack.tenant, state).order_by(_Stack.tenant, state))
-    return [Tally(row[0], row[1], *(int(count) for count in row[2:]))
-            for row in rows]
+    found = [Tally(row[0], row[1], *(int(count) for count in row[2:]))
+             for row in rows]
+    if any(one.state == migrate_exception.DanglingStack.code
+           for one in found):
+        return _with_adopted(context.session, facts, found)
+    return found
+
+
+def _with_adopted(session, facts, tallies):
+    """Tell the dangling stacks whose resources another stack has apart."""
+    code = migrate_exception.DanglingStack.code
+    rows = session.execute(
+        sqlalchemy.select(_Stack.id, _Stack.tenant, facts.c.nested_legacy,
+                          facts.c.nested_convergence)
+        .join(facts, facts.c.root_id == _Stack.id)
+        .where(facts.c.legacy == 1, _Stack.owner_id.is_not(None))).all()
+    adopted = migrate_leftovers.adopted(session, [row.id for row in rows])
+    counts = collections.defaultdict(lambda: [0, 0])
+    for stack_id, project, legacy, convergence in rows:
+        state = (migrate_exception.Adopted.code if stack_id in adopted
+                 else code)
+        counts[project, state][0] += int(legacy)
+        counts[project, state][1] += int(convergence)
+    return sorted(
+        [one for one in tallies if one.state != code] + [
+            Tally(*key, 0, *numbers) for key, numbers in counts.items()],
+        key=lambda one: (one.project or '', one.state))

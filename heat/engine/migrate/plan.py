@@ -13,6 +13,7 @@ from oslo_utils import uuidutils
 
 from heat.common.migrate import exception as migrate_exception
 from heat.common.migrate import text as migrate_text
+from heat.engine.migrate import leftovers as migrate_leftovers
 from heat.engine.migrate import snapshots as migrate_snapshots
 
 
@@ -77,6 +78,7 @@ class Plan:
     that all this was computed from. ``snapshots`` are those to mend, and
     ``warnings`` sentences for the owner of the stack. With ``repair`` the
     stacks are convergence stacks already, and their rows are set right.
+    ``left_out`` are ids of nested stacks of the tree that stay as they are.
     """
 
     stack_id: str
@@ -88,6 +90,7 @@ class Plan:
     snapshots: tuple = ()
     warnings: tuple = ()
     repair: bool = False
+    left_out: tuple = ()
 
     @property
     def nothing_to_do(self):
@@ -96,7 +99,8 @@ class Plan:
     @property
     def nested(self):
         """Number of stacks below the root stack."""
-        return sum(1 for row in self.tree.stacks[1:] if not row.backup)
+        return sum(1 for row in self.tree.stacks[1:]
+                   if not row.backup and row.id not in self.left_out)
 
     @property
     def resources(self):
@@ -173,12 +177,58 @@ def check(tree, locks):
             raise migrate_exception.InProgress(stack=label(row),
                                                action=row.action)
         if row.status != 'COMPLETE' or row.action in (None, 'DELETE'):
-            raise migrate_exception.NotComplete(
-                stack=label(row), state='%s_%s' % (row.action, row.status))
+            raise _not_complete(tree, row)
     for row in tree.stacks:
         if row.id in locks:
             raise migrate_exception.Locked(stack=label(row),
                                            engine=locks[row.id])
+
+
+def _not_complete(tree, row):
+    unreferenced = migrate_leftovers.in_the_way(tree)
+    if unreferenced is None:
+        return migrate_exception.NotComplete(stack=label(row),
+                                             state=_state(row))
+    owner = next(row for row in tree.stacks
+                 if row.id == unreferenced.owner_id)
+    return migrate_exception.UnreferencedNested(
+        stack=label(tree.root), nested=label(unreferenced),
+        id=unreferenced.id, owner=label(owner), state=_state(unreferenced))
+
+
+def _state(row):
+    return '%s_%s' % (row.action, row.status)
+
+
+def check_idle(rows, locks):
+    """Refuse if an operation runs on one of some stack rows.
+
+    :param locks: {stack id: engine id} of the locked stacks
+    """
+    for row in rows:
+        if row.status == 'IN_PROGRESS' and not row.backup:
+            raise migrate_exception.InProgress(stack=label(row),
+                                               action=row.action)
+        if row.id in locks:
+            raise migrate_exception.Locked(stack=label(row),
+                                           engine=locks[row.id])
+
+
+def with_left_out(plan, tree, split):
+    """The plan of a whole tree, made of that of a part.
+
+    All of the tree is locked and read again before the plan is written: if a
+    resource names one of the stacks by then, the tree has changed.
+
+    :param split: the heat.engine.migrate.leftovers.Split of the tree
+    """
+    if not split.out:
+        return plan
+    return dataclasses.replace(
+        plan, tree=tree, left_out=tuple(row.id for row in split.out),
+        warnings=plan.warnings + tuple(
+            'Nested stack %s is left out and stays as it is: no resource '
+            'names it.' % label(row) for row in split.unreferenced))
 
 
 def make(tree, requirements):

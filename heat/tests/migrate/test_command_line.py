@@ -44,6 +44,16 @@ class ArgumentsTest(case.CommandTestCase):
         self.assertIn('--via-engines', self.error(
             'migrate-convergence-1', '--dry-run', '--via-engines', '--all'))
 
+    def test_engines_ignore_no_unreferenced_stack(self):
+        self.assertIn('--ignore-unreferenced runs in this process',
+                      self.error('migrate-convergence-1', '--via-engines',
+                                 '--ignore-unreferenced', '--all'))
+
+    def test_a_verification_ignores_no_unreferenced_stack(self):
+        self.assertIn('--ignore-unreferenced goes with a conversion',
+                      self.error('migrate-convergence-1', '--verify',
+                                 '--ignore-unreferenced', '--all'))
+
     def test_numbers_have_to_be_positive(self):
         for option in ('--limit', '--workers', '--max-rate'):
             exc = self.assertRaises(

@@ -39,6 +39,22 @@ class StatusTest(case.CommandTestCase):
             4, sum(tally.roots + tally.nested_legacy for tally in
                    migrate_counts.tally(self.ctx)))
 
+    def test_lists_what_is_left_over_with_ids(self):
+        left = self.legacy('left', owner_id='gone')
+        _status, out, _err = self.run_command('convergence-status')
+        row, = (line for line in out.splitlines() if left in line)
+        self.assertRegex(row, r'no_root +\| .*left .* gone +\| - ')
+        _status, found = self.outcomes('convergence-status')
+        self.assertEqual({
+            'leftover': 'no_root', 'id': left, 'name': 'left',
+            'project': self.ctx.project_id, 'owner_id': 'gone',
+            'shared_with': []}, found[-1])
+
+    def test_lists_nothing_where_nothing_is_left_over(self):
+        self.legacy()
+        _status, out, _err = self.run_command('convergence-status')
+        self.assertNotIn('left over', out)
+
     def counts(self, *words):
         status, found = self.outcomes(*words)
         self.assertEqual(0, status)

@@ -224,6 +224,8 @@ class RefuseTest(MigrateTestCase):
         root = self.legacy({'a': []})
         child = self.legacy({}, name='child', owner_id=root.id)
         self.set_values(models.Stack, child.id, status='FAILED')
+        self.set_values(models.Resource, self.resources(root)['a'].id,
+                        physical_resource_id=child.id)
         self.assertIn(child.id, str(self.refused(
             root, migrate_exception.NotComplete)))
 

@@ -2,6 +2,8 @@
 
 import datetime
 
+import sqlalchemy
+
 from heat.common.migrate import exception as migrate_exception
 from heat.db import api as db_api
 from heat.db.migrate import counts as migrate_counts
@@ -25,7 +27,7 @@ class CensusTestCase(common.HeatTestCase):
 
     def change(self, model, condition, **values):
         with db_api.context_manager.writer.using(self.ctx) as session:
-            session.execute(model.__table__.update().where(
+            session.execute(sqlalchemy.update(model).where(
                 condition).values(**values))
 
     def add(self, name, **values):
@@ -97,6 +99,15 @@ class PageTest(CensusTestCase):
         self.add('backup', owner_id='converted', backup=True)
         self.assertEqual(['mixed'], self.page())
         self.assertEqual(1, migrate_counts.count_roots(self.ctx))
+
+    def test_nested_stacks_without_a_root_while_they_are_legacy(self):
+        self.add('dangling', owner_id='nobody')
+        self.add('below', owner_id='dangling')
+        self.add('converted', owner_id='nobody', convergence=True)
+        self.add('mixed', owner_id='nobody', convergence=True)
+        self.add('child', owner_id='mixed')
+        self.assertEqual(['dangling', 'mixed'], self.page())
+        self.assertEqual([], self.page(convergence=True))
 
     def test_those_to_revert(self):
         self.add('converted', convergence=True)
@@ -185,9 +196,22 @@ class ReasonTest(CensusTestCase):
         ('child locked', {'locked': 'child'}),
         ('backup stack with a resource', {'backup_of': 'root'}),
         ('sane', {}),
+        ('child failed and unreferenced',
+         {'of_child': {'status': 'FAILED'}, 'named': False}),
+        ('child being deleted and unreferenced',
+         {'of_child': {'action': 'DELETE'}, 'named': False}),
+        ('child in progress and unreferenced',
+         {'of_child': {'status': 'IN_PROGRESS'}, 'named': False}),
+        ('child and its owner failed',
+         {'of_root': {'status': 'FAILED'}, 'of_child': {'status': 'FAILED'},
+          'named': False}),
+        ('child unreferenced and locked',
+         {'of_child': {'status': 'FAILED'}, 'named': False,
+          'locked': 'child'}),
     ]
     of_root = of_child = of_resource = {}
     locked = backup_of = None
+    named = True
 
     def setUp(self):
         super().setUp()
@@ -200,6 +224,10 @@ class ReasonTest(CensusTestCase):
             'status': 'COMPLETE'})
         self.change(stack, stack.id == self.ids['child'],
                     owner_id=self.ids['root'], **self.of_child)
+        if self.named:
+            self.change(models.Resource, models.Resource.stack_id ==
+                        self.ids['root'],
+                        physical_resource_id=self.ids['child'])
         if self.of_resource:
             self.change(models.Resource, models.Resource.stack_id ==
                         self.ids['child'], **self.of_resource)

@@ -9,6 +9,7 @@ from heat.cmd.migrate import outcome
 from heat.cmd.migrate import report
 from heat.common.migrate import options as migrate_options
 from heat.db.migrate import counts as migrate_counts
+from heat.db.migrate import leftovers as migrate_leftovers
 from heat.engine.migrate import events as migrate_events
 from heat.tests import common
 from heat.tests import sources
@@ -111,6 +112,10 @@ class ReferenceTest(common.HeatTestCase):
         page = (REFERENCE / 'heat-manage-convergence.rst').read_text()
         for key in migrate_counts.Tally._fields:
             self.assertIn('``%s``' % key, page)
+
+    def test_keys_of_what_is_left_over(self):
+        self.assertEqual(list(migrate_leftovers.Leftover._fields),
+                         first_column('heat-manage-convergence.rst', 'Field'))
 
     def test_codes_that_end_with_exit_status_1(self):
         page = (REFERENCE / 'heat-manage-convergence.rst').read_text()

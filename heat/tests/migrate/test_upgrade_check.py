@@ -36,7 +36,7 @@ class UpgradeCheckTest(common.HeatTestCase):
             self.ctx, migrate_fixtures.template_of({'a': []}))
         result = self.checks._check_legacy_stacks()
         self.assertCode(upgradecheck.Code.WARNING, result)
-        self.assertIn('1 legacy root stacks are left', result.details)
+        self.assertIn('Legacy stacks left: 1 root, 0 nested.', result.details)
         self.assertIn('heat-manage migrate-convergence-1 --all',
                       result.details)
         convergence_migrate.convert(self.ctx, stack.id)

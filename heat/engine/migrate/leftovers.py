@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""Nested stacks that no resource names: which they are, and how to go on.
+
+A create whose RPC call times out leaves one, and so does a resource that is
+removed with the deletion policy Retain: the row of the resource that would
+have the id of the nested stack as its physical id is not there.
+"""
+
+import collections
+import typing
+
+from heat.common.migrate import text as migrate_text
+
+#: Shared resources of a stack that a message names.
+NAMED = 3
+
+
+class Split(typing.NamedTuple):
+    """A tree without some unreferenced stacks, and what was taken out.
+
+    ``unreferenced`` are the stack rows that no resource names, ``out`` these
+    and the rows of all stacks nested in them.
+    """
+
+    tree: object
+    unreferenced: tuple = ()
+    out: tuple = ()
+
+
+def is_sane(row):
+    """Whether the last operation of a stack succeeded, or still runs."""
+    return (row.status in ('COMPLETE', 'IN_PROGRESS') and
+            row.action not in (None, 'DELETE'))
+
+
+def unreferenced(tree):
+    """The nested stacks of a tree that no resource in it names.
+
+    One whose owner is not COMPLETE is not among them: an operation of its
+    owner may be about to name it.
+
+    :returns: a list of stack rows, without what is nested in them
+    """
+    rows = {row.id: row for row in tree.stacks}
+    named = {row.physical_resource_id for row in tree.resources}
+
+    def is_settled(owner):
+        return owner.status == 'COMPLETE' and is_sane(owner)
+
+    return [row for row in tree.stacks[1:]
+            if not row.backup and row.id not in named and
+            is_settled(rows[row.owner_id])]
+
+
+def in_the_way(tree):
+    """The unreferenced stack that keeps a tree from a conversion, or None.
+
+    One that is sane does not: it is converted along.
+    """
+    return next((row for row in unreferenced(tree) if not is_sane(row)), None)
+
+
+def leave_out(tree, condition=lambda rows: True):
+    """Take unreferenced stacks, and all nested in them, out of a tree.
+
+    :param condition: whether to take out a list of stack rows, the first of
+        which is the unreferenced one
+    :returns: a :class:`Split`
+    """
+    parts = [part for part in (_from(tree, top) for top in unreferenced(tree))
+             if condition(part)]
+    out = {row.id: row for part in parts for row in part}
+    if not out:
+        return Split(tree)
+    return Split(
+        tree._replace(
+            stacks=tuple(row for row in tree.stacks if row.id not in out),
+            resources=_others(tree.resources, out),
+            snapshots=_others(tree.snapshots, out)),
+        tuple(part[0] for part in parts), tuple(out.values()))
+
+
+def in_words(shared):
+    """Name the stacks that share physical resources with a leftover.
+
+    :param shared: a list of heat.db.migrate.leftovers.Shared
+    """
+    resources = collections.defaultdict(list)
+    for row in shared:
+        resources[row.stack_name, row.stack_id].append(
+            '%s = %s' % (row.resource, row.physical_resource_id))
+    return migrate_text.printable('; '.join(
+        '%s (%s) has %s' % (*stack, _some(names))
+        for stack, names in resources.items()))
+
+
+def _some(names):
+    text = ', '.join(names[:NAMED])
+    if len(names) > NAMED:
+        text += ' and %d more' % (len(names) - NAMED)
+    return text
+
+
+def _others(rows, stack_ids):
+    return tuple(row for row in rows if row.stack_id not in stack_ids)
+
+
+def _from(tree, top):
+    """A stack row of a tree and all rows below it, parents first."""
+    ids, rows = {top.id}, [top]
+    for row in tree.stacks:
+        if row.owner_id in ids:
+            ids.add(row.id)
+            rows.append(row)
+    return rows
+
+
+def are_legacy(rows):
+    """Whether all of the stacks are legacy, as a revert wants them."""
+    return not any(row.convergence for row in rows if not row.backup)
+
+
+def are_not_to_verify(rows):
+    """Whether one of the stacks is legacy, or its last operation failed."""
+    return any(not row.convergence or not is_sane(row) for row in rows)
