@@ -241,8 +241,8 @@ class UnreferencedTest(LeftoversTestCase):
 
     def test_not_ignored_while_it_is_locked(self):
         db_api.stack_lock_create(self.ctx, self.left, 'engine')
-        self.refused(self.root_id, migrate_exception.Locked,
-                     ignore_unreferenced=True)
+        self.assertRaises(migrate_exception.Locked, convergence_migrate.plan,
+                          self.ctx, self.root_id, ignore_unreferenced=True)
 
     def test_not_ignored_while_it_is_in_progress(self):
         self.write(models.Stack, models.Stack.id == self.left,
@@ -253,6 +253,7 @@ class UnreferencedTest(LeftoversTestCase):
     def test_not_ignored_while_its_owner_is_not_complete(self):
         self.write(models.Stack, models.Stack.id == self.root_id,
                    status='FAILED')
+        self.refused(self.root_id, migrate_exception.NotComplete)
         self.refused(self.root_id, migrate_exception.NotComplete,
                      ignore_unreferenced=True)
         self.assertEqual(['failed'], self.legacy_states())
