@@ -21,9 +21,21 @@ DIGESTS = {
         'abfd62e0e8ac870262ffb304efdbdcf66cff137a85ae6ee2f68b3b64d931a7e5',
         'caa16c05e174af14e86a33c1a316835f9fe4f01b028132bad46138124e24fb49',
     )),
+    'heat.engine.stack': frozenset((
+        '38da148813766739a1e5fac54511a6af4636b6742aaf3e79370003e1677db773',
+        'b2c36c481f9d0e4eb5d5eb50c8d8d1b53f12d654b4b31a10b5d20d3783d3a018',
+        'cb756d993bc11435a1fb7401e31aa69b3c6066a23f7834ab7b647e5ad2b1f645',
+        'e339e18034ae4223a70d9b806da0440d3ae0a6f9e7bf27cdade0e2d834dfeb73',
+        'ed2f91b55768b713ae6ecfcc736ea1c0c2b461b70a9860ddf5f273605d4648f9',
+    )),
     'heat.engine.stack_lock': frozenset((
         '49e2c340eabc3478f3e6d741956f120fd488a123d09525d68295b1540a19f915',
         'd102be0e123ceee8137fa7674c1c7a8d031964f8bb85385c8a1e7c66a7552978',
+    )),
+    'heat.engine.worker': frozenset((
+        '0ab7bcc0ac9108de1bc9881a47f23032cd293461f39f9b3f9d28d72519db05bf',
+        '4e51a7cb72214655b6fea496f8d3e9fc5e28ac899402a648d6bd7d6ed447c962',
+        'ca799913406bce317c04acf869df5ab7ffc4c50bcf9885b9dd415a6f3c9947ac',
     )),
     'heat.objects.stack': frozenset((
         '7e75300a505e2d3eaa507d267e8cac11d6e63c7be127005a482d28ff8e1480a1',

@@ -45,6 +45,14 @@ REFINED = {
     'heat.engine.stack_lock': {
         'StackLock.acquire': 'self, retry=True',
     },
+    'heat.engine.stack': {
+        'Stack.converge_stack': None,
+        'Stack.store': None,
+        'Stack.rollback': 'self',
+    },
+    'heat.engine.worker': {
+        'WorkerService.stop_traversal': 'self, stack',
+    },
     'heat.objects.stack': {
         'Stack.update_by_id': 'cls, context, stack_id, values',
     },

@@ -4,6 +4,7 @@
 
 from oslo_config import cfg
 from oslo_log import log as logging
+from oslo_messaging.rpc import dispatcher
 
 from heat import overlay
 
@@ -46,6 +47,16 @@ class EngineService(_heat.EngineService):
         """Convert a legacy stack, then update it as Heat does."""
         if migrate_options.migrates_on_update():
             self._convert_before_update(cnxt, stack_identity)
+        try:
+            return super().update_stack(cnxt, stack_identity, *args, **kwargs)
+        except dispatcher.ExpectedException as exc:
+            stack_id = stack_identity['stack_id']
+            if not race_protection.lost_to_revert(cnxt, stack_id,
+                                                  exc.exc_info[1]):
+                raise
+        # A signal that scales a group has long been answered.
+        LOG.info('Stack %s was reverted while its update began: it is '
+                 'updated as a legacy stack', stack_id)
         return super().update_stack(cnxt, stack_identity, *args, **kwargs)
 
     def _convert_before_update(self, cnxt, stack_identity):
@@ -159,6 +170,8 @@ _heat.ThreadGroupManager.start_with_acquired_lock = race_protection.operation(
     _heat.ThreadGroupManager.start_with_acquired_lock)
 _heat.ThreadGroupManager.start_with_lock = race_protection.last_delete(
     _heat.ThreadGroupManager.start_with_lock)
+_heat.worker.WorkerService.stop_traversal = race_protection.cancel(
+    _heat.worker.WorkerService.stop_traversal)
 _heat.stack_object.Stack.update_by_id = classmethod(race_protection.store(
     _heat.stack_object.Stack.update_by_id.__func__))
 _heat.EngineService = EngineService

@@ -74,9 +74,18 @@ class StackLock(_heat.StackLock):
             return None
         return migrate_tree.get_convergence_name(self.context, self.stack_id)
 
+    def reverted_stack(self):
+        """Whether the stack, loaded as convergence, has become legacy.
+
+        Never without migrate_protection: then nothing is asked.
+        """
+        return (migrate_options.protects() and
+                migrate_tree.get_convergence_name(self.context,
+                                                  self.stack_id) is None)
+
     @staticmethod
     def lost_race(name):
-        """The exception for an operation that came too late to be legacy.
+        """The exception for an operation that a conversion overtook.
 
         ActionInProgress is what heat-api answers with 409;
         ConcurrentTransaction would become 500.

@@ -305,6 +305,19 @@ def get_convergence_name(context, stack_id):
 
 @db_api.retry_on_db_error
 @db_api.context_manager.reader
+def is_at_work(context, stack_id):
+    """Whether a convergence operation has a stack in hand, or deleted it."""
+    stack = models.Stack
+    row = context.session.execute(
+        sqlalchemy.select(stack.action, stack.status, stack.convergence)
+        .where(stack.id == stack_id, stack.deleted_at.is_(None))).first()
+    return row is None or row.convergence and (
+        row.status == 'IN_PROGRESS' or
+        (row.action, row.status) == ('DELETE', 'COMPLETE'))
+
+
+@db_api.retry_on_db_error
+@db_api.context_manager.reader
 def get_root_id(context, stack_id):
     """Return the id of the root stack above a stack, None if unreachable."""
     parent = orm.aliased(models.Stack)

@@ -174,9 +174,15 @@ def _write_resources(session, plan):
                 (row.id, row.needed_by) for _, row in chunk),
             resource.root_stack_id: plan.stack_id,
         }
+        met = [resource.id.in_([row.id for _, row in chunk])]
+        if not plan.convergence:
+            # An engine locks each resource of a convergence stack with these
+            # (Resource.lock). One that loaded it before must not any more.
+            met.append(resource.engine_id.is_(None))
+            values[resource.atomic_key] = sqlalchemy.func.coalesce(
+                resource.atomic_key, 0) + 1
         _execute_once(session, len(chunk), plan, sqlalchemy.update(
-            resource).where(resource.id.in_(
-                [row.id for _, row in chunk])).values(values))
+            resource).where(*met).values(values))
 
 
 def _size_of_resource(item):

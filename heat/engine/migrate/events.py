@@ -17,6 +17,10 @@ LOG = logging.getLogger(__name__)
 # not take the conversion before the update for the end of it.
 ACTION = 'MIGRATE'
 
+#: What the event of a conversion to convergence has: action, status, and how
+#: its reason begins. Nothing else tells a converted stack from a native one.
+CONVERSION = (ACTION, 'COMPLETE', 'Converted to convergence')
+
 # The column resource_status_reason of an event holds so many characters.
 REASON_LENGTH = 255
 
@@ -53,8 +57,7 @@ def migrated(context, plan, seconds, by):
 def _what(plan):
     if plan.repair:
         return 'Repaired its convergence rows'
-    return 'Converted to %s' % ('convergence' if plan.convergence
-                                else 'legacy')
+    return CONVERSION[-1] if plan.convergence else 'Converted to legacy'
 
 
 def refused(context, row, reason, only_news=False):

@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Keep what loaded a stack as legacy from acting on it when it is not.
+"""Keep what loaded a stack as one kind from acting on it as another.
 
 Each function here wraps one of Heat's. Most legacy operations are refused
 where they ask for their lock, in :class:`heat.engine.stack_lock.StackLock`.
 Two cannot be: a delete, and storing the whole row of a stack without a lock.
 Before Heat 26, where convergence stacks take that lock too, the operations of
 the legacy engine alone are told apart here as well.
+
+The operations of convergence are refused where they begin their traversal,
+in :class:`heat.engine.stack.Stack`. Those that take the stack lock instead,
+and a cancel, are here.
 """
 
 import functools
@@ -16,7 +20,9 @@ from oslo_log import log as logging
 from heat.common import exception
 from heat.common.migrate import options as migrate_options
 from heat.db.migrate import write as migrate_write
+from heat.engine.migrate import events as migrate_events
 from heat.engine import stack_lock
+from heat.objects import snapshot as snapshot_object
 from heat import overlay
 from heat.rpc import client as rpc_client
 
@@ -39,6 +45,11 @@ def operation(start_with_acquired_lock):
             return _delete_again(lock.context, stack)
         if _is_for_legacy_only(stack, func):
             lock.refuse_converted()
+        if (migrate_options.protects() and stack.convergence and
+                lock.reverted_stack()):
+            lock.release()
+            _forget_snapshot(func, *args)
+            raise lock.lost_race(stack.name)
         return start_with_acquired_lock(self, stack, lock, func,
                                         *args, **kwargs)
     return start
@@ -50,6 +61,41 @@ def _is_for_legacy_only(stack, func):
         return False
     return (func == stack.reset_stack_and_resources_in_progress or
             not stack.convergence and func in (stack.update, stack.restore))
+
+
+def _forget_snapshot(func, *args):
+    """Delete the row of a snapshot that will not be taken, before Heat 26.
+
+    EngineService.stack_snapshot makes it under the lock.
+    """
+    if func.__name__ == '_stack_snapshot':
+        stack, snapshot = args
+        snapshot_object.Snapshot.delete(stack.context, snapshot.id)
+
+
+def cancel(stop_traversal):
+    """Leave an event when a cancel finds nothing to stop.
+
+    Heat cancels in a thread, after it has answered.
+    """
+    @functools.wraps(stop_traversal)
+    def stop(self, stack):
+        try:
+            # When it is too late, its warning cannot be formatted.
+            stop_traversal(self, stack)
+        finally:
+            # What is stopped becomes FAILED.
+            if stack.status == stack.IN_PROGRESS and stack.is_idle():
+                stack.tell_dropped('The cancel')
+    return stop
+
+
+def lost_to_revert(context, stack_id, error):
+    """Whether an update was refused because the stack is legacy again."""
+    return (isinstance(error, exception.ActionInProgress) and
+            error.kwargs.get('action') == migrate_events.ACTION and
+            stack_lock.StackLock(context, stack_id,
+                                 None).reverted_stack())
 
 
 def last_delete(start_with_lock):

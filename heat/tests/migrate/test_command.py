@@ -334,7 +334,8 @@ class RevertTest(case.CommandTestCase):
         status, found = self.outcomes('revert-convergence-1', '--all')
         self.assertEqual((0, [(stack_id, 'reverted')]), (
             status, [(done['id'], done['outcome']) for done in found]))
-        self.assertEqual(before, migrate_fixtures.rows(self.ctx, stack_id))
+        after = migrate_fixtures.rows(self.ctx, stack_id)
+        self.assertEqual(before['stack'], after['stack'])
 
     def test_legacy_stack_needs_no_revert(self):
         stack_id = self.legacy()

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What was loaded as legacy, and is not legacy any more, does not act."""
+"""What was loaded as one kind of stack does not act on the other kind."""
 
 from unittest import mock
 
@@ -195,3 +195,66 @@ class StoreTest(GuardTestCase):
                                'store_legacy') as guarded:
             self.loaded.store()
         guarded.assert_not_called()
+
+
+class RevertedTest(GuardTestCase):
+    """A stack that was loaded as convergence, and was reverted since.
+
+    What begins a traversal is in heat.tests.functional.races.test_revert.
+    """
+
+    def setUp(self):
+        super().setUp()
+        self.loaded = self.load()
+        convergence_migrate.revert(self.ctx, self.stack.id)
+        self.reverted = self.rows(self.stack)
+
+    def start(self, func, *args):
+        return self.manager.start_with_lock(self.ctx, self.loaded, 'engine-1',
+                                            func, *args)
+
+    def test_what_takes_the_lock_does_not_run(self):
+        # Before Heat 26, such are suspend, resume, check and snapshot.
+        self.assertRaises(exception.ActionInProgress, self.start,
+                          self.loaded.check)
+        service.ThreadGroupManager.start.assert_not_called()
+        self.assertUnlocked()
+
+    def test_no_row_is_left_of_a_snapshot_that_is_not_taken(self):
+        def _stack_snapshot(stack, snapshot):
+            """What EngineService.stack_snapshot starts, before Heat 26."""
+
+        snapshot = snapshot_object.Snapshot.create(self.ctx, {
+            'tenant': self.ctx.project_id, 'name': 'new',
+            'stack_id': self.stack.id, 'status': 'IN_PROGRESS'})
+        self.assertRaises(exception.ActionInProgress, self.start,
+                          _stack_snapshot, self.loaded, snapshot)
+        self.assertRaises(exception.NotFound,
+                          snapshot_object.Snapshot.get_snapshot, self.ctx,
+                          snapshot.id)
+
+    def test_without_the_flag_nothing_is_asked(self):
+        cfg.CONF.set_override('migrate_on_update', False)
+        self.start(self.loaded.check)
+        service.ThreadGroupManager.start.assert_called_once()
+
+    def _store_with_new_credentials(self):
+        """Store the stack as heat.engine.stack does to renew a trust."""
+        self.patchobject(self.loaded, '_delete_user_cred')
+        self.patchobject(self.loaded.clients, 'client')
+        self.loaded.clients.client.return_value = mock.Mock(
+            **{'regenerate_trust_context.return_value': self.ctx})
+        self.loaded.refresh_cred = True
+        return self.loaded.store()
+
+    def test_new_credentials_are_stored_and_no_more(self):
+        self.assertIsNone(self._store_with_new_credentials())
+        row, new = self.reverted['stack'][0], int(self.loaded.user_creds_id)
+        self.assertNotEqual(row['user_creds_id'], new)
+        row['user_creds_id'] = new
+        self.assertEqual(self.reverted, self.rows(self.stack))
+
+    def test_without_the_flag_new_credentials_are_lost_as_in_heat(self):
+        cfg.CONF.set_override('migrate_on_update', False)
+        self.assertIsNone(self._store_with_new_credentials())
+        self.assertEqual(self.reverted, self.rows(self.stack))

@@ -2,7 +2,10 @@
 
 """The way back from a conversion."""
 
+from unittest import mock
+
 from heat.common.migrate import exception as migrate_exception
+from heat.db.migrate import write as migrate_write
 from heat.db import models
 from heat.engine import convergence_migrate
 from heat.objects import resource as resource_object
@@ -17,6 +20,23 @@ class RevertTest(test_convergence_migrate.MigrateTestCase):
         before = self.rows(stack)
         convergence_migrate.convert(self.ctx, stack.id)
         convergence_migrate.revert(self.ctx, stack.id)
+        for row in before['resource']:
+            # Nobody who loaded the resource before may lock it now.
+            row['atomic_key'] = 1
+        self.assertEqual(before, self.rows(stack))
+
+    def test_a_resource_that_an_engine_locks_meanwhile_is_left_alone(self):
+        stack = self.legacy({'a': []})
+        convergence_migrate.convert(self.ctx, stack.id)
+        plan = convergence_migrate.plan_revert(self.ctx, stack.id)
+        self.set_values(models.Resource, self.resources(stack)['a'].id,
+                        engine_id='engine-1')
+        before = self.rows(stack)
+        # The lock came after the transaction read the tree.
+        with mock.patch.object(migrate_write.migrate_tree, 'read',
+                               return_value=plan.tree):
+            self.assertRaises(migrate_exception.TreeChanged,
+                              convergence_migrate.apply, self.ctx, plan)
         self.assertEqual(before, self.rows(stack))
 
     def test_reverting_a_legacy_stack_does_nothing(self):

@@ -22,6 +22,12 @@ class Tree:
         """The values of the stacks' ``convergence`` column: one or both."""
         return {stack['convergence'] for stack in self.stacks}
 
+    def but_for(self, *columns):
+        """The same tree without some columns."""
+        return Tree(*([{key: value for key, value in row.items()
+                        if key not in columns} for row in rows]
+                      for rows in (self.stacks, self.resources)))
+
     def physical_ids(self):
         """Physical ids by stack id and resource name."""
         return {(row['stack_id'], row['name']): row['physical_resource_id']

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""Stack that does not drop a request without a word."""
+
+from oslo_log import log as logging
+
+from heat import overlay
+
+# The installed module comes first: it is what the rest of this file refines.
+_heat = overlay.installed(__name__)
+
+from heat.common import exception  # noqa: E402
+from heat.common.migrate import options as migrate_options  # noqa: E402
+from heat.db.migrate import tree as migrate_tree  # noqa: E402
+from heat.engine import stack_lock  # noqa: E402
+from heat.objects import raw_template as raw_template_object  # noqa: E402
+from heat.objects import snapshot as snapshot_object  # noqa: E402
+from heat.objects import stack as stack_object  # noqa: E402
+
+LOG = logging.getLogger(__name__)
+
+
+class Stack(_heat.Stack):
+    """Heat's stack, which tells when a lost request has no successor.
+
+    A convergence operation begins by storing a traversal of its own, if the
+    row still has the one that was loaded. Heat takes a miss as the sign of a
+    newer operation and drops the request. After a revert, and after the
+    older operation failed or was cancelled, there is no newer one.
+
+    Without migrate_protection all is as in Heat and nothing is asked.
+    """
+
+    # The exp_trvsl of the last store() that met no row, in a tuple.
+    _missed = None
+
+    def store(self, *args, **kwargs):
+        """Store the stack as Heat does; returns its id, or None for a miss.
+
+        A miss leaves nothing behind. Credentials that were renewed are
+        stored nevertheless, because the old ones are deleted by then.
+        """
+        credentials, template_id = self.user_creds_id, self.t.id
+        stack_id = super().store(*args, **kwargs)
+        if stack_id is None:
+            self._missed = (kwargs.get('exp_trvsl'),)
+            if migrate_options.protects():
+                self._tidy_up(credentials, template_id)
+        return stack_id
+
+    def _tidy_up(self, credentials, template_id):
+        if self.user_creds_id != credentials:
+            stack_object.Stack.update_by_id(
+                self.context, self.id, {'user_creds_id': self.user_creds_id})
+        if template_id is None:
+            raw_template_object.RawTemplate.delete(self.context, self.t.id)
+            self.t.id = None
+
+    def converge_stack(self, *args, **kwargs):
+        """Begin an operation as Heat does.
+
+        :raises ActionInProgress: (409 at the API) when the request is lost
+            and no newer operation is at work
+        """
+        expected, self._missed = self.current_traversal, None
+        super().converge_stack(*args, **kwargs)
+        if self._missed == (expected,) and self.is_idle():
+            if self.action == self.SNAPSHOT:
+                # Nobody could delete a snapshot that stays IN_PROGRESS.
+                snapshot_object.Snapshot.delete(self.context,
+                                                self.current_traversal)
+            raise stack_lock.StackLock.lost_race(self.name)
+
+    def rollback(self):
+        """Roll back as Heat does; an event tells when that is not possible.
+
+        Nobody waits for the answer of a rollback: it runs in a thread.
+        """
+        self._missed = None
+        try:
+            super().rollback()
+        except exception.ActionInProgress:
+            self.tell_dropped('The rollback')
+        else:
+            if self._missed == (None,) and self.is_idle():
+                self.tell_dropped('The rollback')
+
+    def is_idle(self):
+        """Whether no convergence operation has this stack in hand now.
+
+        Never without migrate_protection: then nothing is asked.
+        """
+        return migrate_options.protects() and not migrate_tree.is_at_work(
+            self.context, self.id)
+
+    def tell_dropped(self, what):
+        """Leave an event for a request that was answered and cannot run."""
+        row = stack_object.Stack.get_by_id(self.context, self.id,
+                                           eager_load=False)
+        reason = ('%s was not begun: the stack has changed since it was '
+                  'requested, and no operation is in progress.' % what)
+        LOG.warning('A request for stack %s is lost: %s', self.id, reason)
+        if row is not None:
+            # Whoever waits for the end of an operation must see its state.
+            self._add_event(row.action, row.status, reason)
+
+
+_heat.Stack = Stack
