@@ -16,6 +16,7 @@ from heat.cmd.migrate import convergence_status
 from heat.cmd.migrate import database
 from heat.cmd.migrate import engines
 from heat.cmd.migrate import errors
+from heat.cmd.migrate import from_run
 from heat.cmd.migrate import html_report
 from heat.cmd.migrate import log
 from heat.cmd.migrate import outcome
@@ -28,6 +29,7 @@ from heat.common import context as heat_context
 from heat.common.migrate import options as migrate_options
 from heat.db.migrate import counts as migrate_counts
 from heat.db.migrate import leftovers as migrate_leftovers
+from heat.engine.migrate import events as migrate_events
 
 LOG = logging.getLogger(__name__)
 
@@ -78,7 +80,8 @@ def do_migrate(args):
                       become='convergence').main()
 
 
-# heat-manage revert-convergence-1: the way back, with the same contract.
+# heat-manage revert-convergence-1: the way back, with the same contract. With
+# --all it takes what a conversion made, by the stack event that it left.
 @command
 def do_revert(args):
     return _Migration(
@@ -134,18 +137,14 @@ class _Migration:
         self._convergence = convergence
         self._become = become
         self._via_engines = getattr(args, 'via_engines', False)
+        self._from_run = getattr(args, 'from_run', None)
 
     def main(self):
         """Do what the arguments say; returns the exit status."""
         ids = self._check_arguments()
         database.check_database()
         context = heat_context.get_admin_context()
-        total = (migrate_counts.count_roots(
-            context, self._convergence, self._args.project)
-            if self._args.all else len(ids))
-        stacks = (run.all_stacks(context, self._convergence,
-                                 self._args.project)
-                  if self._args.all else run.named_stacks(context, ids))
+        stacks, total = self._select(context, ids)
         # Before the first stack: a page that cannot be written ends the run.
         with self._page() as page:
             return self._run(stacks, total, self._workers(context, total),
@@ -157,6 +156,19 @@ class _Migration:
         return html_report.Page(self._args.report, self._action.title,
                                 self._args.project)
 
+    def _select(self, context, ids):
+        """Return the stacks as an iterator, and their number."""
+        if self._from_run is not None:
+            stacks = from_run.converted_in(self._from_run)
+            return iter(stacks), len(stacks)
+        if not self._args.all:
+            return run.named_stacks(context, ids), len(ids)
+        kind = (self._convergence, self._args.project,
+                None if getattr(self._args, 'include_native', True)
+                else migrate_events.CONVERSION)
+        return (run.all_stacks(context, *kind),
+                migrate_counts.count_roots(context, *kind))
+
     def _check_arguments(self):
         """Return the ids, each once.
 
@@ -166,11 +178,17 @@ class _Migration:
         if args.all and args.stack_id:
             raise errors.CommandError(
                 'Give the ids of stacks or --all, but not both.')
-        if not (args.all or args.stack_id):
+        if self._from_run is not None and (args.all or args.stack_id):
+            raise errors.CommandError(
+                '--from says which stacks: leave --all and the ids out.')
+        if not (args.all or args.stack_id or self._from_run is not None):
             raise errors.CommandError(
                 'Give the id of at least one stack, or --all.')
         if args.project and not args.all:
             raise errors.CommandError('--project goes with --all only.')
+        if getattr(args, 'include_native', False) and not args.all:
+            raise errors.CommandError('--include-native goes with --all '
+                                      'only.')
         here = [option for option in ('dry_run', 'verify', 'repair')
                 if getattr(args, option, False)]
         if len(here) > 1:
@@ -193,14 +211,15 @@ class _Migration:
             broker.connect_to_engines()
             return engines.Engines(engines.hosts_up(context), size,
                                    warn=_warn)
-        if self._action.outcome == outcome.CONVERTED:
+        if self._action.outcome in (outcome.CONVERTED, outcome.REVERTED):
             _warn_of_unguarded_engines(context)
         notify = broker.can_notify()
         return workers.staff(self._action, size, total, notify)
 
     def _run(self, stacks, total, staff, page):
         args = self._args
-        kept = self._action.outcome == outcome.PLANNED or not args.all
+        named = not args.all and self._from_run is None
+        kept = self._action.outcome == outcome.PLANNED or named
         counts = report.FORMATS[args.format](
             self._become, kept)
         show = progress.of(counts, min(total, args.limit or total),
@@ -239,8 +258,8 @@ def _warn_of_unguarded_engines(context):
     if hosts and not migrate_options.protects():
         _warn('Engines are running (%s), and here migrate_protection is '
               'false. An engine without it does not notice that a stack is '
-              'converted while it begins an operation on it: set it to true '
-              'for all engines, or stop them.' % ', '.join(hosts))
+              'converted or reverted while it begins an operation on it: set '
+              'it to true for all engines, or stop them.' % ', '.join(hosts))
 
 
 def _normalized(stack_id):

@@ -41,6 +41,16 @@ examples:
       tell which stacks can become legacy again, and why others cannot
   heat-manage revert-convergence-1 6fe7ad0a-7a5b-44a8-b67a-a4d3d6a0a001
       make it legacy again, with everything nested below it
+  heat-manage revert-convergence-1 --from converted.jsonl
+      undo one run: converted.jsonl is what migrate-convergence-1 printed
+      with --format json
+
+which stacks a conversion made:
+  A conversion leaves a stack event, MIGRATE_COMPLETE. --all takes the stacks
+  that have it, and no stack that Heat created under convergence. Heat
+  deletes the oldest events of a stack beyond max_events_per_stack; a stack
+  that has lost this event counts as native. Heat's own old command left no
+  event. Name such stacks by id or by --from, or give --include-native.
 
 """ + _EXIT_STATUS % {'kind': 'legacy'}
 
@@ -134,9 +144,16 @@ def add_revert(subparsers, function):
     """Add ``revert-convergence-1``."""
     parser = _add_parser(
         subparsers, 'revert-convergence-1', function,
-        'make convergence root stacks legacy again, with everything nested '
+        'make converted root stacks legacy again, with everything nested '
         'below them', _REVERT_EPILOG)
     _add_selection(parser)
+    parser.add_argument('--from', metavar='FILE', dest='from_run',
+                        help='the stacks that one run converted: FILE has '
+                             'what it printed with --format json, - is '
+                             'standard input')
+    parser.add_argument('--include-native', action='store_true',
+                        help='with --all, also convergence stacks that no '
+                             'known conversion made')
     _add_run_options(parser)
 
 

@@ -70,17 +70,19 @@ class Pace:
         self._next = time.monotonic() + self._interval
 
 
-def all_stacks(context, convergence=False, project=None, page=PAGE):
+def all_stacks(context, convergence=False, project=None, event=None,
+               page=PAGE):
     """Yield the root stacks to handle, oldest first, read page by page.
 
     A stack that stays as it is, whatever the reason, is met only once.
 
     :param convergence: stacks to revert, and not to convert
+    :param event: as in heat.db.migrate.counts.count_roots
     """
     after = None
     while True:
         stacks = migrate_counts.get_page(context, page, after, convergence,
-                                         project)
+                                         project, event)
         yield from stacks
         if len(stacks) < page:
             return

@@ -83,7 +83,7 @@ def _roots_of_mixed_trees(convergence):
         conditions.is_root(mixed.c.owner_id))
 
 
-def _roots(convergence, project):
+def _roots(convergence, project, event):
     """Conditions of the root stacks whose tree has stacks of that kind.
 
     A nested stack whose owner is gone counts as one of them while it is
@@ -98,35 +98,49 @@ def _roots(convergence, project):
                        _Stack.id.in_(_roots_of_mixed_trees(convergence)))]
     if project is not None:
         where.append(_Stack.tenant == project)
+    if event is not None:
+        where.append(_has_event(*event))
     return where
+
+
+def _has_event(action, status, reason):
+    """The condition that a stack has an event whose reason begins so."""
+    event = models.Event
+    return sqlalchemy.exists().where(
+        event.stack_id == _Stack.id, event.resource_action == action,
+        event.resource_status == status,
+        event._resource_status_reason.startswith(reason, autoescape=True))
 
 
 @db_api.retry_on_db_error
 @db_api.context_manager.reader
-def count_roots(context, convergence=False, project=None):
+def count_roots(context, convergence=False, project=None, event=None):
     """Count the root stacks that have stacks of one kind in their tree.
 
     :param convergence: count the trees with convergence stacks in them, and
         not those with legacy ones
     :param project: id of the only project to count in
+    :param event: (action, status, begin of the reason): count only stacks
+        with such an event
     """
     return context.session.scalar(
         sqlalchemy.select(sqlalchemy.func.count()).select_from(_Stack)
-        .where(*_roots(convergence, project)))
+        .where(*_roots(convergence, project, event)))
 
 
 @db_api.retry_on_db_error
 @db_api.context_manager.reader
-def get_page(context, size, after=None, convergence=False, project=None):
+def get_page(context, size, after=None, convergence=False, project=None,
+             event=None):
     """Read the next root stacks to convert (or to revert), oldest first.
 
     :param size: how many at most
     :param after: the last :class:`RootStack` of the page before
-    :param convergence: as in :func:`count_roots`
+    :param convergence: as in :func:`count_roots`, and so are the others
     :returns: a list of :class:`RootStack`, empty after the last one
     """
     query = sqlalchemy.select(*_ROOT_COLUMNS).where(
-        *_roots(convergence, project))
+        *_roots(convergence, project, event))
     if after is not None:
         query = query.where(_comes_after(after))
     rows = context.session.execute(query.order_by(

@@ -67,6 +67,15 @@ class ArgumentsTest(case.CommandTestCase):
             '--via-engines', '--all')
         self.assertEqual(2, exc.code)
 
+    def test_from_says_which_stacks(self):
+        for words in (('--all',), (str(uuid.uuid4()),)):
+            self.assertIn('--from', self.error(
+                'revert-convergence-1', '--from', 'run.jsonl', *words))
+
+    def test_native_stacks_are_included_in_all_of_them(self):
+        self.assertIn('--include-native', self.error(
+            'revert-convergence-1', '--include-native', str(uuid.uuid4())))
+
     def test_database_that_is_down(self):
         def down(*args, **kwargs):
             raise db_exception.DBConnectionError(OSError('refused'))

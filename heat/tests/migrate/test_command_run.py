@@ -183,7 +183,7 @@ class AllStacksTest(common.HeatTestCase):
                   for number in range(5)]
         asked = []
 
-        def get_page(context, size, after, convergence, project):
+        def get_page(context, size, after, *selection):
             asked.append(after)
             start = stacks.index(after) + 1 if after else 0
             return stacks[start:start + size]
