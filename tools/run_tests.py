@@ -45,14 +45,19 @@ REFINED = (r'^heat\.tests\.(cmd\.|convergence\.|engine\.service\.|'
            r'engine\.test_(engine_worker|check_resource|snapshots)|'
            r'test_(convg_stack|engine_service|stack_lock|stack_update)\.)')
 
-#: Prints the name of each backend that cannot be reached, one a line.
+#: Prints the name of each backend that cannot be reached, one a line, and
+#: clears up on the others what tests that were killed have left there.
 PROBE = '''\
 from heat.tests.functional.harness import broker
 from heat.tests.functional.harness import databases
 for name in (databases.MYSQL, databases.POSTGRESQL):
-    if not databases.reachable(name):
+    if databases.reachable(name):
+        databases.drop_leftovers(name)
+    else:
         print(name)
-if not broker.reachable():
+if broker.reachable():
+    broker.delete_leftovers()
+else:
     print('rabbitmq')
 '''
 

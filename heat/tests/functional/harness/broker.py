@@ -6,15 +6,17 @@ The names of Heat's queues are constants (``heat.rpc.api.ENGINE_TOPIC``), so
 two deployments at once need a virtual host each.
 """
 
+import contextlib
 import os
 import shutil
 import subprocess
 import tempfile
-import uuid
 
 import fasteners
 import fixtures
 import kombu
+
+from heat.tests.functional.harness import owner
 
 SERVER = 'rabbit://guest:guest@127.0.0.1:5672/'
 
@@ -42,6 +44,50 @@ def _rabbitmqctl(*arguments):
                           capture_output=True, text=True, timeout=60)
 
 
+def vhosts():
+    """List the virtual hosts, none where this user must not see any."""
+    if shutil.which('rabbitmqctl') is None:
+        return []
+    try:
+        return _rabbitmqctl('list_vhosts', 'name',
+                            '--no-table-headers').stdout.split()
+    except subprocess.CalledProcessError:
+        return []
+
+
+def delete_vhost(name):
+    """Delete a virtual host; another run may have been faster."""
+    with contextlib.suppress(subprocess.CalledProcessError):
+        _rabbitmqctl('delete_vhost', name)
+
+
+def delete_leftovers():
+    """Delete the virtual hosts of test processes that are gone.
+
+    :returns: their names.
+    """
+    left = [name for name in vhosts() if owner.is_left_over(name)]
+    for name in left:
+        delete_vhost(name)
+    return left
+
+
+def add_vhost():
+    """Make a virtual host.
+
+    :returns: its name, None where this user must not make any.
+    """
+    if shutil.which('rabbitmqctl') is None:
+        return None
+    name = owner.new_name()
+    try:
+        _rabbitmqctl('add_vhost', name)
+    except subprocess.CalledProcessError:
+        return None
+    _rabbitmqctl('set_permissions', '-p', name, 'guest', '.*', '.*', '.*')
+    return name
+
+
 class Broker(fixtures.Fixture):
     """A virtual host, deleted at the end.
 
@@ -53,23 +99,15 @@ class Broker(fixtures.Fixture):
     """
 
     def _setUp(self):
-        if 'HEAT_TEST_RABBIT_URL' in os.environ or not self._add_vhost():
+        name = None
+        if 'HEAT_TEST_RABBIT_URL' not in os.environ:
+            name = add_vhost()
+        if name is None:
             self.url = server_url()
             self._wait_for_turn()
-
-    def _add_vhost(self):
-        if shutil.which('rabbitmqctl') is None:
-            return False
-        name = 'heat_test_%s' % uuid.uuid4().hex
-        try:
-            _rabbitmqctl('add_vhost', name)
-        except subprocess.CalledProcessError:
-            return False
-        self.addCleanup(_rabbitmqctl, 'delete_vhost', name)
-        _rabbitmqctl('set_permissions', '-p', name, 'guest',
-                     '.*', '.*', '.*')
-        self.url = SERVER + name
-        return True
+        else:
+            self.addCleanup(delete_vhost, name)
+            self.url = SERVER + name
 
     def _wait_for_turn(self):
         lock = fasteners.InterProcessLock(os.path.join(

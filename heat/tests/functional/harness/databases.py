@@ -3,7 +3,6 @@
 """Databases of the servers that Heat runs on, one for each deployment."""
 
 import os
-import uuid
 
 import fixtures
 import sqlalchemy
@@ -11,6 +10,7 @@ from sqlalchemy import exc
 
 from heat.db import migration
 from heat.db import models
+from heat.tests.functional.harness import owner
 
 SQLITE, MYSQL, POSTGRESQL = BACKENDS = ('sqlite', 'mysql', 'postgresql')
 
@@ -53,6 +53,45 @@ def reachable(backend):
         return False
 
 
+def _on_server(backend, statement):
+    with _server(backend).connect() as connection:
+        result = connection.execute(sqlalchemy.text(statement))
+        return list(result) if result.returns_rows else []
+
+
+def create(backend, name):
+    """Create an empty database."""
+    _on_server(backend, 'CREATE DATABASE %s' % name)
+
+
+def drop(backend, name):
+    """Drop a database, if it is there, whoever uses it."""
+    force = ' WITH (FORCE)' if backend == POSTGRESQL else ''
+    _on_server(backend, 'DROP DATABASE IF EXISTS %s%s' % (name, force))
+
+
+_NAMES = {MYSQL: 'SHOW DATABASES',
+          POSTGRESQL: 'SELECT datname FROM pg_database'}
+
+
+def names(backend):
+    """List the databases of a server."""
+    return [row[0] for row in _on_server(backend, _NAMES[backend])]
+
+
+def drop_leftovers(backend):
+    """Drop the databases of test processes of this machine that are gone.
+
+    :returns: their names.
+    """
+    if backend == SQLITE:
+        return []
+    left = [name for name in names(backend) if owner.is_left_over(name)]
+    for name in left:
+        drop(backend, name)
+    return left
+
+
 class Database(fixtures.Fixture):
     """A database with Heat's schema, dropped at the end.
 
@@ -78,18 +117,10 @@ class Database(fixtures.Fixture):
             return sqlalchemy.URL.create(
                 'sqlite', database=os.path.join(folder, 'heat.sqlite'),
                 query={'timeout': str(_SQLITE_LOCK_TIMEOUT)})
-        name = 'heat_test_%s' % uuid.uuid4().hex
-        self._on_server('CREATE DATABASE %s' % name)
-        self.addCleanup(self._drop, name)
+        name = owner.new_name()
+        create(self.backend, name)
+        self.addCleanup(drop, self.backend, name)
         return server_url(self.backend).set(database=name)
-
-    def _drop(self, name):
-        force = ' WITH (FORCE)' if self.backend == POSTGRESQL else ''
-        self._on_server('DROP DATABASE %s%s' % (name, force))
-
-    def _on_server(self, statement):
-        with _server(self.backend).connect() as connection:
-            connection.execute(sqlalchemy.text(statement))
 
     def rows(self, model, **equal):
         """Read rows as they are committed now.

@@ -7,6 +7,9 @@ of Heat works together, this one is for tests that need many stacks, or to
 look at what resource plug-ins are asked to do.
 """
 
+import functools
+import threading
+
 import fixtures
 from oslo_db.sqlalchemy import enginefacade
 
@@ -14,11 +17,16 @@ from heat.db import api as db_api
 from heat.db.migrate import tree as migrate_tree
 from heat.db import models
 from heat.engine import service
+from heat.engine import worker
 from heat.rpc import api as rpc_api
+from heat.rpc import worker_client
 from heat.sandbox import database as sandbox_database
 from heat.tests.functional.harness import databases
 from heat.tests.functional.harness import engine_case
 from heat.tests.functional.harness import processes
+
+#: The messages of ``WorkerClient.cast``; older releases have only the first.
+_HANDLERS = ('check_resource', 'check_resource_delete_snapshot')
 
 
 class Engine(fixtures.Fixture):
@@ -36,6 +44,7 @@ class Engine(fixtures.Fixture):
 
     def _setUp(self):
         self._use_database()
+        self._count_messages()
         self._service = service.EngineService('in-process',
                                               rpc_api.ENGINE_TOPIC)
         self._service.start()
@@ -58,6 +67,44 @@ class Engine(fixtures.Fixture):
         if self.database.backend == databases.SQLITE:
             sandbox_database.log_ahead(engine)
             sandbox_database.lock_on_begin(engine)
+
+    def _count_messages(self):
+        """Know how many messages to the workers are not yet handled."""
+        self._messages = 0
+        self._counting = threading.Lock()
+        cast = worker_client.WorkerClient.cast
+
+        def counted(*args, **kwargs):
+            self._count(1)
+            return cast(*args, **kwargs)
+        self.useFixture(fixtures.MonkeyPatch(
+            'heat.rpc.worker_client.WorkerClient.cast', counted))
+        for name in _HANDLERS:
+            if hasattr(worker.WorkerService, name):
+                self.useFixture(fixtures.MonkeyPatch(
+                    'heat.engine.worker.WorkerService.%s' % name,
+                    self._counting_down(getattr(worker.WorkerService, name))))
+
+    def _counting_down(self, method):
+        @functools.wraps(method)
+        def handle(*args, **kwargs):
+            try:
+                return method(*args, **kwargs)
+            finally:
+                self._count(-1)
+        return handle
+
+    def _count(self, change):
+        with self._counting:
+            self._messages += change
+
+    def idle(self):
+        """Whether the workers have handled all that they were sent.
+
+        One that has marked a stack as complete still deletes what the stack
+        no longer needs.
+        """
+        return self._messages == 0
 
     def __getattr__(self, name):
         return getattr(self._service, name)
@@ -102,13 +149,17 @@ class EngineTestCase(engine_case.EngineTestCase):
     def wait_for(self, identity, status='COMPLETE'):
         """Wait until the stack has ended what it does, and how.
 
+        The workers are idle afterwards: what they write is written.
+
         :returns: its row.
         """
         def ended():
             row = self.row(identity)
-            if row['status'] != 'IN_PROGRESS' and not migrate_tree.get_locks(
-                    self.ctx, [row['id']]):
-                return row
+            if (row['status'] != 'IN_PROGRESS' and
+                    not migrate_tree.get_locks(self.ctx, [row['id']]) and
+                    self.heat.idle()):
+                # What was written last may be later than the status.
+                return self.row(identity)
         row = processes.wait_until(ended, status)
         self.assertEqual(status, row['status'], row['status_reason'])
         return row

@@ -12,6 +12,8 @@ import sys
 import fixtures
 import tenacity
 
+from heat.tests.functional.harness import owner
+
 #: The checkout (or the folder of the wheel) that holds this overlay.
 TREE = str(pathlib.Path(__file__).resolve().parents[4])
 
@@ -72,7 +74,7 @@ class Process(fixtures.Fixture):
     """A process with its children, in a process group of its own.
 
     Its standard output and error go to one file. What is left of the group
-    is killed at the end.
+    is killed at the end, also when the test itself is killed.
     """
 
     def __init__(self, name, arguments, env, cwd, pass_fds=()):
@@ -90,6 +92,8 @@ class Process(fixtures.Fixture):
                 self.arguments, env=self.env, cwd=self.cwd, stdout=log,
                 stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
                 pass_fds=self.pass_fds, start_new_session=True)
+        owner.reaper().began(self.pid)
+        self.addCleanup(owner.reaper().ended, self.pid)
         self.addCleanup(self.kill)
 
     @property
@@ -119,10 +123,7 @@ class Process(fixtures.Fixture):
 
     def kill(self):
         """End the process and its children at once, as a crash does."""
-        try:
-            os.killpg(self.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
+        owner.kill(self.pid)
         self._popen.wait()
 
     def stop(self):
