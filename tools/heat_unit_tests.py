@@ -176,13 +176,16 @@ def run(tree, name, overlay, arguments):
 
 
 def listed(tree, regex):
-    """Tell which tests there are without the overlay."""
+    """Tell which tests there are without the overlay.
+
+    One that is run for many values is listed once, without a value.
+    """
     listing = subprocess.run(
         [sys.executable, '-m', 'stestr', 'list'] + regex, cwd=tree,
         env=environment(False), stdout=subprocess.PIPE, text=True)
     if listing.returncode:
         raise Failed('stestr lists no tests in %s' % tree)
-    return listing.stdout.split()
+    return listing.stdout.splitlines()
 
 
 def run_again(tree, names, concurrency):
@@ -229,9 +232,9 @@ def compare(workdir=WORKDIR, concurrency=0, regex=()):
     install_requirements(tree)
     overlay = run(tree, 'overlay', True,
                   ['--concurrency', str(concurrency)] + regex)
-    names = listed(tree, regex)
-    again = [name for name in sorted(set(names) | set(overlay))
-             if set(overlay.get(name, ())) != {'success'}]
+    ran = {name.partition('(')[0] for name in overlay}
+    again = sorted(set(listed(tree, regex)) - ran) + [
+        name for name in sorted(overlay) if set(overlay[name]) != {'success'}]
     stock = {name: overlay[name] for name in overlay if name not in again}
     stock.update(run_again(tree, again, concurrency))
     different = differences(stock, overlay)
