@@ -4,7 +4,9 @@
 
 unit        our unit tests
 functional  our tests through the HTTP API: on a sandbox, and on two engines
-            with RabbitMQ and each of MariaDB and PostgreSQL
+            with RabbitMQ and each of MariaDB and PostgreSQL; with --all also
+            what takes long: each fault at every statement on each database,
+            the guides, many stacks
 heat        Heat's own unit tests, with the overlay: of what it refines; all
             of them with --all
 releases    our tests on older releases of Heat and on other Pythons, only
@@ -30,11 +32,20 @@ import stestr_run
 
 CHECKOUT = pathlib.Path(__file__).resolve().parent.parent
 LOGS = CHECKOUT / '.test-logs'
+UNIT = r'^heat\.tests\.(?!functional\.)'
 FUNCTIONAL = r'^heat\.tests\.functional\.'
-OURS = r'^heat\.tests\.'
 
 #: What is not part of that, and has a tox environment of its own.
 BY_ITSELF = r'\.guides\.test_image\.'
+
+#: What only --all runs: each fault at every statement on the servers (SQLite
+#: is always run), what a second and third database see of the commands, and
+#: the guides and the wheel, which install Heat anew.
+DEEP = (r'\.(faults\.(test_crash|test_faults|test_real_faults)\.'
+        r'(MySQL|PostgreSQL)|faults\.test_broker_restart\.|'
+        r'commands\.test_command\.(SQLite|PostgreSQL)|commands\.test_scale\.|'
+        r'lockstep\.(test_corpus|test_oracle\.PostgreSQL)|'
+        r'races\.test_operations\.PostgreSQL|guides\.)')
 
 #: Test processes at a time, on two processors, where servers are waited for.
 WAITING = '3'
@@ -86,10 +97,10 @@ def unreachable_backends():
     return probe.stdout.split()
 
 
-def stestr(name, *arguments, env=None):
+def stestr(name, *arguments, exclude=BY_ITSELF, env=None):
     """Run tests of ours."""
     return stestr_run.run(
-        arguments + ('--exclude-regex', BY_ITSELF), CHECKOUT,
+        arguments + ('--exclude-regex', exclude), CHECKOUT,
         env or environment(), LOGS / (name + '.log'),
         lambda message, *args: say(name + ': ' + message, *args))
 
@@ -105,14 +116,17 @@ def with_required(count):
 
 def unit(options):
     """Our unit tests."""
-    return stestr('unit', '--concurrency', '2',
-                  r'^heat\.tests\.(?!functional\.)')
+    return stestr('unit', '--concurrency', '2', options.only or UNIT)
 
 
 def functional(options):
     """Our tests through the HTTP API; they start real servers."""
+    # With --only that is what was asked for, whatever it is.
+    left_out = BY_ITSELF if options.all or options.only else (
+        '%s|%s' % (BY_ITSELF, DEEP))
     return with_required(stestr(
-        'functional', '--concurrency', WAITING, FUNCTIONAL))
+        'functional', '--concurrency', WAITING, options.only or FUNCTIONAL,
+        exclude=left_out))
 
 
 def ours(options):

@@ -108,6 +108,22 @@ class PairsTest(testtools.TestCase):
     def test_missing_python_is_none(self):
         self.assertIsNone(self.pairs.find_python('3.11'))
 
+    def test_pair_without_its_python_is_left_out(self):
+        self.useFixture(fixtures.EnvironmentVariable('CI_REQUIRE_BACKENDS'))
+        self.assertEqual((), self.run_without_python().results)
+
+    def test_pair_without_its_python_is_a_failure_where_all_is_required(self):
+        self.useFixture(fixtures.EnvironmentVariable('CI_REQUIRE_BACKENDS',
+                                                     '1'))
+        self.assertEqual(['Heat 27 on Python 3.99: no such Python here'],
+                         self.run_without_python().failed)
+
+    def run_without_python(self):
+        printed = self.useFixture(fixtures.StringStream('stdout')).stream
+        self.useFixture(fixtures.MonkeyPatch('sys.stdout', printed))
+        return sources.load_tool('run_tests').on_pair(
+            self.pairs.Pair('27', '3.99', '.'), None)
+
     def test_each_pair_has_constraints(self):
         for pair in self.pairs.PAIRS:
             self.assertTrue((sources.CHECKOUT / 'constraints' / (
