@@ -119,13 +119,13 @@ def revert(context, stack_id, stored_credentials=True, engine_id=None,
 
 
 def verify(context, stack_id, stored_credentials=True):
-    """Recompute the graph of a convergence stack and compare the rows.
+    """Look for what Heat would miss in the rows of a convergence stack.
 
     :returns: a tuple of heat.engine.migrate.verify.Finding, and the plan
-        that :func:`apply` would mend them with
-    :raises MigrationRefused: when the stack cannot be compared
+        that :func:`apply` would fill in what is missing with
+    :raises MigrationRefused: when nothing can be said of the stack
     """
-    whole = _read(context, stack_id)
+    whole, graph = _read(context, stack_id, migrate_tree.get_with_graph)
     split = migrate_leftovers.leave_out(
         whole, migrate_leftovers.are_not_to_verify)
     tree = split.tree
@@ -134,35 +134,42 @@ def verify(context, stack_id, stored_credentials=True):
             stack=migrate_plan.label(tree.root))
     with _second_look(context, whole):
         _check(context, tree)
-        graph = migrate_tree.get_graph(context, stack_id)
         findings, made = migrate_verify.compare(
             tree, graph, _requirements(context, tree, stored_credentials))
     return findings, migrate_plan.with_left_out(made, whole, split)
 
 
 def check_rows(context, stack_id):
-    """Make sure that :func:`verify` finds nothing that matters.
+    """Make sure that :func:`verify` finds nothing.
 
     :returns: a plan with nothing to do
     :raises RowsDiffer: with what was found
     """
     findings, made = verify(context, stack_id)
-    differences = [str(finding) for finding in findings
-                   if not finding.harmless]
-    if differences:
-        raise migrate_exception.RowsDiffer(stack=made.label,
-                                           findings='; '.join(differences))
-    return dataclasses.replace(made, stacks=())
+    if findings:
+        raise migrate_exception.RowsDiffer(
+            stack=made.label, findings=migrate_verify.in_words(findings))
+    return made
+
+
+def plan_repair(context, stack_id, stored_credentials=True):
+    """Compute how to fill in what is missing in the rows of a stack.
+
+    :raises MigrationRefused: when Heat could not go on with it then
+    """
+    made = verify(context, stack_id, stored_credentials)[1]
+    migrate_verify.check_fills(made)
+    return made
 
 
 def repair(context, stack_id, stored_credentials=True, engine_id=None,
            by='on request'):
-    """Set right what :func:`verify` finds; with the contract of convert."""
-    def planner(*args):
-        return verify(*args)[1]
+    """Fill in what :func:`verify` finds; with the contract of convert.
 
-    return _run(planner, context, stack_id, stored_credentials, engine_id,
-                by)
+    Nothing that Heat has stored is overwritten.
+    """
+    return _run(plan_repair, context, stack_id, stored_credentials,
+                engine_id, by)
 
 
 def _run(planner, context, stack_id, stored_credentials, engine_id, by):
@@ -208,13 +215,15 @@ def _dangling(context, row):
                if below else ''), **known)
 
 
-def _read(context, stack_id):
-    tree = migrate_tree.get(context, stack_id)
-    if tree is None:
+def _read(context, stack_id, get=migrate_tree.get):
+    """Read the tree of a root stack, and what ``get`` reads with it."""
+    found = get(context, stack_id)
+    if found is None:
         raise migrate_exception.StackNotFound(stack=stack_id)
+    tree = found if get is migrate_tree.get else found[0]
     if tree.root.owner_id:
         _refuse_nested(context, tree.root)
-    return tree
+    return found
 
 
 @contextlib.contextmanager
@@ -263,9 +272,23 @@ def _plan(context, stack_id, stored_credentials, make, convergence, ignored):
     with _second_look(context, tree):
         if migrate_plan.to_change(split.tree, convergence):
             _check(context, split.tree, split.out)
-        made = make(split.tree,
-                    _requirements(context, split.tree, stored_credentials))
+        requirements = _requirements(context, split.tree, stored_credentials)
+        made = make(split.tree, requirements)
+        if convergence and migrate_plan.is_mixed(split.tree):
+            made = dataclasses.replace(made, fills=_fills(
+                context, tree, split.tree, requirements))
     return migrate_plan.with_left_out(made, tree, split)
+
+
+def _fills(context, whole, tree, requirements):
+    """What the convergence stacks of a mixed tree lack, to be filled in."""
+    found = migrate_tree.get_with_graph(context, whole.root.id)
+    if found is None or found[0] != whole:
+        raise migrate_exception.TreeChanged(
+            stack=migrate_plan.label(whole.root))
+    _findings, made = migrate_verify.compare(tree, found[1], requirements)
+    migrate_verify.check_fills(made)
+    return made.fills
 
 
 def _requirements(context, tree, stored_credentials):

@@ -31,7 +31,7 @@ examples:
   jq -r 'select(.code == "in_progress").id' converted.jsonl
       which stacks to run again later
   heat-manage migrate-convergence-1 --verify --all
-      tell which convergence stacks have rows that their template denies
+      tell which convergence stacks lack what their next operation needs
 
 """ + _EXIT_STATUS % {'kind': 'convergence'}
 
@@ -124,12 +124,13 @@ def add_migrate(subparsers, function):
     _add_selection(parser)
     _add_run_options(parser)
     parser.add_argument('--verify', action='store_true',
-                        help='convert nothing; compare the stored graph of '
-                             'convergence stacks with their templates')
+                        help='convert nothing; look for what the next '
+                             'operation would miss in the rows of '
+                             'convergence stacks')
     parser.add_argument('--repair', action='store_true',
-                        help='convert nothing; store the graph anew where '
-                             'it differs, also for stacks that an older '
-                             'Heat converted without it')
+                        help='convert nothing; fill in what --verify '
+                             'finds, also for stacks that an older Heat '
+                             'converted without their graph')
     parser.add_argument('--ignore-unreferenced', action='store_true',
                         help='leave out nested stacks that no resource of '
                              'their owner names; they stay legacy')

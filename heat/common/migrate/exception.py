@@ -208,9 +208,18 @@ class StillLegacy(MigrationRefused):
 
 class RowsDiffer(MigrationRefused):
     code = 'rows_differ'
-    msg_fmt = _("Stack %(stack)s has rows that are not what its template "
-                "says: %(findings)s. Set them right with heat-manage "
+    msg_fmt = _("Stack %(stack)s lacks in its rows what its next operation "
+                "needs: %(findings)s. Fill it in with heat-manage "
                 "migrate-convergence-1 --repair.")
+
+
+class CircularDependencies(MigrationRefused):
+    code = 'circular_dependencies'
+    msg_fmt = _("Stack %(stack)s cannot be repaired: with what its rows lack "
+                "these resources would require each other: %(resources)s. "
+                "Run heat-manage revert-convergence-1 and then "
+                "migrate-convergence-1 on it, which computes anew what they "
+                "require.")
 
 
 class Credentials(MigrationRefused):

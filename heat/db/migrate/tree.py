@@ -12,6 +12,7 @@ import typing
 import sqlalchemy
 from sqlalchemy import orm
 
+from heat.common.migrate import exception as migrate_exception
 from heat.db import api as db_api
 from heat.db.migrate import chunks as migrate_chunks
 from heat.db import models
@@ -240,31 +241,52 @@ def get(context, root_id):
 class StoredGraph(typing.NamedTuple):
     """The dependency graph of a tree as the database holds it, as text.
 
-    ``current_deps`` by stack id; ``resources`` maps a resource id to its
-    requires, needed_by and current_template_id.
+    ``current_deps`` by stack id, ``requires`` by resource id.
     """
 
     current_deps: dict
-    resources: dict
+    requires: dict
+
+
+# A tree that an operation changes while it is read is read so often.
+_READINGS = 3
 
 
 @db_api.retry_on_db_error
 @db_api.context_manager.reader
-def get_graph(context, root_id):
-    """Read what a tree holds of its dependency graph, in two statements."""
+def get_with_graph(context, root_id):
+    """Read a tree and its graph as they were at one moment.
+
+    PostgreSQL reads with each statement of a transaction what is committed
+    by then. An operation that came in between has changed a stack row.
+
+    :returns: a :class:`Tree` and a :class:`StoredGraph`, or None when there
+        is no such stack
+    :raises TreeChanged: when operations come one after the other
+    """
+    session = context.session
+    for _reading in range(_READINGS):
+        tree = read(session, root_id)
+        if tree is None:
+            return None
+        graph = _read_graph(session, root_id)
+        stacks = session.execute(_STACKS, {'root_id': root_id})
+        if frozenset(tree.stacks) == frozenset(map(StackRow._make, stacks)):
+            return tree, graph
+    raise migrate_exception.TreeChanged(stack=root_id)
+
+
+def _read_graph(session, root_id):
     tree = _ids_below(root_id)
-    resource = models.Resource
-    stacks = context.session.execute(
+    stacks = session.execute(
         sqlalchemy.select(models.Stack.id,
                           _as_text(models.Stack.current_deps))
         .join(tree, models.Stack.id == tree.c.id))
-    resources = context.session.execute(
-        sqlalchemy.select(resource.id, _as_text(resource.requires),
-                          _as_text(resource.needed_by),
-                          resource.current_template_id)
-        .join(tree, resource.stack_id == tree.c.id))
-    return StoredGraph({row[0]: row[1] for row in stacks},
-                       {row[0]: tuple(row[1:]) for row in resources})
+    resources = session.execute(
+        sqlalchemy.select(models.Resource.id,
+                          _as_text(models.Resource.requires))
+        .join(tree, models.Resource.stack_id == tree.c.id))
+    return StoredGraph(dict(map(tuple, stacks)), dict(map(tuple, resources)))
 
 
 @db_api.retry_on_db_error

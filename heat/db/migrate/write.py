@@ -11,6 +11,7 @@ import sqlalchemy
 from heat.common.migrate import exception as migrate_exception
 from heat.db import api as db_api
 from heat.db.migrate import chunks as migrate_chunks
+from heat.db.migrate import fill as migrate_fill
 from heat.db.migrate import tree as migrate_tree
 from heat.db import models
 from heat import overlay
@@ -45,6 +46,7 @@ def write(context, plan, engine_id, event):
         raise migrate_exception.TreeChanged(stack=plan.label)
     _write_stacks(session, plan)
     _write_resources(session, plan)
+    migrate_fill.write(session, plan)
     _delete_resources(session, [row.id for stack in plan.stacks
                                 for row in stack.dropped])
     _delete_backup_stacks(session, plan)

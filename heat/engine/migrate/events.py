@@ -30,7 +30,7 @@ def event_values(plan, by):
     return _event_values(
         plan.tree.root, 'COMPLETE',
         '. '.join(('%s %s: %d stacks, %d resources, %d dependencies'
-                   % (_what(plan), by, len(plan.stacks), plan.resources,
+                   % (_what(plan), by, len(plan.changed), plan.resources,
                       plan.edges),) + plan.warnings))
 
 
@@ -43,7 +43,7 @@ def migrated(context, plan, seconds, by):
              '%(stacks)d stacks, %(resources)d resources, %(edges)d '
              'dependencies',
              {'stack': plan.label, 'what': _what(plan), 'by': by,
-              'seconds': seconds, 'stacks': len(plan.stacks),
+              'seconds': seconds, 'stacks': len(plan.changed),
               'resources': plan.resources, 'edges': plan.edges})
     if plan.dropped:
         LOG.info('Deleted resource rows of stack %(stack)s that held '
@@ -57,7 +57,9 @@ def migrated(context, plan, seconds, by):
 def _what(plan):
     if plan.repair:
         return 'Repaired its convergence rows'
-    return CONVERSION[-1] if plan.convergence else 'Converted to legacy'
+    if not plan.convergence:
+        return 'Converted to legacy'
+    return CONVERSION[-1] + (' and repaired' if plan.fills else '')
 
 
 def refused(context, row, reason, only_news=False):

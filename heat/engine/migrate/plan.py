@@ -76,8 +76,9 @@ class Plan:
     ``convergence`` is what the stacks will be; ``stacks`` are those of the
     tree that are not (none when there is nothing to do), ``tree`` the rows
     that all this was computed from. ``snapshots`` are those to mend, and
-    ``warnings`` sentences for the owner of the stack. With ``repair`` the
-    stacks are convergence stacks already, and their rows are set right.
+    ``warnings`` sentences for the owner of the stack. ``fills`` are what is
+    missing in the rows of its convergence stacks (each a
+    heat.engine.migrate.fill.StackFill); with ``repair`` there is no more.
     ``left_out`` are ids of nested stacks of the tree that stay as they are.
     """
 
@@ -89,12 +90,18 @@ class Plan:
     empty_backups: tuple = ()
     snapshots: tuple = ()
     warnings: tuple = ()
+    fills: tuple = ()
     repair: bool = False
     left_out: tuple = ()
 
     @property
     def nothing_to_do(self):
-        return not self.stacks
+        return not self.changed
+
+    @property
+    def changed(self):
+        """What will be written of each stack: PlannedStack or StackFill."""
+        return self.stacks + self.fills
 
     @property
     def nested(self):
@@ -105,13 +112,14 @@ class Plan:
     @property
     def resources(self):
         """Number of resources that will be written."""
-        return sum(len(stack.resources) for stack in self.stacks)
+        return sum(len(stack.resources) for stack in self.changed)
 
     @property
     def edges(self):
         """Number of dependencies between resources."""
         return sum(len(resource.requires) for stack in self.stacks
-                   for resource in stack.resources)
+                   for resource in stack.resources) + sum(
+                       fill.added for fill in self.fills)
 
     @property
     def dropped(self):
@@ -131,7 +139,8 @@ class Plan:
 
     def __str__(self):
         text = ('%s: %d stacks, %d resources, %d dependencies'
-                % (self.label, len(self.stacks), self.resources, self.edges))
+                % (self.label, len(self.changed), self.resources,
+                   self.edges))
         if self.dropped:
             text += ('; resource rows that hold nothing will be deleted: %s'
                      % ', '.join(self.dropped))
@@ -156,6 +165,11 @@ def to_change(tree, convergence):
     """The stack rows of a tree that are not yet what they are to be."""
     return [row for row in tree.stacks
             if not row.backup and bool(row.convergence) != convergence]
+
+
+def is_mixed(tree):
+    """Whether some stacks of a tree are convergence and others legacy."""
+    return all(to_change(tree, convergence) for convergence in (True, False))
 
 
 def check(tree, locks):

@@ -1,118 +1,253 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Compare the stored graph of a convergence stack with a computed one.
+"""Find what Heat would miss in the rows of a convergence stack.
 
-Heat 19 to 21 converted stacks without current_deps and needed_by; other
-differences would be damage. What is found can be written as a plan.
+Heat does not store the same graph after each operation. What it stores and
+what it reads of each column is told in doc/source/contributor/internals.rst,
+under "What a healthy convergence stack is".
 """
 
-import json
 import typing
 
+from heat.common.migrate import exception as migrate_exception
+from heat.common.migrate import text as migrate_text
+from heat.engine.migrate import fill as migrate_fill
 from heat.engine.migrate import plan as migrate_plan
+from heat.engine.migrate import stored_graph
 
 
 class Finding(typing.NamedTuple):
-    """One column of one row that differs from what was computed.
+    """Something that is missing in a column of a stack or a resource.
 
-    ``resource`` is None when the row is the stack's. ``harmless`` is true
-    for needed_by alone: current Heat stores it but does not read it.
+    ``resource`` is None when the row is the stack's, or when a circle of
+    resources was found.
     """
 
     stack_id: str
     stack: str
     resource: str
     column: str
-    stored: object
-    expected: object
-
-    @property
-    def harmless(self):
-        return self.column == 'needed_by'
+    text: str
 
     def __str__(self):
-        where = self.stack if self.resource is None else (
-            'resource %s of %s' % (self.resource, self.stack))
-        return '%s: %s is %s, should be %s' % (
-            where, self.column, self.stored, self.expected)
+        return '%s: %s' % (self.stack, self.text)
 
 
 def compare(tree, graph, requirements):
-    """Compare the convergence stacks of a sane tree with their templates.
+    """Look at the convergence stacks of a tree.
 
     :param graph: the heat.db.migrate.tree.StoredGraph of the tree
-    :param requirements: as for migrate_plan.make
-    :returns: the findings, and the plan that would mend them
-    :raises MigrationRefused: when rows and template do not fit together
+    :param requirements: as for migrate_plan.make; it is called for stacks
+        of which the rows alone do not tell enough
+    :returns: the findings, and the plan that fills in what is missing
+    :raises MigrationRefused: when a template that is needed cannot be used
     """
     resources = migrate_plan.by_stack(tree.resources)
-    findings, stacks = [], []
+    findings, fills = [], []
     for row in migrate_plan.to_change(tree, convergence=False):
-        planned = migrate_plan.plan_stack(
-            row, resources[row.id], requirements(row), row.current_traversal)
-        found = list(_compare_stack(row, planned, graph))
-        if found:
-            findings.extend(found)
-            stacks.append(planned)
+        stack = _Stack(row, resources[row.id], graph, requirements)
+        stack.look()
+        if stack.findings:
+            findings.extend(stack.findings)
+            fills.append(stack.fill.made())
     return tuple(findings), migrate_plan.Plan(
         stack_id=tree.root.id, label=migrate_plan.label(tree.root),
-        convergence=True, stacks=tuple(stacks), tree=tree, repair=True)
+        convergence=True, stacks=(), fills=tuple(fills), tree=tree,
+        repair=True)
 
 
-def _compare_stack(row, planned, graph):
-    def finding(column, stored, expected, resource=None):
-        return Finding(row.id, migrate_plan.label(row), resource, column,
-                       stored, expected)
-
-    if not row.current_traversal:
-        yield finding('current_traversal', row.current_traversal,
-                      'a traversal')
-    stored = _update_edges(_parse(graph.current_deps[row.id]))
-    expected = _update_edges(planned.current_deps)
-    if stored != expected:
-        yield finding('current_deps', _in_words(stored), _in_words(expected))
-    for resource in planned.resources:
-        requires, needed_by, template_id = graph.resources[resource.id]
-        for column, stored, expected in (
-                ('requires', _ids(requires), sorted(resource.requires)),
-                ('needed_by', _ids(needed_by), sorted(resource.needed_by)),
-                ('current_template_id', template_id,
-                 planned.current_template_id)):
-            if stored != expected:
-                yield finding(column, stored, expected, resource.name)
+# So many findings are told of; the others are counted.
+_TOLD = 10
 
 
-def _parse(text):
-    """The value of a JSON column; None for what is none."""
-    try:
-        return json.loads(text)
-    except (TypeError, ValueError):
-        return None
+def in_words(findings):
+    """Tell of findings in one sentence, however many there are."""
+    told = '; '.join(map(str, findings[:_TOLD]))
+    more = len(findings) - _TOLD
+    return '%s; and %d more' % (told, more) if more > 0 else told
 
 
-def _ids(text):
-    ids = _parse(text)
-    try:
-        return sorted(ids)
-    except TypeError:
-        return ids
+def check_fills(plan):
+    """Refuse to fill in what Heat could not go on with.
 
-
-def _update_edges(current_deps):
-    """The edges between resources that are there to stay.
-
-    An update adds nodes for the clean-up after it ([id, false]), which end
-    with it; see Stack._compute_convg_dependencies in heat.engine.stack.
+    :raises CircularDependencies: when resources would require each other
+    :raises ResourceInProgress: when an engine is at work on a resource
     """
-    try:
-        edges = {(tuple(requirer), required and tuple(required))
-                 for requirer, required in current_deps['edges']}
-        return {(requirer[0], required and required[0])
-                for requirer, required in edges
-                if requirer[1] and required and required[1]}
-    except (KeyError, IndexError, TypeError, ValueError):
-        return None
+    filled = {fill.id for fill in plan.fills}
+    for fill in plan.fills:
+        if fill.circle:
+            raise migrate_exception.CircularDependencies(
+                stack=plan.label, resources=', '.join(fill.circle))
+    for row in plan.tree.resources:
+        if row.stack_id in filled and (
+                row.status == 'IN_PROGRESS' or row.engine_id):
+            raise migrate_exception.ResourceInProgress(
+                stack=plan.label, resource=row.name, action=row.action)
 
 
-def _in_words(edges):
-    return 'missing' if edges is None else '%d edges' % len(edges)
+class _Stack:
+    """The rows of one convergence stack, and what is found in them."""
+
+    def __init__(self, row, resources, graph, requirements):
+        self._row = row
+        # Heat removes these, and looks at them no more: see
+        # resource_get_all_active_by_stack in heat.db.api.
+        self._members = [member for member in sorted(
+            resources, key=lambda member: (member.name, member.id))
+            if (member.action, member.status) != ('DELETE', 'COMPLETE')]
+        self._ids = {member.id for member in resources}
+        self._rows = {}
+        for member in sorted(self._members, key=_age):
+            self._rows.setdefault(member.name, []).append(member.id)
+        self._deps = stored_graph.parse(graph.current_deps[row.id])
+        self._requires = {member.id: stored_graph.ids(
+            graph.requires[member.id]) for member in self._members}
+        self._requirements = requirements
+        self._required = None
+        self._as_created = self._is_as_created()
+        self.findings = []
+        self.fill = migrate_fill.Filling(row)
+
+    def look(self):
+        if self._row.current_traversal is None:
+            self._found('current_traversal', 'current_traversal: not stored')
+            self.fill.add_traversal()
+        for member in self._members:
+            self._look_at_template(member)
+            self._look_at_requires(member)
+        self._look_at_graph()
+        self._look_for_circle()
+
+    def _found(self, column, text, resource=None):
+        self.findings.append(Finding(
+            self._row.id, migrate_plan.label(self._row), resource, column,
+            migrate_text.printable(text)))
+
+    @property
+    def required(self):
+        """What requires what, by name; computed when it is first needed."""
+        if self._required is None:
+            self._required = self._requirements(self._row)
+        return self._required
+
+    def _is_as_created(self):
+        """Whether no operation has begun with these resources yet.
+
+        Each adds nodes to current_deps for the clean-up after it. The graph
+        is then still the one of the template.
+        """
+        return not (self._deps and self._deps.has_cleanup) and all(
+            member.current_template_id in (None, self._row.raw_template_id)
+            for member in self._members)
+
+    def _look_at_template(self, member):
+        if member.current_template_id is not None:
+            return
+        if member.name not in self.required:
+            raise migrate_exception.OrphanResources(
+                stack=migrate_plan.label(self._row), resources='%s (%s)' % (
+                    member.name, member.physical_resource_id))
+        self._found('current_template_id', 'current_template_id of %s: not '
+                    'stored' % member.name, member.name)
+        self.fill.add_template(member, self._row.raw_template_id)
+
+    def _look_at_requires(self, member):
+        stored = self._requires[member.id]
+        if stored is None:
+            self._found('requires', 'requires of %s: cannot be read'
+                        % member.name, member.name)
+            self.fill.add_requires(member, (), [
+                self._rows[name][0] for name in self._names(member)])
+        elif self._tells_all(member) and self._ids.issuperset(stored):
+            missing = [name for name in self._names(member)
+                       if not set(self._rows[name]).intersection(stored)]
+            for name in missing:
+                self._found('requires', '%s requires %s: not stored' % (
+                    member.name, name), member.name)
+            if missing:
+                self.fill.add_requires(member, stored, [
+                    self._rows[name][0] for name in missing])
+
+    def _tells_all(self, member):
+        """Whether a resource must have all that its template requires.
+
+        Heat stores it when it creates or updates the resource itself, and
+        not when an update leaves it unchanged.
+        """
+        if member.action == 'INIT' or member.replaced_by is not None:
+            return False
+        return member.current_template_id is None or self._as_created
+
+    def _names(self, member):
+        """The names, of those with a row, that a resource requires."""
+        return [name for name in sorted(self.required.get(member.name, ()))
+                if name in self._rows]
+
+    def _edges(self, member):
+        return [(member.id, self._rows[name][0])
+                for name in self._names(member)] or [(member.id, None)]
+
+    def _look_at_graph(self):
+        if self._deps is None:
+            self._found('current_deps', 'current_deps: not stored')
+            self.fill.add_edges([], [edge for member in self._members
+                                     for edge in self._edges(member)])
+            return
+        edges = []
+        for member in self._without_node():
+            self._found('current_deps', '%s: not stored in current_deps'
+                        % member.name, member.name)
+            edges.extend(self._edges(member))
+        if self._as_created:
+            edges.extend(self._missing_edges())
+        if edges:
+            self.fill.add_edges(self._deps.edges, edges)
+
+    def _without_node(self):
+        """The resources that the last operation did not know.
+
+        One that took the place of another does not appear by its own id.
+        When Heat has removed the other, only an unknown id is left of it.
+        """
+        members = [member for member in self._members
+                   if member.id not in self._deps.nodes and
+                   member.replaces is None]
+        unknown = self._deps.updated - self._ids
+        return members if len(members) > len(unknown) else []
+
+    def _missing_edges(self):
+        for member in self._members:
+            if member.id not in self._deps.updated:
+                continue
+            stored = self._deps.required[member.id]
+            if not self._ids.issuperset(stored):
+                continue
+            for name in self._names(member):
+                if not stored.intersection(self._rows[name]):
+                    self._found(
+                        'current_deps', '%s requires %s: not stored in '
+                        'current_deps' % (member.name, name), member.name)
+                    yield member.id, self._rows[name][0]
+
+    def _look_for_circle(self):
+        """See that the next operation can order its clean-up.
+
+        Its order is that of requires and replaces together; with a circle,
+        each update and delete fails (Stack._compute_convg_dependencies).
+        """
+        names = {member.id: member.name for member in self._members}
+        required = {member.id: set(self._requires[member.id] or ()) |
+                    {member.replaces} for member in self._members}
+        circle = stored_graph.circle(required)
+        if circle:
+            self._found('requires', 'resources require each other: %s'
+                        % ', '.join(names[key] for key in circle))
+        for key, more in self.fill.requires():
+            required[key].update(more)
+        self.fill.circle = tuple(
+            names[key] for key in stored_graph.circle(required))
+
+
+def _age(row):
+    """Sort key: of rows with one name the one in use comes first."""
+    return row.replaced_by is not None, -row.id

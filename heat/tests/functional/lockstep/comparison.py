@@ -12,7 +12,9 @@ import copy
 
 import sqlalchemy
 
+from heat.common.migrate import exception as migrate_exception
 from heat.db import models
+from heat.engine import convergence_migrate
 from heat.tests.functional.harness.plugins import lockstep
 from heat.tests.functional.harness import trees
 from heat.tests.functional.lockstep import oracle
@@ -49,6 +51,7 @@ class Pair:
         self.tried.update({'converted stacks': len(plan.stacks),
                            'converted resources': plan.resources,
                            'dependencies': plan.edges})
+        self.verify('convert')
 
     @property
     def identities(self):
@@ -105,6 +108,23 @@ class Pair:
         self.test.assertEqual(*[
             lockstep_state.state(self.test, identity)
             for identity in self.identities], operation)
+        self.verify(operation)
+
+    def verify(self, operation):
+        """See that neither stack is told to lack something in its rows."""
+        for identity in self.identities:
+            if not self.test.row(identity)['convergence']:
+                continue
+            try:
+                findings, plan = convergence_migrate.verify(
+                    self.test.ctx, identity['stack_id'])
+            except (migrate_exception.NotComplete,
+                    migrate_exception.InProgress):
+                self.tried['stacks not verified, for they had failed'] += 1
+                continue
+            self.tried['stacks verified'] += 1
+            self.test.assertEqual((), findings, operation)
+            self.test.assertTrue(plan.nothing_to_do)
 
     def compare_rows(self):
         """Compare by the oracle: only while no operation has been done."""

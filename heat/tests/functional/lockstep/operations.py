@@ -133,6 +133,7 @@ class Pair(lockstep.Pair):
             for identity in self.identities])
         self._snapshots.append(dict(zip(
             (identity['stack_id'] for identity in self.identities), taken)))
+        self.verify('snapshot')
 
     def _with_snapshot(self, operation, method, number):
         if self._snapshots:

@@ -93,6 +93,36 @@ class DifferentialTest(DifferentialTestCase):
             self.figures.add(template, pair)
 
 
+class EveryOperationTest(DifferentialTestCase):
+    """Each operation once, and nothing to be found in the rows after any."""
+
+    def test_each_operation(self):
+        node, recorder = templates.Node, templates.RECORDER
+        template = templates.Template({
+            'r0': node(recorder),
+            'r1': node(recorder, links={'r0': templates.DEPENDS_ON}),
+            'r2': node(recorder, conditional=True,
+                       links={'r1': templates.ATTRIBUTE}),
+            'r3': node(templates.GROUP, count=2,
+                       links={'r2': templates.DEPENDS_ON}),
+            'r4': node(templates.NESTED, child=templates.Template({
+                'leaf': node(recorder)}),
+                links={'r0': templates.REFERENCE})})
+        pair = self.play(template, [
+            ('change', 0), ('change_below', 4), ('replace', 0),
+            ('replace', 3), ('rename', 0), ('unlink', 1), ('switch', 0),
+            ('switch', 0), ('scale', 0), ('scale', 1), ('mark_unhealthy', 0),
+            ('change', 1), ('fail', 0), ('check', 0), ('change', 0),
+            ('roll_back', 0), ('cancel', 0), ('change', 0), ('suspend', 0),
+            ('resume', 0), ('snapshot', 0), ('add', 0), ('restore', 0),
+            ('delete_snapshot', 0), ('remove', 0)])
+        self.assertEqual(
+            {name.replace('_', ' ') for name in
+             lockstep_operations.OPERATIONS} | {'create', 'delete'},
+            pair.operations.keys())
+        self.assertGreater(pair.tried['stacks verified'], 20)
+
+
 class FoundTest(DifferentialTestCase):
     """What long runs have found, by name."""
 
