@@ -22,6 +22,7 @@ import sqlalchemy
 
 from heat.common import context as heat_context
 from heat.common import exception
+from heat.common.migrate import deadline as migrate_deadline
 from heat.common.migrate import exception as migrate_exception
 from heat.common.migrate import options as migrate_options
 from heat.common.migrate import text as migrate_text
@@ -35,6 +36,7 @@ from heat.engine.migrate import graph as migrate_graph
 from heat.engine.migrate import leftovers as migrate_leftovers
 from heat.engine.migrate import plan as migrate_plan
 from heat.engine.migrate import revert as migrate_revert
+from heat.engine.migrate import timed_planning
 from heat.engine.migrate import verify as migrate_verify
 from heat.engine import stack as parser
 
@@ -177,7 +179,9 @@ def _run(planner, context, stack_id, stored_credentials, engine_id, by):
     with watch:
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                made = planner(context, stack_id, stored_credentials)
+                made = timed_planning.call(
+                    context, stack_id, planner, context, stack_id,
+                    stored_credentials)
                 if made.nothing_to_do:
                     return made
                 apply(context, made, engine_id, by)
@@ -302,6 +306,7 @@ def _requirements(context, tree, stored_credentials):
 
     def requirements(row):
         nonlocal loader
+        migrate_deadline.of(context).check(migrate_plan.label(row))
         if loader is None:
             loader = _stored_context(context, tree.root)
         try:

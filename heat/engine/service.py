@@ -13,6 +13,7 @@ _heat = overlay.installed(__name__)
 
 from heat.common import context  # noqa: E402
 from heat.common import exception  # noqa: E402
+from heat.common.migrate import deadline as migrate_deadline  # noqa: E402
 from heat.common.migrate import exception as migrate_exception  # noqa: E402
 from heat.common.migrate import memory as migrate_memory  # noqa: E402
 from heat.common.migrate import options as migrate_options  # noqa: E402
@@ -21,7 +22,9 @@ from heat.db.migrate import counts as migrate_counts  # noqa: E402
 from heat.db.migrate import tree as migrate_tree  # noqa: E402
 from heat.engine import convergence_migrate  # noqa: E402
 from heat.engine.migrate import events as migrate_events  # noqa: E402
+from heat.engine.migrate import plan as migrate_plan  # noqa: E402
 from heat.engine.migrate import race_protection  # noqa: E402
+from heat.engine.migrate import timed_planning  # noqa: E402
 
 LOG = logging.getLogger(__name__)
 
@@ -60,6 +63,7 @@ class EngineService(_heat.EngineService):
         return super().update_stack(cnxt, stack_identity, *args, **kwargs)
 
     def _convert_before_update(self, cnxt, stack_identity):
+        deadline = migrate_deadline.Deadline(migrate_options.update_timeout())
         stack = _legacy_stack(cnxt, stack_identity['stack_id'])
         if stack is None:
             return
@@ -69,8 +73,10 @@ class EngineService(_heat.EngineService):
         error = None
         try:
             convergence_migrate.convert(
-                cnxt, stack.id, stored_credentials=False,
-                engine_id=self.engine_id, by='on update')
+                timed_planning.TimedContext.copy(
+                    cnxt, deadline, migrate_plan.label(stack)),
+                stack.id, stored_credentials=False, engine_id=self.engine_id,
+                by='on update')
         except Exception as exc:
             error = exc
         # Not within the except: oslo.log adds the exception that is handled

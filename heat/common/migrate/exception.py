@@ -138,6 +138,15 @@ class TreeChanged(MigrationRefused):
                 "run the conversion again.")
 
 
+class OutOfTime(MigrationRefused):
+    code = 'out_of_time'
+    transient = True
+    msg_fmt = _("Stack %(stack)s was left as it is: converting it took longer "
+                "than the %(seconds)s seconds that an update waits for it "
+                "(migrate_on_update_timeout). Run heat-manage "
+                "migrate-convergence-1, which has no such limit.")
+
+
 class BackupResources(MigrationRefused):
     code = 'backup_resources'
     msg_fmt = _("Stack %(stack)s has a backup stack %(backup)s with "

@@ -23,6 +23,14 @@ opts = [
                        '(a list of project ids), to try the conversion on '
                        'some of them first. An empty list stands for every '
                        'project. Takes effect with migrate_on_update.')),
+    cfg.FloatOpt('migrate_on_update_timeout',
+                 min=0.1,
+                 mutable=True,
+                 help=_('Seconds that an update waits for the conversion of '
+                        'its stack. When they are over, the conversion is '
+                        'rolled back, and the update runs on the legacy '
+                        'engine. Default: half of rpc_response_timeout, so '
+                        'that the other half is left for the update.')),
     cfg.BoolOpt('migrate_protection',
                 default=False,
                 mutable=True,
@@ -36,6 +44,17 @@ opts = [
 
 cfg.CONF.register_opts(opts)
 cfg.CONF.import_opt('convergence_engine', 'heat.common.config')
+
+
+def update_timeout():
+    """Seconds that the conversion before an update may take."""
+    if cfg.CONF.migrate_on_update_timeout is not None:
+        return cfg.CONF.migrate_on_update_timeout
+    try:
+        return cfg.CONF.rpc_response_timeout / 2
+    except cfg.NoSuchOptError:
+        # Messaging is not set up in this process; its default.
+        return 60 / 2
 
 
 def protects():

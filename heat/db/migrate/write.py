@@ -6,12 +6,16 @@ import json
 
 from oslo_db import exception as db_exception
 from oslo_utils import timeutils
+from oslo_utils import uuidutils
 import sqlalchemy
 
+from heat.common.migrate import deadline as migrate_deadline
 from heat.common.migrate import exception as migrate_exception
 from heat.db import api as db_api
 from heat.db.migrate import chunks as migrate_chunks
 from heat.db.migrate import fill as migrate_fill
+from heat.db.migrate import limits as migrate_limits
+from heat.db.migrate import retry as migrate_retry
 from heat.db.migrate import tree as migrate_tree
 from heat.db import models
 from heat import overlay
@@ -20,8 +24,6 @@ from heat import overlay
 INTERRUPTED = 'The engine went down while it took the snapshot'
 
 
-@db_api.retry_on_db_error
-@db_api.context_manager.writer
 def write(context, plan, engine_id, event):
     """Convert the planned stacks, all of them or none.
 
@@ -39,8 +41,49 @@ def write(context, plan, engine_id, event):
     :param event: values of the stack event that the conversion leaves
     :raises Locked: when an operation holds the lock of one of the stacks
     :raises TreeChanged: when a stack is not as the plan assumed
+    :raises OutOfTime: when the deadline of the context passes; nothing is
+        written then
     """
-    session = context.session
+    # By this id an event, and so the whole, is found again.
+    event = dict(event, uuid=uuidutils.generate_uuid())
+    deadline = migrate_deadline.of(context)
+    migrate_retry.call(
+        lambda: _write_once(context, plan, engine_id, event, deadline),
+        deadline, plan.label)
+
+
+def _write_once(context, plan, engine_id, event, deadline):
+    committing = False
+    try:
+        with db_api.context_manager.writer.using(context) as session:
+            with migrate_limits.within(session, deadline,
+                                       plan.label) as limited:
+                _write(limited, plan, engine_id, event)
+            deadline.check(plan.label)
+            committing = True
+    except (db_exception.DBError, sqlalchemy.exc.SQLAlchemyError):
+        # The answer to a COMMIT may be lost on its way back.
+        if not (committing and is_written(context, plan, event)):
+            raise
+
+
+@db_api.retry_on_db_error
+@db_api.context_manager.writer
+def is_written(context, plan, event):
+    """Whether the transaction with this event has been committed.
+
+    Reading the stack with a lock waits for a transaction that has lost its
+    client, until the server has ended it one way or the other.
+
+    :param event: the values of the event, with its uuid
+    """
+    context.session.execute(sqlalchemy.select(models.Stack.id).where(
+        models.Stack.id == plan.stack_id).with_for_update())
+    return context.session.scalar(sqlalchemy.select(models.Event.id).where(
+        models.Event.uuid == event['uuid'])) is not None
+
+
+def _write(session, plan, engine_id, event):
     _lock(session, plan, engine_id)
     if migrate_tree.read(session, plan.stack_id) != plan.tree:
         raise migrate_exception.TreeChanged(stack=plan.label)

@@ -34,4 +34,5 @@ class SampleConfigTest(common.HeatTestCase):
         sample = self._generate()
         self.assertIn('#migrate_on_update = false\n', sample)
         self.assertIn('#migrate_on_update_projects =\n', sample)
+        self.assertIn('#migrate_on_update_timeout = <None>\n', sample)
         self.assertIn('#migrate_protection = false\n', sample)

@@ -15,6 +15,8 @@ from sqlalchemy import engine as sqlalchemy_engine
 from sqlalchemy.engine import default
 from sqlalchemy import event
 
+from heat.engine.migrate import timed_planning
+
 #: What the words for a moment begin with.
 BEFORE, AFTER = 'before', 'after'
 
@@ -78,7 +80,9 @@ class Switch:
         self._pass(AFTER, words(statement), cursor.connection)
 
     def _pass(self, when, what, connection):
-        if threading.get_ident() != self._thread:
+        if self._thread is None or not (
+                threading.get_ident() == self._thread or
+                threading.current_thread().name == timed_planning.THREAD):
             return
         moment = '%s %s' % (when, what)
         self.moments.append(moment)

@@ -4,6 +4,7 @@
 
 import contextlib
 import threading
+import time
 
 from oslo_config import cfg
 from oslo_db.sqlalchemy import enginefacade
@@ -11,8 +12,12 @@ import sqlalchemy
 from sqlalchemy import event
 from sqlalchemy import exc
 
+from heat.common.migrate import deadline as migrate_deadline
+from heat.common.migrate import exception as migrate_exception
 from heat.db import api as db_api
 from heat.db import models
+from heat.engine import convergence_migrate
+from heat.engine.migrate import timed_planning
 from heat.tests.functional.faults import case as fault_case
 from heat.tests.functional.faults import errors as fault_errors
 from heat.tests.functional.faults import points as fault_points
@@ -102,6 +107,27 @@ class _ServerFaults:
             self.assertRefused(fault_errors.LOCK_TIMEOUT)
         self.assertConverts()
 
+    def test_lock_that_is_held_past_the_deadline_of_an_update(self):
+        before = self._limits()
+        context = timed_planning.TimedContext.copy(
+            self.ctx, migrate_deadline.Deadline(2), 'the stack')
+        begun = time.monotonic()
+        with self.locked_stack():
+            self.assertRaises(
+                migrate_exception.OutOfTime, convergence_migrate.convert,
+                context, self.identity['stack_id'], stored_credentials=False)
+        # Both servers wait 50 seconds or longer of their own accord.
+        self.assertLess(time.monotonic() - begun, 30)
+        self.assertEqual(fault_table.LEGACY, self.state(self.rows.read()))
+        self.assertEqual(before, self._limits())
+        self.assertConverts()
+
+    def _limits(self):
+        """What the connections of the pool have for limits."""
+        with db_api.get_engine().connect() as connection:
+            return [tuple(row) for row in connection.execute(
+                sqlalchemy.text(self.show_limits))]
+
     def test_deadlock_is_retried(self):
         with self.connected(**self.victim) as engine:
             self._deadlock(engine)
@@ -149,6 +175,9 @@ class MySQLRealFaultsTest(_ServerFaults, RealFaultTestCase):
     read_only = {'init_command': 'SET SESSION TRANSACTION READ ONLY'}
     impatient = {'init_command': 'SET SESSION innodb_lock_wait_timeout = 1'}
     victim = {}
+    show_limits = ('SELECT @@SESSION.innodb_lock_wait_timeout, '
+                   '@@SESSION.lock_wait_timeout, '
+                   '@@SESSION.max_statement_time')
     session_number = 'SELECT CONNECTION_ID()'
     session_waits = ("SELECT COUNT(*) FROM information_schema.innodb_trx "
                      "WHERE trx_mysql_thread_id = :number "
@@ -166,6 +195,8 @@ class PostgreSQLRealFaultsTest(_ServerFaults, RealFaultTestCase):
     impatient = {'options': '-c lock_timeout=100'}
     # Who first looks for a deadlock is the one to end it.
     victim = {'options': '-c deadlock_timeout=10'}
+    show_limits = ("SELECT current_setting('lock_timeout'), "
+                   "current_setting('statement_timeout')")
     session_number = 'SELECT pg_backend_pid()'
     session_waits = ("SELECT COUNT(*) FROM pg_stat_activity "
                      "WHERE pid = :number AND wait_event_type = 'Lock'")

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""Try a transaction again after a fault that may pass.
+
+As heat.db.api.retry_on_db_error, but what fails the same way twice is not
+tried a third time: a statement that always breaks the connection, or that
+always waits in vain for a lock.
+"""
+
+import random
+import time
+
+from oslo_config import cfg
+from oslo_db import exception as db_exception
+from oslo_log import log as logging
+import sqlalchemy
+
+LOG = logging.getLogger(__name__)
+
+_PASSING = (db_exception.DBDeadlock, db_exception.DBConnectionError,
+            db_exception.RetryRequest)
+
+
+def call(function, deadline, label):
+    """Call what runs one transaction, until it succeeds or fails for good.
+
+    :param function: without arguments; it begins the transaction and ends it
+    :param deadline: a heat.common.migrate.deadline.Deadline
+    :param label: the stack in words
+    :raises OutOfTime: when the deadline passes; nothing is written then
+    """
+    options = cfg.CONF.database
+    interval = options.db_retry_interval
+    seen = set()
+    for left in range(options.db_max_retries, -1, -1):
+        deadline.check(label)
+        try:
+            return function()
+        except (db_exception.DBError, sqlalchemy.exc.SQLAlchemyError) as exc:
+            # Whatever it is: a limit that ends a statement, for one.
+            if deadline.passed:
+                raise deadline.error(label) from exc
+            manner = _manner(exc)
+            if not (left and isinstance(exc, _PASSING)) or manner in seen:
+                raise
+            LOG.debug('Trying to write stack %s again: %s', label, exc)
+            seen.update({manner} - {None})
+        _sleep(interval * random.uniform(0.5, 1), deadline)
+        if options.db_inc_retry_interval:
+            interval = min(2 * interval, options.db_max_retry_interval)
+
+
+def _manner(exc):
+    """What a fault that repeats itself has in common; None for no such.
+
+    A deadlock depends on who else is at work. A server that is not there
+    has no statement to fail at.
+    """
+    inner = getattr(exc, 'inner_exception', None)
+    statement = getattr(inner, 'statement', None)
+    if isinstance(exc, db_exception.DBDeadlock) and '1205' not in str(
+            getattr(inner, 'orig', None)):
+        return None
+    return statement and (type(exc), statement)
+
+
+def _sleep(seconds, deadline):
+    left = deadline.left
+    time.sleep(seconds if left is None else min(seconds, left))

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""Plan with a deadline, whatever a resource plug-in does meanwhile.
+
+A plug-in that hangs cannot be stopped from outside. Planning writes nothing,
+so it runs in a thread of its own, which is left alone when the time is over.
+That thread ends at its next call to the cloud or at the next stack.
+"""
+
+import threading
+
+from heat.common import context as heat_context
+from heat.common.migrate import deadline as migrate_deadline
+
+#: Name of the threads that plan.
+THREAD = 'heat-migrate-plan'
+
+
+class _Clients:
+    """The clients of a context, none of which is had past a deadline."""
+
+    def __init__(self, clients, check):
+        self._clients = clients
+        self._check = check
+
+    def client(self, *args, **kwargs):
+        self._check()
+        return self._clients.client(*args, **kwargs)
+
+    def client_plugin(self, *args, **kwargs):
+        self._check()
+        return self._clients.client_plugin(*args, **kwargs)
+
+    def __getattr__(self, name):
+        return getattr(self._clients, name)
+
+
+class TimedContext(heat_context.RequestContext):
+    """A copy of a request's context with a deadline.
+
+    It has clients of its own: those of the request are the update's, while
+    an abandoned thread may still use these.
+    """
+
+    migrate_deadline = migrate_deadline.NEVER
+
+    @classmethod
+    def copy(cls, context, deadline, label):
+        """Copy a context.
+
+        :param deadline: a heat.common.migrate.deadline.Deadline
+        :param label: the stack in words
+        """
+        copied = cls.from_dict(context.to_dict())
+        copied.migrate_deadline = deadline
+        copied._migrate_label = label
+        copied._limit_requests(copied._keystone_session)
+        return copied
+
+    def _limit_requests(self, session):
+        """Let a Keystone session begin no request past the deadline."""
+        request = session.request
+
+        def limited(*args, **kwargs):
+            self._check()
+            # The thread that planned must not hang for ever either.
+            kwargs.setdefault('timeout', self.migrate_deadline.left)
+            return request(*args, **kwargs)
+
+        session.request = limited
+
+    @property
+    def clients(self):
+        if self._clients is None:
+            # It is the one that client plug-ins refer to (weakly), too.
+            self._clients = _Clients(super().clients, self._check)
+        return self._clients
+
+    def _check(self):
+        self.migrate_deadline.check(self._migrate_label)
+
+
+def call(context, label, function, *args):
+    """Call a function that writes nothing; at the deadline give it up.
+
+    :param context: its deadline counts; without one nothing is special
+    :param label: the stack in words
+    :raises OutOfTime: when the function takes longer; it may still run
+    """
+    deadline = migrate_deadline.of(context)
+    if deadline.left is None:
+        return function(*args)
+    ended = {}
+    done = threading.Event()
+
+    def run():
+        try:
+            # Log lines of this thread tell the request that they are of.
+            context.update_store()
+            ended['value'] = function(*args)
+        except BaseException as exc:
+            ended['error'] = exc
+        finally:
+            done.set()
+
+    threading.Thread(target=run, name=THREAD, daemon=True).start()
+    if not done.wait(deadline.left):
+        raise deadline.error(label)
+    if 'error' in ended:
+        # A call that was stopped shows as an error of its plug-in.
+        deadline.check(label)
+        raise ended['error']
+    return ended['value']
