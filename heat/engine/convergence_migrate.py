@@ -31,6 +31,7 @@ from heat.db import api as db_api
 from heat.db.migrate import leftovers as migrate_db_leftovers
 from heat.db.migrate import tree as migrate_tree
 from heat.db.migrate import write as migrate_write
+from heat.engine.migrate import dead_engines as migrate_dead_engines
 from heat.engine.migrate import events as migrate_events
 from heat.engine.migrate import graph as migrate_graph
 from heat.engine.migrate import leftovers as migrate_leftovers
@@ -135,10 +136,12 @@ def verify(context, stack_id, stored_credentials=True):
         raise migrate_exception.StillLegacy(
             stack=migrate_plan.label(tree.root))
     with _second_look(context, whole):
-        _check(context, tree)
+        dead_locks = _check(context, tree)
         findings, made = migrate_verify.compare(
             tree, graph, _requirements(context, tree, stored_credentials))
-    return findings, migrate_plan.with_left_out(made, whole, split)
+    return findings, dataclasses.replace(
+        migrate_plan.with_left_out(made, whole, split),
+        dead_locks=dead_locks)
 
 
 def check_rows(context, stack_id):
@@ -257,8 +260,14 @@ def _second_look(context, tree):
 
 
 def _check(context, tree, left_out=()):
+    """Refuse a tree that is not sane; returns the locks of dead engines."""
     locks = migrate_tree.get_locks(
         context, [row.id for row in (*tree.stacks, *left_out)])
+    dead = migrate_dead_engines.of(context, set(locks.values()))
+    dead_locks = tuple(sorted((stack_id, engine_id) for stack_id, engine_id
+                              in locks.items() if engine_id in dead))
+    for stack_id, _engine_id in dead_locks:
+        del locks[stack_id]
     migrate_plan.check_idle(left_out, locks)
     try:
         migrate_plan.check(tree, locks)
@@ -268,20 +277,23 @@ def _check(context, tree, left_out=()):
             raise
         raise migrate_exception.UnreferencedShared(
             shared=migrate_leftovers.in_words(shared), **exc.kwargs)
+    return dead_locks
 
 
 def _plan(context, stack_id, stored_credentials, make, convergence, ignored):
     tree = _read(context, stack_id)
     split = migrate_leftovers.leave_out(tree, ignored)
+    dead_locks = ()
     with _second_look(context, tree):
         if migrate_plan.to_change(split.tree, convergence):
-            _check(context, split.tree, split.out)
+            dead_locks = _check(context, split.tree, split.out)
         requirements = _requirements(context, split.tree, stored_credentials)
         made = make(split.tree, requirements)
         if convergence and migrate_plan.is_mixed(split.tree):
             made = dataclasses.replace(made, fills=_fills(
                 context, tree, split.tree, requirements))
-    return migrate_plan.with_left_out(made, tree, split)
+    return dataclasses.replace(migrate_plan.with_left_out(made, tree, split),
+                               dead_locks=dead_locks)
 
 
 def _fills(context, whole, tree, requirements):

@@ -127,8 +127,8 @@ class Locked(MigrationRefused):
     code = 'locked'
     transient = True
     msg_fmt = _("Stack %(stack)s is locked by engine %(engine)s: run the "
-                "conversion again when its operation has ended. If that "
-                "engine is dead, the next stack update takes the lock over.")
+                "conversion again when its operation has ended. The lock of "
+                "an engine that is surely dead is taken over.")
 
 
 class TreeChanged(MigrationRefused):

@@ -59,6 +59,10 @@ class _Session:
         self.prepare()
         return self._session.scalar(*args, **kwargs)
 
+    def connection(self):
+        self.prepare()
+        return self._session.connection()
+
     def add(self, row):
         """Add a row of the ORM, and write it at once."""
         self._session.add(row)

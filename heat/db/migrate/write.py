@@ -123,11 +123,20 @@ def store_legacy(context, stack_id, values):
 def _lock(session, plan, engine_id):
     locks = [{'stack_id': stack_id, 'engine_id': engine_id}
              for stack_id in sorted(row.id for row in plan.tree.stacks)]
+    _give_up_dead_locks(session, plan)
     try:
         for chunk in migrate_chunks.chunks(locks):
             session.execute(sqlalchemy.insert(models.StackLock), chunk)
     except db_exception.DBDuplicateEntry:
         raise migrate_exception.Locked(stack=plan.label, engine='another')
+
+
+def _give_up_dead_locks(session, plan):
+    """Delete the locks of dead engines, unless somebody else has them now."""
+    lock = models.StackLock
+    for stack_id, dead_id in plan.dead_locks:
+        _execute_on(session, 1, plan, sqlalchemy.delete(lock).where(
+            lock.stack_id == stack_id, lock.engine_id == dead_id))
 
 
 def _unlock(session, plan, engine_id):

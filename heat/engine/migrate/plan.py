@@ -80,6 +80,8 @@ class Plan:
     missing in the rows of its convergence stacks (each a
     heat.engine.migrate.fill.StackFill); with ``repair`` there is no more.
     ``left_out`` are ids of nested stacks of the tree that stay as they are.
+    ``dead_locks`` are pairs of a stack id and the id of the dead engine whose
+    lock it has.
     """
 
     stack_id: str
@@ -93,6 +95,7 @@ class Plan:
     fills: tuple = ()
     repair: bool = False
     left_out: tuple = ()
+    dead_locks: tuple = ()
 
     @property
     def nothing_to_do(self):

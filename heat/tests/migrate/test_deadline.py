@@ -120,7 +120,7 @@ class HookDeadlineTest(test_hook.HookTestCase):
         self.assertTrue(ended.wait(60))
 
     def test_before_the_next_stack_is_planned(self):
-        self.after(convergence_migrate.migrate_tree, 'get')
+        self.after(convergence_migrate.migrate_tree, 'get_locks')
         with mock.patch.object(convergence_migrate.migrate_graph,
                                'requirements') as requirements:
             self.update()

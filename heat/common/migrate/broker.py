@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""Does the message broker answer? oslo.messaging waits for it without end."""
+
+import kombu
+from oslo_config import cfg
+import oslo_messaging
+
+_TIMEOUT = 5  # seconds
+
+
+def is_rabbit(url=None):
+    """Whether this is a broker that :func:`error` can ask.
+
+    :param url: of the transport; None for the one of heat.conf
+    """
+    parsed = oslo_messaging.TransportURL.parse(cfg.CONF, url)
+    return parsed.transport.startswith(('rabbit', 'kombu'))
+
+
+def error(url=None):
+    """Say in a line why no RabbitMQ answers, None if one does.
+
+    Other transports than RabbitMQ's are taken for reachable.
+
+    :param url: of the transport; None for the one of heat.conf
+    """
+    if not is_rabbit(url):
+        return None
+    parsed = oslo_messaging.TransportURL.parse(cfg.CONF, url)
+    refused = []
+    for host in parsed.hosts:
+        ssl = cfg.CONF.oslo_messaging_rabbit.ssl or None
+        try:
+            with kombu.Connection(
+                    hostname=host.hostname, port=host.port,
+                    userid=host.username, password=host.password,
+                    virtual_host=parsed.virtual_host or '/', ssl=ssl,
+                    connect_timeout=_TIMEOUT) as amqp:
+                amqp.connect()
+            return None
+        except Exception as exc:
+            # Whatever it is: that host is of no use.
+            refused.append('%s:%s: %s' % (
+                host.hostname, host.port,
+                ' '.join(str(exc).split()) or type(exc).__name__))
+    return 'the message broker does not answer (%s)' % '; '.join(refused)

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""Which of the engines that hold stack locks are surely dead.
+
+Heat's own StackLock takes a lock over from an engine that does not answer.
+An engine that is being stopped does not answer either, since it closes its
+listener first, and nobody answers over a broker that is down. So an engine is
+dead only if its service row is gone or stale, and it does not answer, and the
+broker does.
+"""
+
+from oslo_config import cfg
+from oslo_log import log as logging
+import oslo_messaging
+
+from heat.common import messaging
+from heat.common.migrate import broker as migrate_broker
+from heat.common import service_utils
+from heat.db import api as db_api
+from heat.objects import service as service_object
+
+LOG = logging.getLogger(__name__)
+
+
+def of(context, engine_ids):
+    """Those of some engines that are surely dead; asks them.
+
+    :param engine_ids: ids of engines; a command has one too, and no service
+    :returns: a set of ids; an engine of which it is not known is not in it
+    """
+    if not engine_ids:
+        return set()
+    up = _in_service(context)
+    suspects = sorted(set(engine_ids) - up)
+    if not suspects or not _can_ask():
+        return set()
+    return {engine_id for engine_id in suspects
+            if not _answers(context, engine_id)}
+
+
+def _in_service(context):
+    # Heat itself does not try this read again when the database fails.
+    get_all = db_api.retry_on_db_error(service_object.Service.get_all)
+    return {service['engine_id'] for service in map(
+        service_utils.format_service, get_all(context))
+        if service['status'] == 'up'}
+
+
+def _can_ask():
+    """Whether the broker answers; sets messaging up where it is not.
+
+    Without a notifier: whether a command sends notifications is decided
+    elsewhere.
+    """
+    try:
+        if messaging.TRANSPORT is None:
+            notifier = messaging.NOTIFIER
+            messaging.setup()
+            messaging.NOTIFIER = notifier
+        # Over another transport nobody can tell an engine that is dead from
+        # a broker that is down.
+        if not migrate_broker.is_rabbit():
+            return False
+        why_not = migrate_broker.error()
+    except (oslo_messaging.MessagingException, cfg.Error) as exc:
+        why_not = exc
+    if why_not:
+        LOG.warning('No engine can be asked whether it is alive: %s', why_not)
+        return False
+    return True
+
+
+def _answers(context, engine_id):
+    try:
+        return service_utils.engine_alive(context, engine_id)
+    except Exception:
+        LOG.exception('Cannot tell whether engine %s is alive', engine_id)
+        return True
