@@ -138,6 +138,15 @@ class FromTest(RevertCase):
         self._run_and_keep('--all')
         self.assertEqual([], self.reverted('--from', self.path))
 
+    def test_a_stack_that_was_deleted_since_is_gone(self):
+        stack_id = self.legacy()
+        self._run_and_keep('--all')
+        stack_object.Stack.delete(self.ctx, stack_id)
+        status, done = self.outcomes('revert-convergence-1', '--from',
+                                     self.path)
+        self.assertEqual((0, ['gone']), (
+            status, [stack['outcome'] for stack in done]))
+
     def test_a_dry_run_has_converted_nothing(self):
         self.legacy()
         self._run_and_keep('--all', '--dry-run')

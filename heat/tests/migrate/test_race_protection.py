@@ -9,6 +9,7 @@ from oslo_messaging.rpc import dispatcher
 
 from heat.common import exception
 from heat.db.migrate import tree as migrate_tree
+from heat.db import models
 from heat.engine import convergence_migrate
 from heat.engine.migrate import race_protection
 from heat.engine import service
@@ -18,6 +19,7 @@ from heat.objects import stack as stack_object
 from heat.tests.migrate import fixtures as migrate_fixtures
 from heat.tests.migrate import test_hook
 from heat.tests import releases
+from heat.tests import utils
 
 
 class GuardTestCase(test_hook.HookTestCase):
@@ -229,9 +231,9 @@ class RevertedTest(GuardTestCase):
             'stack_id': self.stack.id, 'status': 'IN_PROGRESS'})
         self.assertRaises(exception.ActionInProgress, self.start,
                           _stack_snapshot, self.loaded, snapshot)
-        self.assertRaises(exception.NotFound,
-                          snapshot_object.Snapshot.get_snapshot, self.ctx,
-                          snapshot.id)
+        with utils.get_engine().connect() as connection:
+            self.assertEqual([], connection.execute(
+                models.Snapshot.__table__.select()).all())
 
     def test_without_the_flag_nothing_is_asked(self):
         cfg.CONF.set_override('migrate_on_update', False)
