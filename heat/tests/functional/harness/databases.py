@@ -38,7 +38,7 @@ def server_url(backend):
 def _server(backend):
     return sqlalchemy.create_engine(
         server_url(backend), isolation_level='AUTOCOMMIT',
-        poolclass=sqlalchemy.NullPool,
+        poolclass=sqlalchemy.pool.NullPool,
         connect_args={'connect_timeout': _CONNECT_TIMEOUT})
 
 
@@ -96,25 +96,28 @@ class Database(fixtures.Fixture):
     """A database with Heat's schema, dropped at the end.
 
     :param backend: one of ``BACKENDS``.
+    :param schema: False leaves it to another Heat to make it.
     :ivar url: what goes into ``[database] connection``.
     :ivar engine: a SQLAlchemy engine, to read the rows that Heat wrote.
     """
 
-    def __init__(self, backend):
+    def __init__(self, backend, schema=True):
         super().__init__()
         self.backend = backend
+        self._schema = schema
 
     def _setUp(self):
         url = self._create()
         self.url = url.render_as_string(hide_password=False)
         self.engine = sqlalchemy.create_engine(
-            url, poolclass=sqlalchemy.NullPool)
-        migration.db_sync(engine=self.engine)
+            url, poolclass=sqlalchemy.pool.NullPool)
+        if self._schema:
+            migration.db_sync(engine=self.engine)
 
     def _create(self):
         if self.backend == SQLITE:
             folder = self.useFixture(fixtures.TempDir()).path
-            return sqlalchemy.URL.create(
+            return sqlalchemy.engine.URL.create(
                 'sqlite', database=os.path.join(folder, 'heat.sqlite'),
                 query={'timeout': str(_SQLITE_LOCK_TIMEOUT)})
         name = owner.new_name()

@@ -28,7 +28,7 @@ class _Database(databases.Database):
         self._url = url
 
     def _create(self):
-        return sqlalchemy.make_url(self._url)
+        return sqlalchemy.engine.make_url(self._url)
 
 
 class SandboxProcess(processes.Process):
@@ -77,7 +77,7 @@ class Sandbox(clients.Clients, fixtures.Fixture):
         self._extra_conf = os.path.join(self.folder, 'extra.conf')
         self._started = 0
         self.start()
-        self.database_url = sqlalchemy.URL.create(
+        self.database_url = sqlalchemy.engine.URL.create(
             'sqlite', database=os.path.join(self.data_dir, 'heat.sqlite'),
             query={'timeout': '60'}).render_as_string()
         self.database = self.useFixture(_Database(self.database_url))

@@ -20,7 +20,7 @@ class Rows:
     def __init__(self, database):
         # One connection, to be kept: it is used some hundred times.
         self._engine = sqlalchemy.create_engine(
-            database.url, poolclass=sqlalchemy.QueuePool, pool_size=1)
+            database.url, poolclass=sqlalchemy.pool.QueuePool, pool_size=1)
         metadata = sqlalchemy.MetaData()
         metadata.reflect(self._engine)
         self._tables = [table for table in metadata.sorted_tables

@@ -34,7 +34,7 @@ class Figures:
         self._counts['root stacks, format: %s'
                      % ('CFN' if template.cfn else 'HOT')] += 1
         self._counts.update(pair.tried)
-        self._counts['operations'] += pair.operations.total()
+        self._counts['operations'] += sum(pair.operations.values())
         self._counts.update({'operations: ' + operation: count for
                              operation, count in pair.operations.items()})
         self._keep()
@@ -42,7 +42,8 @@ class Figures:
     def add_difference(self, example, error):
         """Remember an example, in a form that a test can be made of."""
         self.differences.append('%r\n%s' % (
-            example, ''.join(traceback.format_exception(error))))
+            example, ''.join(traceback.format_exception(
+                type(error), error, error.__traceback__))))
         self._keep()
 
     def _keep(self):
