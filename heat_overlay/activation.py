@@ -3,9 +3,11 @@
 """What heat-overlay status reports."""
 
 from importlib import metadata
+import os
 
 import heat_overlay
 from heat_overlay import environment
+from heat_overlay import readable
 from heat_overlay import startup
 
 ACTIVE, NOT_ACTIVE, REFUSED = 0, 1, 2
@@ -29,8 +31,14 @@ def collect(python=None):
     means = ['start-up file in %s' % folder for folder in enabled]
     if tree in environment.python_path():
         means.insert(0, 'PYTHONPATH')
+    hidden = None
+    if answer['active'] and answer['heat']:
+        hidden = readable.unreadable(
+            answer['heat']['location'], os.path.join(tree, 'heat'),
+            *[path for folder in enabled for path in startup.paths(folder)])
     return {
         'active': answer['active'],
+        'unreadable': hidden,
         'means': means,
         'since': startup.since(enabled[0]) if enabled else None,
         'tested': answer['refusal'] is None,
@@ -52,9 +60,10 @@ def _version(tree):
 
 
 def exit_status(status):
-    """Return 0 for active, 1 for not active and 2 for refused."""
+    """Return 0 for active, 1 for not active and 2 for refused or hidden."""
     if status['active']:
-        return ACTIVE
+        # For this user; others run the stock Heat, and so may the engine.
+        return REFUSED if status['unreadable'] else ACTIVE
     # Only an overlay that somebody has put in front can be refused.
     return REFUSED if status['means'] or not status['heat'] else NOT_ACTIVE
 
@@ -75,6 +84,9 @@ def as_text(status):
             status['overlay']['location'])),
         ('Python', '%(version)s at %(location)s' % status['python']),
     ]
+    if status['unreadable']:
+        rows.append(('Reason', 'others than its owner cannot read %s, and the '
+                     'engine may run as one of them' % status['unreadable']))
     if status['refusal']:
         rows.append(('Reason', status['refusal']))
     return ['%-25s %s' % (name + ':', value) for name, value in rows]

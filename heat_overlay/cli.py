@@ -16,6 +16,7 @@ import sys
 import heat_overlay
 from heat_overlay import activation
 from heat_overlay import environment
+from heat_overlay import readable
 from heat_overlay import startup
 
 _EXAMPLES = """\
@@ -63,6 +64,15 @@ def do_enable(args):
     usable = environment.require_usable(args.python)
     folder = args.site_dir or usable['purelib']
     changed = startup.write(folder, tree)
+    hidden = readable.unreadable(
+        usable['heat']['location'], os.path.join(tree, 'heat'),
+        *startup.paths(folder))
+    if hidden is not None:
+        startup.remove(folder)
+        raise environment.OverlayError(
+            'Nothing is enabled: others than its owner cannot read %s, and '
+            'the engine may run as one of them. Make it readable (chmod -R '
+            'go+rX) and enable the overlay again.' % hidden)
     answer = environment.ask(args.python, environment.without_overlay())
     if not answer['active'] or answer['overlay'] != tree:
         startup.remove(folder)

@@ -31,7 +31,7 @@ def report():
     }
     try:
         import heat
-    except ImportError as exc:
+    except (ImportError, OSError) as exc:
         answer['refusal'] = str(exc)
         return answer
     try:

@@ -54,8 +54,17 @@ def _read(path):
     try:
         with open(path, encoding='utf-8') as found:
             return found.read()
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
         return None
+
+
+def paths(folder):
+    """Return the paths of the start-up files in a folder."""
+    return [os.path.join(folder, name) for name in _contents('')]
+
+
+def _is_right(path, text):
+    return _read(path) == text and os.stat(path).st_mode & 0o444 == 0o444
 
 
 def write(folder, tree):
@@ -65,13 +74,15 @@ def write(folder, tree):
     :raises OverlayError: when the folder cannot be written to.
     """
     wrong = {name: text for name, text in _contents(tree).items()
-             if _read(os.path.join(folder, name)) != text}
+             if not _is_right(os.path.join(folder, name), text)}
     try:
         os.makedirs(folder, exist_ok=True)
         for name, text in wrong.items():
             path = os.path.join(folder, name)
             with open(path + '.new', 'w', encoding='utf-8') as new:
                 new.write(text)
+                # The engine runs as somebody else, whatever the umask is.
+                os.fchmod(new.fileno(), 0o644)
             os.replace(path + '.new', path)
     except OSError as exc:
         raise environment.OverlayError(

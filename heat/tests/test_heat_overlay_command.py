@@ -168,6 +168,28 @@ class EnableTest(CommandTestCase):
         self.assertIn('enabled already, since', done.stdout)
         self.assertEqual(1, os.stat(pth).st_mtime)
 
+    def test_start_up_files_are_readable_whatever_the_umask_is(self):
+        self.addCleanup(os.umask, os.umask(0o077))
+        self.assertDone(self.env.overlay('enable'))
+        for name in (PTH, START, '_heat_overlay_startup.py'):
+            mode = os.stat(os.path.join(self.env.site_packages, name)).st_mode
+            self.assertEqual(0o644, mode & 0o777)
+
+    def test_start_up_files_that_others_cannot_read_are_written_again(self):
+        self.env.overlay('enable')
+        pth = os.path.join(self.env.site_packages, PTH)
+        os.chmod(pth, 0o600)
+        self.assertDone(self.env.overlay('enable'))
+        self.assertEqual(0o644, os.stat(pth).st_mode & 0o777)
+
+    def test_an_overlay_that_others_cannot_read_is_refused(self):
+        os.chmod(self.env.path, 0o755)
+        # It lies in a folder of its owner's own.
+        self.assertFails(
+            self.env.overlay('enable', checkout=self.copy_of_the_overlay()),
+            'others than its owner cannot read')
+        self.assertEqual(self.untouched, self.listing(self.env))
+
     def test_another_overlay_takes_over(self):
         self.env.overlay('enable', checkout=self.copy_of_the_overlay())
         self.assertNotEqual(self.in_front, self.heat_path())
@@ -279,6 +301,19 @@ class StatusTest(CommandTestCase):
                                          **kwargs)
         self.assertEqual((exit_status, ''), (done.returncode, done.stderr))
         return json.loads(done.stdout)
+
+    def test_start_up_files_that_others_cannot_read(self):
+        os.chmod(self.env.path, 0o755)
+        copy = self.copy_of_the_overlay()
+        os.chmod(os.path.dirname(copy), 0o755)
+        self.assertDone(self.env.overlay('enable', checkout=copy))
+        self.assertEqual(0, self.env.overlay('status').returncode)
+        pth = os.path.join(self.env.site_packages, PTH)
+        os.chmod(pth, 0o640)
+        done = self.env.overlay('status')
+        self.assertEqual((2, ''), (done.returncode, done.stderr))
+        self.assertIn('others than its owner cannot read %s'
+                      % os.path.realpath(pth), done.stdout)
 
     def test_not_active(self):
         status = self.status(1)
