@@ -33,6 +33,7 @@ from heat.db.migrate import tree as migrate_tree
 from heat.db.migrate import write as migrate_write
 from heat.engine.migrate import dead_engines as migrate_dead_engines
 from heat.engine.migrate import events as migrate_events
+from heat.engine.migrate import failed as migrate_failed
 from heat.engine.migrate import graph as migrate_graph
 from heat.engine.migrate import leftovers as migrate_leftovers
 from heat.engine.migrate import plan as migrate_plan
@@ -58,7 +59,7 @@ def list_opts():
 
 
 def plan(context, stack_id, stored_credentials=True,
-         ignore_unreferenced=False):
+         ignore_unreferenced=False, failed=False):
     """Read a stack tree and compute its conversion; nothing is written.
 
     :param context: the request or admin context
@@ -67,11 +68,13 @@ def plan(context, stack_id, stored_credentials=True,
         was created with (a trust), and not with those of the context
     :param ignore_unreferenced: leave out nested stacks that no resource
         names, and all that is nested in them
+    :param failed: also plan a tree with stacks that are not COMPLETE
     :returns: a heat.engine.migrate.plan.Plan, printable and immutable
     :raises MigrationRefused: with the reason when it cannot be converted
     """
     return _plan(context, stack_id, stored_credentials, migrate_plan.make,
-                 convergence=True, ignored=lambda _rows: ignore_unreferenced)
+                 convergence=True, ignored=lambda _rows: ignore_unreferenced,
+                 failed=failed)
 
 
 def plan_revert(context, stack_id, stored_credentials=True):
@@ -96,18 +99,20 @@ def apply(context, plan, engine_id=None, by='on request'):
 
 
 def convert(context, stack_id, stored_credentials=True, engine_id=None,
-            by='on request', ignore_unreferenced=False):
+            by='on request', ignore_unreferenced=False, failed=False):
     """Convert a root stack and everything below it to convergence.
 
     Safe to call for a stack that is convergence already, and to call twice
     at once. One INFO line and one stack event tell of a conversion.
 
     :param ignore_unreferenced: as for :func:`plan`
+    :param failed: as for :func:`plan`
     :returns: the plan that was applied; its nothing_to_do is true when the
         tree was convergence before
     :raises MigrationRefused: with the reason; the tree is as it was
     """
-    planner = functools.partial(plan, ignore_unreferenced=ignore_unreferenced)
+    planner = functools.partial(
+        plan, ignore_unreferenced=ignore_unreferenced, failed=failed)
     return _run(planner, context, stack_id, stored_credentials, engine_id, by)
 
 
@@ -138,7 +143,8 @@ def verify(context, stack_id, stored_credentials=True):
     with _second_look(context, whole):
         dead_locks = _check(context, tree)
         findings, made = migrate_verify.compare(
-            tree, graph, _requirements(context, tree, stored_credentials))
+            tree, graph, _Templates(context, tree,
+                                    stored_credentials).requirements)
     return findings, dataclasses.replace(
         migrate_plan.with_left_out(made, whole, split),
         dead_locks=dead_locks)
@@ -259,8 +265,15 @@ def _second_look(context, tree):
         raise
 
 
-def _check(context, tree, left_out=()):
-    """Refuse a tree that is not sane; returns the locks of dead engines."""
+def _check(context, tree, left_out=(), convergence=False, failed=False):
+    """Refuse a tree that cannot be converted or reverted, from its rows.
+
+    :param left_out: stack rows that stay as they are
+    :param convergence: whether it is to be converted: then the reason names
+        --failed where that would help
+    :param failed: take stacks that are not COMPLETE as well
+    :returns: the locks of dead engines
+    """
     locks = migrate_tree.get_locks(
         context, [row.id for row in (*tree.stacks, *left_out)])
     dead = migrate_dead_engines.of(context, set(locks.values()))
@@ -269,8 +282,16 @@ def _check(context, tree, left_out=()):
     for stack_id, _engine_id in dead_locks:
         del locks[stack_id]
     migrate_plan.check_idle(left_out, locks)
+    if failed:
+        migrate_failed.check(tree, locks)
+        return dead_locks
     try:
         migrate_plan.check(tree, locks)
+    except (migrate_exception.NotComplete,
+            migrate_exception.BackupResources) as exc:
+        if convergence:
+            migrate_failed.name_the_option(exc, tree, locks)
+        raise
     except migrate_exception.UnreferencedNested as exc:
         shared = migrate_db_leftovers.get_shared(context, exc.kwargs['id'])
         if not shared:
@@ -280,18 +301,32 @@ def _check(context, tree, left_out=()):
     return dead_locks
 
 
-def _plan(context, stack_id, stored_credentials, make, convergence, ignored):
+def _make_failed(context, tree, templates):
+    targets = migrate_tree.get_templates(context, {
+        row.prev_raw_template_id for row in tree.stacks
+        if row.prev_raw_template_id is not None})
+    return migrate_failed.make(tree, targets, templates)
+
+
+def _plan(context, stack_id, stored_credentials, make, convergence, ignored,
+          failed=False):
     tree = _read(context, stack_id)
     split = migrate_leftovers.leave_out(tree, ignored)
     dead_locks = ()
     with _second_look(context, tree):
-        if migrate_plan.to_change(split.tree, convergence):
-            dead_locks = _check(context, split.tree, split.out)
-        requirements = _requirements(context, split.tree, stored_credentials)
-        made = make(split.tree, requirements)
-        if convergence and migrate_plan.is_mixed(split.tree):
-            made = dataclasses.replace(made, fills=_fills(
-                context, tree, split.tree, requirements))
+        changes = migrate_plan.to_change(split.tree, convergence)
+        failed = failed and changes and migrate_failed.concerns(split.tree)
+        if changes:
+            dead_locks = _check(context, split.tree, split.out, convergence,
+                                failed)
+        templates = _Templates(context, split.tree, stored_credentials)
+        if failed:
+            made = _make_failed(context, split.tree, templates)
+        else:
+            made = make(split.tree, templates.requirements)
+            if convergence and migrate_plan.is_mixed(split.tree):
+                made = dataclasses.replace(made, fills=_fills(
+                    context, tree, split.tree, templates.requirements))
     return dataclasses.replace(migrate_plan.with_left_out(made, tree, split),
                                dead_locks=dead_locks)
 
@@ -307,29 +342,46 @@ def _fills(context, whole, tree, requirements):
     return made.fills
 
 
-def _requirements(context, tree, stored_credentials):
-    """A function that gives the requirements of a stack row.
+class _Templates:
+    """Parses the templates of a tree.
 
-    The stored credentials are read when the first template is parsed, and
-    once for the whole tree. That they cannot be used is a reason only when
-    a plug-in asks for them.
+    The stored credentials are read when the first one is parsed, and once
+    for the whole tree. That they cannot be used is a reason only when a
+    plug-in asks for them.
     """
-    loader = None if stored_credentials else context
 
-    def requirements(row):
-        nonlocal loader
-        migrate_deadline.of(context).check(migrate_plan.label(row))
-        if loader is None:
-            loader = _stored_context(context, tree.root)
+    def __init__(self, context, tree, stored_credentials):
+        self._context = context
+        self._tree = tree
+        self._stored_credentials = stored_credentials
+        self._loader = None if stored_credentials else context
+
+    def _parse(self, function, row, *args):
+        label = migrate_plan.label(row)
+        migrate_deadline.of(self._context).check(label)
+        if self._loader is None:
+            self._loader = _stored_context(self._context, self._tree.root)
+        return function(self._loader, row, label, *args)
+
+    def requirements(self, row, is_target=True):
+        """The requirements of a StackRow; see migrate_graph.requirements.
+
+        :param is_target: whether the next update goes by this template
+        """
         try:
-            return migrate_graph.requirements(loader, row,
-                                              migrate_plan.label(row))
+            return self._parse(migrate_graph.requirements, row, is_target)
         except migrate_exception.ImplicitDependencies as exc:
-            if stored_credentials:
-                _refuse_credentials(tree.root, exc)
+            if self._stored_credentials:
+                _refuse_credentials(self._tree.root, exc)
             raise
 
-    return requirements
+    def definitions(self, row):
+        """The definitions of a StackRow; see migrate_graph.definitions."""
+        return self._parse(migrate_graph.definitions, row)
+
+    def prepared(self, row):
+        """See migrate_graph.prepared."""
+        return self._parse(migrate_graph.prepared, row)
 
 
 def _refuse_credentials(row, error):

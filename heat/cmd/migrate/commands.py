@@ -76,6 +76,8 @@ def do_migrate(args):
     action = actions.PLAN if args.dry_run else actions.CONVERT
     if args.ignore_unreferenced:
         action = actions.ignoring_unreferenced(action)
+    if args.failed:
+        action = actions.with_failed(action)
     return _Migration(args, action, convergence=False,
                       become='convergence').main()
 
@@ -199,6 +201,11 @@ class _Migration:
                 raise errors.CommandError('--ignore-unreferenced goes with a '
                                           'conversion only.')
             here.append('ignore_unreferenced')
+        if getattr(args, 'failed', False):
+            if args.verify or args.repair:
+                raise errors.CommandError('--failed is for a conversion: '
+                                          'leave --verify and --repair out.')
+            here.append('failed')
         if self._via_engines and here:
             raise errors.CommandError(
                 '--%s runs in this process: leave --via-engines out.'

@@ -25,6 +25,8 @@ examples:
       convert one stack with everything nested below it
   heat-manage migrate-convergence-1 --all --limit 10
       convert the ten oldest that can be, to begin with
+  heat-manage migrate-convergence-1 --all --failed --dry-run
+      tell what would become of stacks that are not COMPLETE, too
   heat-manage migrate-convergence-1 --all --max-rate 5 \\
       --pause-file /run/heat/pause --format json > converted.jsonl
       drain the cloud gently; "touch /run/heat/pause" makes it wait
@@ -123,6 +125,11 @@ def add_migrate(subparsers, function):
         'below them', _MIGRATE_EPILOG, aliases=['migrate_convergence_1'])
     _add_selection(parser)
     _add_run_options(parser)
+    parser.add_argument('--failed', action='store_true',
+                        help='also convert stacks whose last operation '
+                             'failed or was interrupted; such a conversion '
+                             'cannot be reverted until the stack is COMPLETE '
+                             '(see the operator guide)')
     parser.add_argument('--verify', action='store_true',
                         help='convert nothing; look for what the next '
                              'operation would miss in the rows of '

@@ -116,11 +116,24 @@ class ResourceInProgress(InProgress):
                 "or update the stack if it never does.")
 
 
+class Interrupted(InProgress):
+    msg_fmt = _("Stack %(stack)s has %(action)s in progress, but no engine "
+                "works on it: start any engine, which makes the stack "
+                "FAILED, and run the conversion again with --failed.")
+
+
 class NotComplete(MigrationRefused):
     code = 'failed'
     msg_fmt = _("Stack %(stack)s is %(state)s: bring it to COMPLETE (for "
                 "instance with a stack update) and run the conversion "
                 "again.")
+
+
+class NotCompleteYet(NotComplete):
+    msg_fmt = _("Stack %(stack)s is %(state)s: bring it to COMPLETE (for "
+                "instance with a stack update) and run the conversion "
+                "again, or have it converted as it is with heat-manage "
+                "migrate-convergence-1 --failed.")
 
 
 class Locked(MigrationRefused):
@@ -152,6 +165,32 @@ class BackupResources(MigrationRefused):
     msg_fmt = _("Stack %(stack)s has a backup stack %(backup)s with "
                 "resources from an interrupted update in it: update the "
                 "stack, which cleans them up, and run the conversion again.")
+
+
+class BackupInUse(BackupResources):
+    msg_fmt = _("Stack %(stack)s has a backup stack %(backup)s with "
+                "resources from an interrupted update in it: update the "
+                "stack, which cleans them up, and run the conversion again, "
+                "or have it converted as it is with heat-manage "
+                "migrate-convergence-1 --failed.")
+
+
+class StackInBackup(BackupResources):
+    msg_fmt = _("Stack %(stack)s has a stack %(nested)s that belongs to its "
+                "backup stack %(backup)s: update the stack, which cleans "
+                "both up, and run the conversion again.")
+
+
+class TwoInBackup(BackupResources):
+    msg_fmt = _("Stack %(stack)s has more than one resource %(resource)s in "
+                "its backup stack %(backup)s: update the stack, which cleans "
+                "them up, and run the conversion again.")
+
+
+class CircularBackup(BackupResources):
+    msg_fmt = _("Stack %(stack)s and its backup stack have resources that "
+                "depend on each other in a circle: update the stack, which "
+                "cleans up the backup stack, and run the conversion again.")
 
 
 class OrphanResources(MigrationRefused):

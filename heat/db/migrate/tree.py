@@ -238,6 +238,18 @@ def get(context, root_id):
     return read(context.session, root_id)
 
 
+@db_api.retry_on_db_error
+@db_api.context_manager.reader
+def get_templates(context, template_ids):
+    """Map raw template ids to the fields of a StackRow for a template."""
+    fields = ('template', 'environment', 'files')
+    rows = context.session.execute(sqlalchemy.select(
+        _template.id, _template.files_id,
+        *[_as_text(_template[field]).label(field) for field in fields]
+    ).where(_template.id.in_(template_ids)))
+    return {row.id: dict(row._mapping) for row in rows}
+
+
 class StoredGraph(typing.NamedTuple):
     """The dependency graph of a tree as the database holds it, as text.
 

@@ -17,6 +17,7 @@ from heat.db.migrate import fill as migrate_fill
 from heat.db.migrate import limits as migrate_limits
 from heat.db.migrate import retry as migrate_retry
 from heat.db.migrate import tree as migrate_tree
+from heat.db.migrate import write_failed
 from heat.db import models
 from heat import overlay
 
@@ -90,13 +91,15 @@ def _write(session, plan, engine_id, event):
     _write_stacks(session, plan)
     _write_resources(session, plan)
     migrate_fill.write(session, plan)
+    if plan.failed:
+        write_failed.write(session, plan.failed)
     _delete_resources(session, [row.id for stack in plan.stacks
                                 for row in stack.dropped])
     _delete_backup_stacks(session, plan)
     _mend_snapshots(session, plan)
-    _delete_raw_templates(session, {stack.prev_raw_template_id
-                                    for stack in plan.stacks
-                                    if stack.prev_raw_template_id})
+    _delete_raw_templates(session, {
+        template_id for stack in plan.stacks
+        for template_id in stack.left_template_ids if template_id})
     session.add(models.Event(**event))
     _unlock(session, plan, engine_id)
 
@@ -177,11 +180,16 @@ def _write_stacks(session, plan):
     traversal of its own, if the row still has the one that it has read
     (heat.db.api.stack_update).
     """
+    for status in sorted({planned.status for planned in plan.stacks}):
+        _write_stacks_of(session, plan, status)
+
+
+def _write_stacks_of(session, plan, status):
     stack = models.Stack
     before = {row.id: row.current_traversal or '' for row in plan.tree.stacks}
     # The graph as text: a statement holds it, and it has to be measured.
     graphs = ((planned, json.dumps(planned.current_deps))
-              for planned in plan.stacks)
+              for planned in plan.stacks if planned.status == status)
     for chunk in migrate_chunks.chunks(graphs, _size_of_stack):
         traversal = _by_id(stack, {planned.id: before[planned.id]
                                    for planned, _ in chunk},
@@ -200,7 +208,7 @@ def _write_stacks(session, plan):
         _execute_once(session, len(chunk), plan, sqlalchemy.update(
             stack).where(
                 stack.id.in_([planned.id for planned, _ in chunk]),
-                stack.status == 'COMPLETE',
+                stack.status == status,
                 sqlalchemy.func.coalesce(stack.current_traversal, '')
                 == traversal).values(values))
 

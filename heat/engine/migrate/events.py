@@ -31,7 +31,8 @@ def event_values(plan, by):
         plan.tree.root, 'COMPLETE',
         '. '.join(('%s %s: %d stacks, %d resources, %d dependencies'
                    % (_what(plan), by, len(plan.changed), plan.resources,
-                      plan.edges),) + plan.warnings))
+                      plan.edges),) + tuple(plan.for_users()) +
+                  plan.warnings))
 
 
 def migrated(context, plan, seconds, by):

@@ -37,22 +37,25 @@ ENCRYPTED = environment.env_fmt.ENCRYPTED_PARAM_NAMES
 _DATABASE_ERRORS = (db_exception.DBError, sqlalchemy_exc.SQLAlchemyError)
 
 
-def requirements(context, row, label):
+def requirements(context, row, label, check_parameters=True):
     """Compute which resources of a stack require which others.
 
     :param context: with the credentials to load the stack with
     :param row: the heat.db.migrate.tree.StackRow of the stack
     :param label: the stack in words, for the messages
+    :param check_parameters: refuse stored parameters that the template does
+        not allow
     :returns: {resource name: set of the resource names that it requires}
     :raises MigrationRefused: when the graph cannot be had complete
     """
     invalid = None
     try:
-        stack = _load(context, row, label)
-        migrate_parameters.check(stack, label)
+        stack = _load_without_resources(context, row, label)
+        if check_parameters:
+            migrate_parameters.check(stack, label)
         required, failed = _graph(stack, label)
         if failed:
-            stack = _load_with_data(context, row)
+            stack = _load_with_data(context, row, label)
             required, failed = _requirements(stack)
         list(graphlib.TopologicalSorter(required).static_order())
     except (migrate_exception.MigrationRefused, *_DATABASE_ERRORS):
@@ -89,7 +92,7 @@ def _in_words(error, row, label):
 
 
 def _load(context, row, label):
-    """Make Heat's Stack of the row, with none of its resources stored."""
+    """Make Heat's Stack of the row."""
     if row.template is None:
         raise exception.NotFound(_('raw template with id %s not found')
                                  % row.raw_template_id)
@@ -99,11 +102,52 @@ def _load(context, row, label):
         'environment': json.loads(row.environment or 'null'),
         'files': json.loads(row.files or 'null'),
         'files_id': row.files_id}, label)
-    stack = parser.Stack.load(context, stack=types.SimpleNamespace(
+    return parser.Stack.load(context, stack=types.SimpleNamespace(
         **row._asdict(), raw_template=template, status_reason='',
         current_deps=None, deleted_at=None))
+
+
+def _load_without_resources(context, row, label):
+    stack = _load(context, row, label)
     stack._db_resources = {}
     return stack
+
+
+def definitions(context, row, label):
+    """The definitions of the resources that a template enables.
+
+    :param row: the StackRow of a stack, with the template
+    :returns: {resource name: a value that is equal where the definition is}
+    :raises InvalidTemplate: when the template cannot be parsed
+    """
+    try:
+        definition = _load_without_resources(context, row, label).defn
+        return {name: definition.resource_definition(name).render_hot()
+                for name in definition.enabled_rsrc_names()}
+    except (migrate_exception.MigrationRefused, *_DATABASE_ERRORS):
+        raise
+    except Exception as exc:
+        invalid = exc
+    raise migrate_exception.InvalidTemplate(
+        stack=label, error=_in_words(invalid, row, label)) from invalid
+
+
+def prepared(context, row, label):
+    """Names of the resources that give something away when replaced.
+
+    Their plug-ins override ``prepare_for_replace``, which takes what the
+    replacement needs from the physical resource: a port gives up its fixed
+    addresses, say.
+
+    :raises UnknownResourceType: when a plug-in is missing
+    """
+    stack = _load_without_resources(context, row, label)
+    of_names = {name: stack.defn.resource_definition(name)
+                for name in stack.defn.enabled_rsrc_names()}
+    plugins = _plugins(stack, of_names, label)
+    return {name for name, definition in of_names.items()
+            if plugins[definition.resource_type].prepare_for_replace
+            is not resource.Resource.prepare_for_replace}
 
 
 def _raw_template(context, columns, label):
@@ -215,13 +259,13 @@ def _requirements(stack):
             for name, member in resources.items()}, failed
 
 
-def _load_with_data(context, row):
+def _load_with_data(context, row, label):
     """Load the stack as it is stored, with the attributes of its resources.
 
     A plug-in may need an attribute that only an existing resource has. The
     legacy engine fills them in in the same way before it updates a stack
     (heat.engine.stack.Stack.update).
     """
-    stack = parser.Stack.load(context, stack_id=row.id)
+    stack = _load(context, row, label)
     stack._update_all_resource_data(for_resources=True, for_outputs=False)
     return stack

@@ -31,7 +31,8 @@ class PlannedStack:
     """A stack and what makes a convergence (or a legacy) stack of it.
 
     ``current_template_id`` is meant for its resources. A legacy stack has
-    none there, and no traversal and no stored graph either.
+    none there, and no traversal and no stored graph either. ``status`` is
+    the one that the stack has, and keeps.
     """
 
     id: str
@@ -41,6 +42,12 @@ class PlannedStack:
     current_traversal: str
     resources: tuple
     dropped: tuple = ()
+    status: str = 'COMPLETE'
+
+    @property
+    def left_template_ids(self):
+        """Ids of the raw templates that the stack no longer uses."""
+        return {self.prev_raw_template_id}
 
     @property
     def edges(self):
@@ -82,6 +89,8 @@ class Plan:
     ``left_out`` are ids of nested stacks of the tree that stay as they are.
     ``dead_locks`` are pairs of a stack id and the id of the dead engine whose
     lock it has.
+    ``failed`` are those of the stacks that are planned by
+    heat.engine.migrate.failed.
     """
 
     stack_id: str
@@ -96,6 +105,7 @@ class Plan:
     repair: bool = False
     left_out: tuple = ()
     dead_locks: tuple = ()
+    failed: tuple = ()
 
     @property
     def nothing_to_do(self):
@@ -140,6 +150,14 @@ class Plan:
         return sum(1 for row in self.tree.resources
                    if row.root_stack_id != self.stack_id)
 
+    def for_users(self):
+        """What is special about the conversion of failed stacks, in short."""
+        if any(stack.restored for stack in self.failed):
+            yield ('Rollbacks and updates of the existing template now start '
+                   'from the template of the failed update')
+        if any(stack.moved for stack in self.failed):
+            yield 'Its next update deletes what earlier ones replaced'
+
     def __str__(self):
         text = ('%s: %d stacks, %d resources, %d dependencies'
                 % (self.label, len(self.changed), self.resources,
@@ -148,11 +166,16 @@ class Plan:
             text += ('; resource rows that hold nothing will be deleted: %s'
                      % ', '.join(self.dropped))
         if self.empty_backups:
-            text += ('; backup stacks with nothing in them will be deleted: '
-                     '%s' % ', '.join(self.empty_backups))
+            text += ('; backup stacks that nothing needs any more will be '
+                     'deleted: %s' % ', '.join(self.empty_backups))
         if self.without_root:
             text += ('; resource rows of an older Heat that will get the id '
                      'of their root stack: %d' % self.without_root)
+        for stack in self.failed:
+            text += '; ' + ': '.join(filter(None, (
+                '%s is %s' % (migrate_text.printable(stack.name),
+                              stack.state),
+                '; '.join(stack.in_words()))))
         if self.warnings:
             text += '.'
         return ' '.join([text] + ['Warning: ' + warning
@@ -257,12 +280,17 @@ def make(tree, requirements):
     :raises MigrationRefused: when rows and template do not fit together
     """
     resources = by_stack(tree.resources)
+    return of_stacks(tree, tuple(
+        plan_stack(row, resources[row.id], requirements(row))
+        for row in to_change(tree, convergence=True)))
+
+
+def of_stacks(tree, stacks):
+    """The plan of a tree whose legacy stacks are planned already."""
     rows = to_change(tree, convergence=True)
     snapshots = snapshots_of(tree, rows)
     return Plan(stack_id=tree.root.id, label=label(tree.root),
-                convergence=True, tree=tree,
-                stacks=tuple(plan_stack(row, resources[row.id],
-                                        requirements(row)) for row in rows),
+                convergence=True, tree=tree, stacks=stacks,
                 empty_backups=tuple(row.id for row in tree.stacks
                                     if row.backup) if rows else (),
                 snapshots=migrate_snapshots.to_mend(snapshots),
@@ -320,7 +348,7 @@ def match(stack, resources, names):
     :returns: {name: row}, and the rows that hold nothing and can go
     """
     members, dropped, orphans = {}, [], []
-    for row in sorted(resources, key=_worth):
+    for row in sorted(resources, key=worth):
         if row.status == 'IN_PROGRESS' or row.engine_id:
             raise migrate_exception.ResourceInProgress(
                 stack=label(stack), resource=row.name, action=row.action)
@@ -341,7 +369,7 @@ def match(stack, resources, names):
     return members, dropped
 
 
-def _worth(row):
+def worth(row):
     """Sort key: of rows with the same name the one to keep comes first.
 
     A crash of the legacy engine can leave two. One with a physical resource

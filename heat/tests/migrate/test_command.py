@@ -118,10 +118,10 @@ class MigrateTest(case.CommandTestCase):
     def test_bug_with_one_stack_does_not_stop_the_rest(self):
         requirements = migrate_graph.requirements
 
-        def fail(context, row, label):
+        def fail(context, row, *args):
             if row.name == 'one':
                 raise LookupError('a\nb')
-            return requirements(context, row, label)
+            return requirements(context, row, *args)
         self.useFixture(fixtures.MonkeyPatch(
             'heat.engine.migrate.graph.requirements', fail))
         self.legacy('one')

@@ -2,6 +2,8 @@
 
 """The number of statements that a conversion takes."""
 
+import re
+
 import fixtures
 
 from heat.db import api as db_api
@@ -17,15 +19,19 @@ def _chain(length):
     return {name: names[:number][-1:] for number, name in enumerate(names)}
 
 
+def _without_ids(texts):
+    return [re.sub(r'\d+', 'N', text) for text in texts]
+
+
 class StatementsTest(test_convergence_migrate.MigrateTestCase):
 
     def stack(self, length, **kwargs):
         return self.legacy(_chain(length), name=utils.random_name(), **kwargs)
 
-    def convert(self, stack):
+    def convert(self, stack, **options):
         with statements.Statements() as sent:
             convergence_migrate.convert(self.ctx, stack.id,
-                                        stored_credentials=False)
+                                        stored_credentials=False, **options)
         self.assertTrue(self.row(stack).convergence)
         return sent.texts
 
@@ -56,6 +62,19 @@ class StatementsTest(test_convergence_migrate.MigrateTestCase):
             {name: [rows[required].id for required in names]
              for name, names in _chain(10).items()},
             {name: row.requires for name, row in rows.items()})
+
+    def test_they_are_the_same_without_the_module_for_failed_stacks(self):
+        with_it = self.convert(self.stack(2))
+        self.useFixture(fixtures.MockPatchObject(
+            convergence_migrate, 'migrate_failed', None))
+        self.assertEqual(_without_ids(with_it),
+                         _without_ids(self.convert(self.stack(2))))
+
+    def test_a_complete_stack_costs_the_same_with_failed(self):
+        plain = self.convert(self.stack(2))
+        self.assertEqual(
+            _without_ids(plain),
+            _without_ids(self.convert(self.stack(2), failed=True)))
 
     def test_there_are_few(self):
         self.assertLessEqual(len(self.convert(self.stack(2))), 15)

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""Write what only the conversion of a stack that is not COMPLETE needs.
+
+A part of the one transaction of heat.db.migrate.write, after what every
+conversion writes.
+"""
+
+import sqlalchemy
+
+from heat.db import models
+
+_resource = models.Resource.__table__
+_template = models.RawTemplate.__table__
+
+
+def write(session, stacks):
+    """Write templates, rows of backup stacks and states.
+
+    :param stacks: each a heat.engine.migrate.failed.FailedStack
+    """
+    _restore_templates(session, stacks)
+    _write_resources(session, stacks, {
+        stack.id: _copy(session, stack.copied_template_id)
+        for stack in stacks if _needs_copy(stack)})
+
+
+def _needs_copy(stack):
+    return any(row.home_template_id == stack.copied_template_id
+               for row in stack.resources)
+
+
+def _restore_templates(session, stacks):
+    stack = models.Stack.__table__
+    restored = [{'of_id': planned.id, 'new_id': planned.current_template_id}
+                for planned in stacks if planned.restored]
+    if restored:
+        # As Heat does it, the time of the last update stays.
+        session.execute(sqlalchemy.update(stack).where(
+            stack.c.id == sqlalchemy.bindparam('of_id')).values(
+                raw_template_id=sqlalchemy.bindparam('new_id'),
+                updated_at=stack.c.updated_at), restored)
+
+
+def _copy(session, template_id):
+    """Copy a raw template as it is stored, encrypted parameters included.
+
+    :returns: the id of the copy, which shares the files
+    """
+    columns = [column for column in _template.c if column.name != 'id']
+    values = session.execute(sqlalchemy.select(*columns).where(
+        _template.c.id == template_id)).mappings().one()
+    return session.execute(sqlalchemy.insert(_template).values(
+        {column.name: values[column] for column in columns}
+    )).inserted_primary_key[0]
+
+
+def _write_resources(session, stacks, copies):
+    rows = [(stack, row) for stack in stacks for row in stack.resources]
+    if not rows:
+        return
+    session.execute(_update_by_id(
+        'stack_id', 'current_template_id', 'replaces', 'replaced_by',
+        'status'), [{
+            'of_id': row.id, 'new_stack_id': stack.id,
+            'new_current_template_id': (
+                copies[stack.id]
+                if row.home_template_id == stack.copied_template_id
+                else row.home_template_id),
+            'new_replaces': row.replaces, 'new_replaced_by': row.replaced_by,
+            'new_status': row.status} for stack, row in rows])
+    told = [{'of_id': row.id, 'new_status_reason': row.status_reason}
+            for _stack, row in rows if row.status_reason is not None]
+    if told:
+        session.execute(_update_by_id('status_reason'), told)
+
+
+def _update_by_id(*columns):
+    """An UPDATE of resource rows, to be executed for many at once."""
+    return sqlalchemy.update(_resource).where(
+        _resource.c.id == sqlalchemy.bindparam('of_id')).values({
+            column: sqlalchemy.bindparam('new_' + column)
+            for column in columns})

@@ -1,0 +1,278 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""What the conversion of a failed stack refuses, and what it writes."""
+
+import json
+
+from oslo_utils import uuidutils
+import sqlalchemy
+
+from heat.common.migrate import exception as migrate_exception
+from heat.db import api as db_api
+from heat.db import models
+from heat.engine import convergence_migrate
+from heat.tests.migrate import fixtures as migrate_fixtures
+from heat.tests.migrate import test_convergence_migrate
+
+
+class FailedCase(test_convergence_migrate.MigrateTestCase):
+    """A stack whose update failed, with a backup stack."""
+
+    def setUp(self):
+        super().setUp()
+        self.stack = self.legacy({'a': [], 'b': ['a']})
+        self.backup = self.legacy({'a': [], 'b': ['a']}, name='legacy*',
+                                  owner_id=self.stack.id)
+        with db_api.context_manager.writer.using(self.ctx) as session:
+            session.execute(sqlalchemy.delete(models.Resource).where(
+                models.Resource.stack_id == self.backup.id))
+        self.set_values(models.Stack, self.backup.id, backup=True,
+                        status='IN_PROGRESS')
+        self.set_values(models.Stack, self.stack.id, action='UPDATE',
+                        status='FAILED', prev_raw_template_id=self.template(
+                            migrate_fixtures.template_of(
+                                {'a': [], 'b': ['a'], 'c': []})))
+
+    def template(self, template):
+        with db_api.context_manager.writer.using(self.ctx) as session:
+            raw = models.RawTemplate(template=template, files={},
+                                     environment={})
+            session.add(raw)
+            session.flush()
+            return raw.id
+
+    def add_row(self, stack, name, physical='physical', **values):
+        with db_api.context_manager.writer.using(self.ctx) as session:
+            row = models.Resource(**dict({
+                'stack_id': stack.id, 'name': name, 'action': 'UPDATE',
+                'status': 'COMPLETE', 'physical_resource_id': physical,
+                'uuid': uuidutils.generate_uuid(), 'requires': [],
+                'needed_by': [], 'root_stack_id': self.stack.id}, **values))
+            session.add(row)
+            session.flush()
+            return row.id
+
+    def resource(self, row_id):
+        with db_api.context_manager.reader.using(self.ctx) as session:
+            return session.get(models.Resource, row_id)
+
+    def convert(self):
+        return convergence_migrate.convert(self.ctx, self.stack.id,
+                                           failed=True)
+
+    def all_rows(self):
+        with db_api.context_manager.reader.using(self.ctx) as session:
+            return {table.name: [tuple(row) for row in session.execute(
+                table.select().order_by(*table.primary_key))]
+                for table in models.BASE.metadata.sorted_tables}
+
+    def assert_refused(self, reason, *words):
+        before = self.all_rows()
+        refused = self.assertRaises(reason, self.convert)
+        self.assertEqual(before, self.all_rows())
+        for word in words:
+            self.assertIn(word, str(refused))
+
+
+class RefusedTest(FailedCase):
+
+    def test_two_live_rows_of_one_name_in_a_backup_stack(self):
+        self.add_row(self.backup, 'a')
+        self.add_row(self.backup, 'a')
+        self.assert_refused(migrate_exception.TwoInBackup, self.backup.id)
+
+    def test_rows_that_hold_nothing_do_not_count(self):
+        kept = self.add_row(self.backup, 'a')
+        gone = self.add_row(self.backup, 'a', action='DELETE')
+        self.add_row(self.backup, 'b', None, action='INIT')
+        self.convert()
+        self.assertEqual(self.stack.id, self.resource(kept).stack_id)
+        self.assertIsNone(self.resource(gone))
+
+    def test_a_nested_stack_owned_by_a_backup_stack(self):
+        nested = self.legacy({}, name='below', owner_id=self.backup.id)
+        self.assert_refused(migrate_exception.StackInBackup, nested.id)
+
+    def test_a_target_that_does_not_parse(self):
+        self.set_values(models.Stack, self.stack.id,
+                        prev_raw_template_id=self.template({'no': 'version'}))
+        self.assert_refused(migrate_exception.InvalidTemplate)
+
+    def test_a_merged_template_that_does_not_parse(self):
+        self.set_values(models.RawTemplate, self.stack.t.id,
+                        template={'no': 'version'})
+        self.set_values(models.RawTemplate, self.backup.t.id,
+                        template={'no': 'version'})
+        self.set_values(models.Resource, self.resources(self.stack)['a'].id,
+                        name='d', physical_resource_id='physical')
+        self.assert_refused(migrate_exception.OrphanResources, 'physical')
+
+    def test_a_missing_raw_template(self):
+        self.set_values(models.Stack, self.stack.id,
+                        prev_raw_template_id=9999)
+        self.assert_refused(migrate_exception.InvalidTemplate, '9999')
+
+    def test_a_circle_through_replaces(self):
+        # By the old template b requires a, by the new one a requires b, and
+        # both have been replaced.
+        circle = migrate_fixtures.template_of({'a': ['b'], 'b': []})
+        self.set_values(models.RawTemplate, self.stack.t.id, template=circle)
+        self.set_values(
+            models.RawTemplate,
+            self.row(self.stack).prev_raw_template_id, template=circle)
+        self.add_row(self.backup, 'a')
+        self.add_row(self.backup, 'b')
+        self.assert_refused(migrate_exception.CircularBackup)
+
+    def test_an_operation_whose_engine_died(self):
+        self.set_values(models.Stack, self.stack.id, status='IN_PROGRESS')
+        self.assert_refused(migrate_exception.Interrupted, 'start any engine')
+
+    def test_a_state_that_heat_does_not_know(self):
+        self.set_values(models.Stack, self.stack.id, action='SING')
+        self.assert_refused(migrate_exception.NotComplete)
+
+    def test_a_resource_that_no_template_names(self):
+        self.add_row(self.stack, 'stray')
+        self.assert_refused(migrate_exception.OrphanResources, 'stray')
+
+
+class TextTest(FailedCase):
+
+    def refusal(self):
+        return str(self.assertRaises(
+            migrate_exception.MigrationRefused, convergence_migrate.plan,
+            self.ctx, self.stack.id))
+
+    def test_it_names_the_option_for_a_failed_stack(self):
+        self.assertIn('--failed', self.refusal())
+
+    def test_it_names_the_option_for_a_backup_stack_in_use(self):
+        self.set_values(models.Stack, self.stack.id, status='COMPLETE')
+        self.add_row(self.backup, 'a')
+        self.assertIn('--failed', self.refusal())
+
+    def test_it_does_not_where_that_would_not_help(self):
+        self.legacy({}, name='below', owner_id=self.backup.id)
+        self.assertNotIn('--failed', self.refusal())
+
+    def test_the_plan_tells_what_is_special(self):
+        self.add_row(self.backup, 'b', 'phys-1', id=-1)
+        plan = convergence_migrate.plan(self.ctx, self.stack.id, failed=True)
+        self.assertIn(
+            'UPDATE_FAILED: the template of the failed update is restored; '
+            'b (phys-1) of the backup stack becomes the resource that b '
+            'replaces; a rollback goes back to the template of the failed '
+            'update', str(plan).replace('legacy is ', ''))
+
+    def test_the_event_tells_what_users_need(self):
+        self.convert()
+        event, = self.events(self.stack)
+        self.assertIn('from the template of the failed update',
+                      event.resource_status_reason)
+        self.assertLess(len(event.resource_status_reason), 255)
+
+
+class WrittenTest(FailedCase):
+
+    def test_the_template_of_the_failed_update_is_restored(self):
+        before = self.row(self.stack)
+        self.convert()
+        after = self.row(self.stack)
+        self.assertEqual(before.prev_raw_template_id, after.raw_template_id)
+        self.assertIsNone(after.prev_raw_template_id)
+        self.assertTrue(after.convergence)
+        self.assertEqual(
+            ('UPDATE', 'FAILED', before.status_reason, before.updated_at),
+            (after.action, after.status, after.status_reason,
+             after.updated_at))
+
+    def test_a_stack_that_was_never_updated_keeps_its_template(self):
+        self.set_values(models.Stack, self.stack.id, action='ROLLBACK',
+                        prev_raw_template_id=None)
+        before = self.row(self.stack).raw_template_id
+        self.convert()
+        self.assertEqual(before, self.row(self.stack).raw_template_id)
+
+    def test_the_backup_stack_is_deleted(self):
+        self.add_row(self.backup, 'a')
+        self.convert()
+        with db_api.context_manager.reader.using(self.ctx) as session:
+            self.assertIsNotNone(session.get(models.Stack,
+                                             self.backup.id).deleted_at)
+
+    def test_rows_at_home_in_its_template_get_a_copy(self):
+        old = self.add_row(self.backup, 'a')
+        self.convert()
+        home = self.resource(old).current_template_id
+        with db_api.context_manager.reader.using(self.ctx) as session:
+            used = session.execute(sqlalchemy.select(
+                models.Stack.id).where(models.Stack.raw_template_id == home))
+            self.assertEqual([], used.all())
+            self.assertEqual(
+                self.backup.t.t,
+                session.get(models.RawTemplate, home).template)
+
+    def test_the_merged_template_goes_when_nothing_is_at_home_there(self):
+        merged = self.row(self.stack).raw_template_id
+        self.convert()
+        with db_api.context_manager.reader.using(self.ctx) as session:
+            self.assertIsNone(session.get(models.RawTemplate, merged))
+
+    def test_a_row_in_progress_becomes_failed(self):
+        row_id = self.resources(self.stack)['a'].id
+        self.set_values(models.Resource, row_id, action='UPDATE',
+                        status='IN_PROGRESS')
+        self.convert()
+        row = self.resource(row_id)
+        self.assertEqual(('UPDATE', 'FAILED'), (row.action, row.status))
+        self.assertIn('engine went down', row.status_reason)
+
+    def test_replaced_and_replacement_name_each_other(self):
+        older = self.add_row(self.backup, 'a', id=-1)
+        newer = self.resources(self.stack)['a'].id
+        self.assertLess(older, newer)
+        self.convert()
+        self.assertEqual(older, self.resource(newer).replaces)
+        self.assertEqual(newer, self.resource(older).replaced_by)
+
+    def test_after_a_swap_only_the_newer_names_the_other(self):
+        newer = self.add_row(self.backup, 'a')
+        older = self.resources(self.stack)['a'].id
+        self.convert()
+        self.assertEqual(older, self.resource(newer).replaces)
+        self.assertIsNone(self.resource(older).replaced_by)
+
+    def test_a_failed_row_does_not_claim_the_target(self):
+        row_id = self.resources(self.stack)['a'].id
+        self.set_values(models.Resource, row_id, status='FAILED')
+        self.convert()
+        self.assertNotEqual(self.row(self.stack).raw_template_id,
+                            self.resource(row_id).current_template_id)
+
+    def test_both_of_a_pair_are_required(self):
+        old = self.add_row(self.backup, 'a')
+        rows = self.resources(self.stack)
+        self.convert()
+        self.assertEqual(sorted((old, rows['a'].id), reverse=True),
+                         self.resource(rows['b'].id).requires)
+
+    def test_nothing_requires_what_was_never_created(self):
+        rows = self.resources(self.stack)
+        self.set_values(models.Resource, rows['a'].id, action='CREATE',
+                        status='FAILED')
+        self.convert()
+        self.assertEqual([], self.resource(rows['b'].id).requires)
+
+    def test_a_name_has_one_update_node(self):
+        chosen = {row.id for row in self.resources(self.stack).values()}
+        self.add_row(self.backup, 'a')
+        self.convert()
+        with db_api.context_manager.reader.using(self.ctx) as session:
+            edges = json.loads(session.scalar(sqlalchemy.select(
+                sqlalchemy.type_coerce(models.Stack.current_deps,
+                                       sqlalchemy.Text)).where(
+                models.Stack.id == self.stack.id)))['edges']
+        updated = {node[0] for edge in edges for node in edge
+                   if node and node[1]}
+        self.assertEqual(chosen, updated)
