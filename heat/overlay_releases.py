@@ -66,6 +66,10 @@ REFINED = {
             'self, cnxt, stack_identity, template, params, files, args, '
             'environment_files=None, files_container=None, '
             'template_id=None',
+        'EngineService._prepare_stack_updates':
+            'self, cnxt, current_stack, template, params, '
+            'environment_files, files, files_container, args, '
+            'template_id=None',
         'EngineService.migrate_convergence_1': 'self, ctxt, stack_id',
     },
     'heat.cmd.manage': {

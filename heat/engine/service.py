@@ -2,6 +2,8 @@
 
 """EngineService that converts a legacy stack before it updates it."""
 
+import copy
+
 from oslo_config import cfg
 from oslo_log import log as logging
 from oslo_messaging.rpc import dispatcher
@@ -22,11 +24,16 @@ from heat.db.migrate import counts as migrate_counts  # noqa: E402
 from heat.db.migrate import tree as migrate_tree  # noqa: E402
 from heat.engine import convergence_migrate  # noqa: E402
 from heat.engine.migrate import events as migrate_events  # noqa: E402
+from heat.engine.migrate import failed as migrate_failed  # noqa: E402
 from heat.engine.migrate import plan as migrate_plan  # noqa: E402
 from heat.engine.migrate import race_protection  # noqa: E402
 from heat.engine.migrate import timed_planning  # noqa: E402
 
 LOG = logging.getLogger(__name__)
+
+# Refused with these, a stack converts with migrate_on_update_failed.
+_FOR_FAILED = (migrate_exception.NotCompleteYet,
+               migrate_exception.BackupInUse)
 
 
 class EngineService(_heat.EngineService):
@@ -49,7 +56,7 @@ class EngineService(_heat.EngineService):
     def update_stack(self, cnxt, stack_identity, *args, **kwargs):
         """Convert a legacy stack, then update it as Heat does."""
         if migrate_options.migrates_on_update():
-            self._convert_before_update(cnxt, stack_identity)
+            self._convert_before_update(cnxt, stack_identity, args, kwargs)
         try:
             return super().update_stack(cnxt, stack_identity, *args, **kwargs)
         except dispatcher.ExpectedException as exc:
@@ -62,7 +69,7 @@ class EngineService(_heat.EngineService):
                  'updated as a legacy stack', stack_id)
         return super().update_stack(cnxt, stack_identity, *args, **kwargs)
 
-    def _convert_before_update(self, cnxt, stack_identity):
+    def _convert_before_update(self, cnxt, stack_identity, args, kwargs):
         deadline = migrate_deadline.Deadline(migrate_options.update_timeout())
         stack = _legacy_stack(cnxt, stack_identity['stack_id'])
         if stack is None:
@@ -70,19 +77,52 @@ class EngineService(_heat.EngineService):
         # Heat's own check of who may update which stack, before we touch it;
         # its error is the one that the update would have ended with.
         self._get_stack(cnxt, stack_identity)
-        error = None
+        error = self._convert(cnxt, stack, deadline)
+        if cfg.CONF.migrate_on_update_failed and isinstance(error,
+                                                            _FOR_FAILED):
+            if not self._is_valid(cnxt, stack_identity, *args, **kwargs):
+                return
+            error = self._convert(cnxt, stack, deadline, failed=True)
+        if error is not None:
+            _tell_why_not(cnxt, stack, error)
+
+    def _convert(self, cnxt, stack, deadline, **options):
+        """Convert a stack; what keeps it legacy is returned, not raised.
+
+        oslo.log adds an exception that is being handled to what is logged.
+        """
         try:
             convergence_migrate.convert(
                 timed_planning.TimedContext.copy(
                     cnxt, deadline, migrate_plan.label(stack)),
                 stack.id, stored_credentials=False, engine_id=self.engine_id,
-                by='on update')
+                by='on update', **options)
         except Exception as exc:
-            error = exc
-        # Not within the except: oslo.log adds the exception that is handled
-        # to what is logged meanwhile.
-        if error is not None:
-            _tell_why_not(cnxt, stack, error)
+            return exc
+
+    def _is_valid(self, cnxt, stack_identity, template, params, files, args,
+                  environment_files=None, files_container=None,
+                  template_id=None):
+        """Whether Heat finds an update of the stack valid once converted.
+
+        What is not valid stays legacy: no way back leads from such a
+        conversion, and the update says itself what is wrong with it.
+        """
+        try:
+            stack = _as_converted(cnxt, self._get_stack(cnxt, stack_identity))
+            self.resource_enforcer.enforce_stack(stack,
+                                                 is_registered_policy=True)
+            # Heat fills in what it is given.
+            given = copy.deepcopy((template, params, environment_files, files,
+                                   files_container, args))
+            self._prepare_stack_updates(cnxt, stack, *given, template_id)
+            return True
+        except Exception as exc:
+            error = type(exc).__name__
+        LOG.info('Stack %(stack)s stays legacy: its update is not valid '
+                 '(%(error)s)', {'stack': stack_identity['stack_id'],
+                                 'error': error})
+        return False
 
     @context.request_context
     def migrate_convergence_1(self, ctxt, stack_id):
@@ -97,6 +137,18 @@ class EngineService(_heat.EngineService):
                                         by='by the operator')
         except migrate_exception.MigrationRefused as exc:
             raise _as_heat_has_it(exc)
+
+
+def _as_converted(cnxt, row):
+    """The legacy stack with the template that a conversion gives it."""
+    stack = _heat.parser.Stack.load(cnxt, stack=row)
+    template_id = migrate_failed.target_template_id(row)
+    if template_id != row.raw_template_id:
+        stack.defn = stack.defn.clone_with_new_template(
+            _heat.templatem.Template.load(cnxt, template_id),
+            stack.identifier())
+    stack.convergence = True
+    return stack
 
 
 def _tell_what_is_left():

@@ -150,8 +150,9 @@ class RefusalTest(testtools.TestCase):
         self.assertStock('Heat (unknown) in ')
 
     def test_method_with_another_signature(self):
-        self.env.edit('heat.engine.service', 'template_id=None',
-                      'template_id=None, dry_run=False')
+        self.env.edit('heat.engine.service',
+                      'files_container=None, template_id=None',
+                      'files_container=None, template_id=None, dry_run=False')
         self.assertStock('EngineService.update_stack in %s takes (self, cnxt, '
                          % self.env.module('heat.engine.service'))
 

@@ -16,6 +16,14 @@ opts = [
                        'be converted is updated by the legacy engine, and '
                        'a stack event says why. Needs convergence_engine '
                        'to be true. Implies migrate_protection.')),
+    cfg.BoolOpt('migrate_on_update_failed',
+                default=False,
+                mutable=True,
+                help=_('With migrate_on_update, also convert a stack whose '
+                       'last operation failed, or that has a backup stack in '
+                       'use, once Heat has found the update valid. Such a '
+                       'conversion cannot be reverted until the stack is '
+                       'COMPLETE.')),
     cfg.ListOpt('migrate_on_update_projects',
                 default=[],
                 mutable=True,

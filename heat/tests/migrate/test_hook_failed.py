@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""When an update converts a stack whose last operation failed."""
+
+from unittest import mock
+
+from oslo_config import cfg
+from oslo_messaging.rpc import dispatcher
+
+from heat.common import exception
+from heat.db import api as db_api
+from heat.db import models
+from heat.engine import service
+from heat.tests.migrate import fixtures as migrate_fixtures
+from heat.tests.migrate import test_hook
+
+
+class FailedTest(test_hook.HookTestCase):
+
+    def setUp(self):
+        super().setUp()
+        cfg.CONF.set_override('migrate_on_update_failed', True)
+        self.set_values(models.Stack, self.stack.id, action='UPDATE',
+                        status='FAILED')
+
+    def set_target(self, template):
+        """Give the stack the template of a last update."""
+        with db_api.context_manager.writer.using(self.ctx) as session:
+            raw = models.RawTemplate(template=template, files={},
+                                     environment={})
+            session.add(raw)
+            session.flush()
+            template_id = raw.id
+        self.set_values(models.Stack, self.stack.id,
+                        prev_raw_template_id=template_id)
+        return template_id
+
+    def patch_update(self):
+        return self.engine.update_stack(
+            self.ctx, dict(self.stack.identifier()), None, {}, None,
+            {'existing': True})
+
+    def test_an_update_converts_it(self):
+        self.update()
+        self.assertTrue(self.converted())
+        self.assertEqual(['COMPLETE'], [event.resource_status for event
+                                        in self.events(self.stack)])
+
+    def test_a_patch_goes_on_from_the_template_of_the_failed_update(self):
+        target = migrate_fixtures.template_of({'a': [], 'b': []})
+        self.set_target(target)
+        with mock.patch.object(migrate_fixtures.parser.Stack,
+                               'converge_stack') as converge:
+            self.patch_update()
+        self.assertEqual(target, converge.call_args.kwargs['template'].t)
+
+    def test_without_the_option_it_stays_legacy(self):
+        cfg.CONF.set_override('migrate_on_update_failed', False)
+        self.update()
+        self.assertFalse(self.converted())
+        event, = self.events(self.stack)
+        self.assertIn('--failed', event.resource_status_reason)
+
+    def test_without_migrate_on_update_it_stays_legacy(self):
+        cfg.CONF.set_override('migrate_on_update', False)
+        self.update()
+        self.assertFalse(self.converted())
+
+    def test_an_update_that_heat_refuses_leaves_every_row(self):
+        before = self.rows(self.stack)
+        self.patch('heat.engine.stack.Stack.validate',
+                   side_effect=exception.StackValidationFailed(message='no'))
+        refused = self.assertRaises(dispatcher.ExpectedException, self.update)
+        self.assertEqual(exception.StackValidationFailed,
+                         refused.exc_info[0])
+        self.assertEqual(before, self.rows(self.stack))
+        self.assertEqual([], self.events(self.stack))
+
+    def test_parameters_are_checked_against_the_target(self):
+        template = migrate_fixtures.template_of({'a': []})
+        template['parameters'] = {'size': {'type': 'number'}}
+        self.set_target(template)
+        before = self.rows(self.stack)
+        # Heat's own validation, of parameters for one.
+        self.patch('heat.engine.stack.Stack.validate', new=_validate)
+        self.assertRaises(dispatcher.ExpectedException, self.patch_update)
+        self.assertEqual(before, self.rows(self.stack))
+
+    def test_an_update_that_policy_forbids_leaves_every_row(self):
+        before = self.rows(self.stack)
+        with mock.patch.object(service.EngineService,
+                               '_get_stack') as get_stack:
+            get_stack.side_effect = exception.Forbidden()
+            self.assertRaises(dispatcher.ExpectedException, self.update)
+        self.assertEqual(before, self.rows(self.stack))
+
+    def test_what_it_is_given_reaches_heat_as_it_was(self):
+        files, params = {}, {}
+        seen = []
+
+        def fill_in(engine, cnxt, stack, template, params, *args):
+            seen.append(dict(params))
+            params['parameters'] = 'filled in'
+            raise exception.StackValidationFailed(message='no')
+
+        with mock.patch.object(service.EngineService,
+                               '_prepare_stack_updates', new=fill_in):
+            self.assertRaises(
+                dispatcher.ExpectedException, self.engine.update_stack,
+                self.ctx, dict(self.stack.identifier()),
+                migrate_fixtures.template_of({'a': []}), params, files, {})
+        self.assertEqual([{}, {}], seen)
+
+    def test_what_cannot_be_converted_is_updated_as_legacy(self):
+        self.set_values(models.Resource,
+                        self.resources(self.stack)['a'].id, name='orphan',
+                        physical_resource_id='physical')
+        self.update()
+        self.assertFalse(self.converted())
+        self.assertEqual(['FAILED'], [event.resource_status for event
+                                      in self.events(self.stack)])
+
+
+def _validate(stack, *args, **kwargs):
+    stack.parameters.validate(context=stack.context)
