@@ -133,6 +133,9 @@ class Engine(fixtures.Fixture):
         self._patch('heat.engine.scheduler.TaskRunner._sleep',
                     lambda task, wait_time: self._wait(wait_time))
         self._patch('heat.engine.scheduler.ENABLE_SLEEP', False)
+        # Whatever a legacy operation is waited for has happened by then.
+        self._patch('heat.engine.service.NotifyEvent.wait',
+                    lambda event: None)
         threads = Threads()
         self._service = service.EngineService('synchronous',
                                               rpc_api.ENGINE_TOPIC)

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""A resource type behind which there are things, in a ledger outside Heat."""
+
+import dataclasses
+import itertools
+
+from heat.engine import properties
+from heat.tests.functional.harness.plugins import recorder
+
+TYPE = 'Test::Physical'
+PREPARED = 'Test::PreparedPhysical'
+
+
+@dataclasses.dataclass
+class Thing:
+    """What a resource stands for; ``uses`` are ids of other things."""
+
+    path: tuple
+    value: str
+    uses: set
+    spoilt: bool = False
+
+
+class Ledger:
+    """All things there are, and what was wrong with their end.
+
+    :ivar things: {physical id: Thing}, only those that live
+    :ivar failing: (resource name, handler) pairs that fail for now
+    :ivar deleted_in_use: paths of things that went before their users
+    :ivar lost: paths of things that Heat deleted or updated without them
+    """
+
+    def __init__(self):
+        self._numbers = itertools.count(1)
+        self.things = {}
+        self.failing = set()
+        self.deleted_in_use = []
+        self.lost = []
+
+    def reserve(self, name):
+        """A physical id for a thing that is yet to be made."""
+        return 'thing-%d-%s' % (next(self._numbers), name)
+
+    def create(self, physical_id, thing):
+        self.touch()
+        self.things[physical_id] = thing
+
+    def touch(self):
+        """Called before anything is done: tests may have it raise."""
+
+    def delete(self, name, path):
+        self.touch()
+        if name not in self.things:
+            return
+        if any(name in other.uses for other in self.things.values()):
+            self.deleted_in_use.append(path)
+        del self.things[name]
+
+    def living(self):
+        """Paths and values of all things, sorted."""
+        return sorted((thing.path, thing.value, thing.spoilt)
+                      for thing in self.things.values())
+
+
+ledger = Ledger()
+
+
+def renew():
+    """Begin with nothing; returns the new Ledger."""
+    global ledger
+    ledger = Ledger()
+    return ledger
+
+
+class Ledgered(recorder.Recorder):
+    """Creates, updates and deletes a thing.
+
+    ``needs`` holds the physical ids of what it uses.
+    """
+
+    PROPERTIES = (VALUE, FAIL, IMMUTABLE, NEEDS) = (
+        'value', 'fail', 'immutable', 'needs')
+
+    properties_schema = dict(recorder.Recorder.properties_schema, **{
+        IMMUTABLE: properties.Schema(properties.Schema.STRING, default=''),
+        NEEDS: properties.Schema(properties.Schema.LIST, default=[],
+                                 update_allowed=True)})
+
+    def _record(self, handler, *given):
+        if (handler in self.properties[self.FAIL].split() or
+                (self.name, handler) in ledger.failing):
+            raise ValueError('%s of %s fails' % (handler, self.name))
+
+    def _path(self):
+        above = [name for name, _ in self.stack.path_in_stack() if name]
+        return tuple(above) + (self.name,)
+
+    def _value(self, given):
+        return '%s/%s' % (given[self.VALUE], given[self.IMMUTABLE])
+
+    def handle_create(self):
+        thing = Thing(self._path(), self._value(self.properties),
+                      set(self.properties[self.NEEDS] or ()))
+        # An engine may die here, and somebody has to know of the thing.
+        self.resource_id_set(ledger.reserve(self.name))
+        ledger.create(self.resource_id, thing)
+        self._record('create')
+
+    def handle_update(self, json_snippet, tmpl_diff, prop_diff):
+        ledger.touch()
+        self._record('update')
+        thing = ledger.things.get(self.resource_id)
+        if thing is None:
+            ledger.lost.append(self._path())
+            return
+        new = json_snippet.properties(self.properties_schema, self.context)
+        thing.value = self._value(new)
+        thing.uses = set(new[self.NEEDS] or ())
+
+    def handle_delete(self):
+        self._record('delete')
+        if self.resource_id:
+            ledger.delete(self.resource_id, self._path())
+
+
+class Prepared(Ledgered):
+    """Gives what makes it usable away to its replacement, as a port does."""
+
+    def prepare_for_replace(self):
+        thing = ledger.things.get(self.resource_id)
+        if thing is not None:
+            thing.spoilt = True
+
+    def restore_prev_rsrc(self, convergence=False):
+        """Take back what was given away, in a rollback."""
+        thing = ledger.things.get(self.resource_id)
+        if convergence and thing is not None:
+            thing.spoilt = False
+
+
+def resource_mapping():
+    return {TYPE: Ledgered, PREPARED: Prepared}

@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""A converted failed stack goes on as a failed convergence stack does."""
+
+import contextlib
+import json
+import logging
+import os
+
+from oslo_config import cfg
+
+from heat.db import api as db_api
+from heat.db import models
+from heat.engine import convergence_migrate
+from heat.engine import resource
+from heat.tests.functional.harness.plugins import things as plugin
+from heat.tests.functional.harness import synchronous
+from heat.tests.functional.harness import trees
+from heat.tests.functional.lockstep import failures
+from heat.tests import utils
+
+
+#: Every operation after every history, and not only a part of them.
+ALL = bool(os.environ.get('HEAT_TEST_FAILED'))
+PART = 2
+
+
+class FailedTestCase(synchronous.EngineTestCase):
+
+    def setUp(self):
+        super().setUp()
+        for name, kind in plugin.resource_mapping().items():
+            resource._register_class(name, kind)
+        logging.disable(logging.CRITICAL)
+        self.addCleanup(logging.disable, logging.NOTSET)
+        # As servers do, and SQLite only when it is told.
+        connection = utils.get_engine().raw_connection()
+        connection.driver_connection.execute('PRAGMA foreign_keys=ON')
+        connection.close()
+
+    @contextlib.contextmanager
+    def engine_kind(self, convergence):
+        cfg.CONF.set_override('convergence_engine', convergence)
+        try:
+            yield
+        finally:
+            cfg.CONF.set_override('convergence_engine', True)
+
+    def convert_failed(self, identity):
+        return convergence_migrate.convert(self.ctx, identity['stack_id'],
+                                           failed=True)
+
+    def resource_rows(self, identity):
+        return trees.read(self.database, identity['stack_id']).resources
+
+    def play(self, history, operation, convergence):
+        life = failures.Life(self, convergence)
+        templates = history(life)
+        life.state = self.state(life.identity)
+        life.convert()
+        life.error = None
+        try:
+            operation(life, *templates)
+        except Exception as exc:
+            life.error = type(exc).__name__
+        return life
+
+    def compare(self, history, operation):
+        native, converted = (self.play(history, operation, convergence)
+                             for convergence in (True, False))
+        what = '%s, %s' % (history.__name__, operation.__name__)
+        ends = native.end(), converted.end()
+        if (ends[0]['state'].endswith('_IN_PROGRESS') or
+                history is failures.check_after_update_failed):
+            # See test_a_check_of_a_failed_stack.
+            self.assert_sound(converted, what)
+        else:
+            self.assertEqual((native.error, ends[0]),
+                             (converted.error, ends[1]), what)
+        return native, converted
+
+    def assert_sound(self, life, what):
+        """Nothing is leaked, lost, doubled or deleted while in use."""
+        end = life.end()
+        paths = [path for path, *_ in end['living']]
+        self.assertEqual(
+            ('COMPLETE', [], [], [], sorted(set(paths))),
+            (end['state'].partition('_')[2], end['leaked'], end['lost'],
+             end['deleted in use'], paths), what)
+
+
+class NamedTest(FailedTestCase):
+
+    def begin(self, history, convergence=False):
+        life = failures.Life(self, convergence)
+        self.old, self.target = history(life)
+        life.convert()
+        return life
+
+    def things_of(self, life, name):
+        return [row['physical_resource_id'] for row in
+                self.resource_rows(life.identity) if row['name'] == name]
+
+    def sync_points(self, life):
+        return self.database.rows(models.SyncPoint,
+                                  stack_id=life.identity['stack_id'])
+
+    def test_a_check_of_a_failed_stack(self):
+        # Heat deletes the template that rows are at home in, and then
+        # nothing that comes after: the sync points stay, natively.
+        history = failures.update_failed_after_replacement
+        for convergence in (True, False):
+            life = self.begin(history, convergence)
+            life.check()
+            self.assertEqual(convergence, bool(self.sync_points(life)))
+
+    def test_a_patch_brings_about_the_failed_update(self):
+        life = self.begin(failures.update_failed_after_replacement)
+        life.patch()
+        self.assertEqual('UPDATE_COMPLETE', self.state(life.identity))
+        self.assertEqual(
+            [(('a',), '1/y', False), (('b',), '2/x', False),
+             (('c',), '2/x', False)], life.end()['living'])
+
+    def test_the_old_template_after_a_failed_rollback_keeps_the_original(
+            self):
+        life = failures.Life(self, convergence=False)
+        life.create()
+        original, = self.things_of(life, 'a')
+        life.failing(('b', 'update'), ('b', 'create'))
+        life.update(failures.REPLACING, rollback=True)
+        self.assertEqual('ROLLBACK_FAILED', self.state(life.identity))
+        life.convert()
+        life.update(failures.OLD)
+        self.assertEqual([original], self.things_of(life, 'a'))
+
+    def test_what_gave_something_away_is_never_taken_back(self):
+        old = failures.template(
+            a=failures.resource(kind=plugin.PREPARED),
+            b=failures.resource(needs='a'))
+        life = failures.Life(self, convergence=False)
+        life.create(old)
+        life.failing(('b', 'update'))
+        life.update(failures.changed(old, a={'immutable': 'y'},
+                                     b={'value': '2'}))
+        life.convert()
+        life.update(old)
+        self.assertEqual([(('a',), '1/x', False), (('b',), '1/x', False)],
+                         life.end()['living'])
+
+    def test_purging_after_the_life_of_a_converted_stack(self):
+        life = self.begin(failures.update_failed_after_replacement)
+        self.purge()
+        life.update(self.target)
+        self.purge()
+        life.delete()
+        self.purge()
+        self.assertEqual([], self.database.rows(models.Stack))
+        self.assertEqual([], self.sync_points(life))
+
+    def purge(self):
+        """What heat-manage purge_deleted does, on the one connection."""
+        db_api.purge_deleted(age=0, granularity='days')
+
+    def test_a_nested_stack_is_judged_by_itself(self):
+        inner = failures.template(x=failures.resource(),
+                                  y=failures.resource(needs='x'))
+        files = {'inner.yaml': json.dumps(inner)}
+        root = failures.template(n={'type': 'inner.yaml'})
+        changed = {'inner.yaml': json.dumps(failures.changed(
+            inner, x={'immutable': 'y'}, y={'value': '2'}))}
+        ends = []
+        for convergence in (True, False):
+            life = failures.Life(self, convergence)
+            life.create(root, files)
+            life.failing(('y', 'update'))
+            life.update(root, files=changed)
+            self.assertEqual('UPDATE_FAILED', self.state(life.identity))
+            life.convert()
+            life.update(root, files=changed)
+            ends.append(life.end())
+            self.assert_sound(life, convergence)
+        self.assertEqual(*ends)
+
+
+class MatrixTest(FailedTestCase):
+    """Each history with each operation; a part of them by default."""
+
+
+def _make_test(history, operation):
+    def test(self):
+        self.compare(history, operation)
+    return test
+
+
+def _add_tests():
+    operations = failures.OPERATIONS
+    for number, history in enumerate(failures.HISTORIES):
+        for index, operation in enumerate(operations):
+            if (history, operation) in failures.DIFFERENT:
+                continue
+            if ALL or (index - 5 * number) % len(operations) < PART:
+                setattr(MatrixTest, 'test_%s__%s' % (
+                    history.__name__, operation.__name__),
+                    _make_test(history, operation))
+
+
+_add_tests()
