@@ -110,8 +110,7 @@ why_not() {
     full=$(disk_is_full)
     if [ -n "$full" ]; then
         echo "$full"
-    elif grep -qE 'NewConnectionError|NameResolutionError|ConnectTimeout' \
-            "$log"; then
+    elif grep -q 'Retry(total=0.* after connection broken by' "$log"; then
         echo ": no package index answers"
     else
         grep -i '^error' "$log" | head -n 1 | sed 's/^/: /'
@@ -121,7 +120,7 @@ why_not() {
 # Run pip with a line every 10 seconds, and tell in one what went wrong.
 pip_install() {
     .venv/bin/python -m pip install --disable-pip-version-check --no-input \
-        --retries 2 "$@" >>"$log" 2>&1 &
+        --progress-bar off --retries 2 "$@" >>"$log" 2>&1 &
     pip=$!
     trap 'kill $pip 2>/dev/null; exit 130' INT TERM
     seconds=0
@@ -129,7 +128,7 @@ pip_install() {
         sleep 1
         seconds=$((seconds + 1))
         if [ $((seconds % 10)) -eq 0 ]; then
-            say "$seconds s: $(tail -n 1 "$log" | cut -c 1-66)"
+            say "$seconds s: $(grep . "$log" | tail -n 1 | cut -c 1-66)"
         fi
     done
     wait $pip || die "pip failed$(why_not) (all that it said is in $log);" \

@@ -102,6 +102,34 @@ class VenvScriptTest(testtools.TestCase):
         self.assertEqual((0, ['venv: .venv is up to date']),
                          self.run_script())
 
+    def test_what_kept_pip_from_its_work(self):
+        for said, told in (
+                ('OSError: [Errno 28] No space left on device',
+                 'the disk is full'),
+                ('WARNING: Retrying (Retry(total=0)) after connection broken '
+                 'by X\nERROR: Cannot install hatchling',
+                 'no package index answers'),
+                ('ERROR: it is broken', 'ERROR: it is broken')):
+            self.make_pip(said)
+            status, lines = self.run_script()
+            self.assertEqual(1, status)
+            self.assertIn('venv: error: pip failed: %s' % told, lines[-1])
+            self.assertIn('run ./run_demo.sh again', lines[-1])
+
+    def make_pip(self, said):
+        """Make a .venv that works, but for what pip does."""
+        self.python()
+        commands = self.folder / '.venv' / 'bin'
+        commands.mkdir(parents=True, exist_ok=True)
+        for name, text in (
+                ('pip', 'echo "pip 24 from %s/lib/pip"' %
+                 commands.parent.resolve()),
+                ('python', 'case $1 in -c) echo 3.12.1 ;; '
+                           '*) echo "$SAID"; exit 1 ;; esac')):
+            (commands / name).write_text(
+                "#!/bin/sh\nSAID='%s'\n%s\n" % (said.replace("'", '"'), text))
+            (commands / name).chmod(0o755)
+
     def test_venv_of_another_folder_is_made_anew(self):
         self.python(error='that was made anew')
         commands = self.folder / '.venv' / 'bin'
