@@ -38,12 +38,12 @@ FUNCTIONAL = r'^heat\.tests\.functional\.'
 #: What is not part of that, and has a tox environment of its own.
 BY_ITSELF = r'\.guides\.test_image\.'
 
-#: What only --all runs: each fault at every statement on the servers (SQLite
-#: is always run), what a second and third database see of the commands, and
-#: the guides and the wheel, which install Heat anew.
+#: What only --all runs: what is run on SQLite in any case and once more on the
+#: servers, such as each fault at every statement; many stacks; and the guides
+#: and the wheel, which install Heat anew.
 DEEP = (r'\.(faults\.(test_crash|test_faults|test_real_faults)\.'
         r'(MySQL|PostgreSQL)|faults\.test_broker_restart\.|'
-        r'commands\.test_command\.(SQLite|PostgreSQL)|commands\.test_scale\.|'
+        r'commands\.(test_command\.(MySQL|PostgreSQL)|test_scale\.)|'
         r'lockstep\.(test_corpus|test_oracle\.PostgreSQL)|'
         r'races\.test_operations\.PostgreSQL|guides\.)')
 
