@@ -314,3 +314,17 @@ class LimitsTest(test_convergence_migrate.MigrateTestCase):
         with migrate_limits.within(session, migrate_deadline.NEVER,
                                    _LABEL) as limited:
             self.assertIs(session, limited)
+
+    def test_past_the_deadline_no_statement_begins(self):
+        session = mock.Mock()
+        session.get_bind.return_value.dialect = mock.Mock(
+            is_mariadb=False)
+        deadline = migrate_deadline.Deadline(60)
+        with migrate_limits.within(session, deadline, _LABEL) as limited:
+            deadline._end = 0
+            for function in (limited.execute, limited.scalar, limited.scalars,
+                             limited.connection):
+                self.assertRaises(migrate_exception.OutOfTime, function)
+        session.execute.assert_not_called()
+        session.scalar.assert_not_called()
+        session.scalars.assert_not_called()
