@@ -72,12 +72,15 @@ def is_unreferenced(stack):
 
 
 def trees(*conditions):
-    """(root_id, id) of the stacks that meet conditions and all below them."""
+    """(root_id, id) of the stacks that meet conditions and all below them.
+
+    UNION (and not UNION ALL) ends it where damaged rows own each other.
+    """
     child = orm.aliased(_Stack)
     tree = sqlalchemy.select(
         _Stack.id.label('root_id'), _Stack.id.label('id')).where(
             _Stack.deleted_at.is_(None), *conditions).cte(
                 'tree', recursive=True)
-    return tree.union_all(
+    return tree.union(
         sqlalchemy.select(tree.c.root_id, child.id).where(
             child.owner_id == tree.c.id, child.deleted_at.is_(None)))

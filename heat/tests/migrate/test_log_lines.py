@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""Each log line of the reference, as an operator finds it in a log file."""
+
+import ast
+import pathlib
+import re
+from unittest import mock
+
+from oslo_config import cfg
+
+from heat.common import exception
+from heat.db.migrate import counts as migrate_counts
+from heat.db.migrate import tree as migrate_tree
+from heat.db import models
+from heat.engine import convergence_migrate
+from heat.engine.migrate import events as migrate_events
+from heat.engine import service
+from heat import overlay
+from heat.tests.migrate import command_case
+from heat.tests.migrate import log_file
+from heat.tests.migrate import test_hook
+from heat.tests.migrate import test_race_protection
+from heat.tests.migrate import test_reference
+from heat.tests import releases
+
+FAULT = mock.Mock(side_effect=ZeroDivisionError('by zero'))
+
+
+class Logged:
+    """For test cases that look into the log."""
+
+    def setUp(self):
+        super().setUp()
+        self.log = self.useFixture(log_file.LogFile())
+
+    def assertLogged(self, *starts):
+        """Find lines of the reference in the log, each as a whole.
+
+        :param starts: how they begin
+        """
+        documented = test_reference.documented_lines()
+        for start in starts:
+            line, = ([line for line in documented if line[1] == start] or
+                     [line for line in documented
+                      if line[1].startswith(start)])
+            self._find(line)
+
+    def _find(self, documented):
+        level, text = documented
+        pattern = r'\S+ \S+ \d+ %s heat[\w.]* \[.*?\] %s' % (level, ''.join(
+            '.*' if piece == '…' else re.escape(piece)
+            for piece in re.split('(…)', text)))
+        if documented in with_traceback():
+            # oslo.log puts the error at the end of the line.
+            pattern += r': ZeroDivisionError: by zero'
+        self.assertTrue(
+            any(re.fullmatch(pattern, line) for line in self.log.lines()),
+            '%s not in\n%s' % (pattern, '\n'.join(self.log.lines())))
+
+
+def with_traceback():
+    """The lines of the reference that come with one."""
+    page = (test_reference.REFERENCE / 'index.rst').read_text()
+    start = page.index('come with a traceback')
+    return test_reference.documented_lines(page[start:])
+
+
+class EngineTest(Logged, test_hook.HookTestCase):
+
+    def start(self):
+        with mock.patch.object(service.EngineService.__base__, 'start'):
+            self.engine.start()
+
+    def test_conversion(self):
+        self.add_row('left', None)
+        self.update()
+        self.assertLogged('Stack …: … …', 'Deleted resource rows')
+
+    def add_row(self, name, physical_id):
+        row = self.resources(self.stack)['a']
+        with convergence_migrate.db_api.context_manager.writer.using(
+                self.ctx) as session:
+            session.add(models.Resource(
+                stack_id=self.stack.id, name=name, action='CREATE',
+                status='COMPLETE', physical_resource_id=physical_id,
+                root_stack_id=row.root_stack_id))
+
+    def test_refusal(self):
+        self.set_values(models.Stack, self.stack.id, status='FAILED')
+        self.update()
+        self.assertLogged('… […]')
+
+    def test_snapshots(self):
+        with convergence_migrate.db_api.context_manager.writer.using(
+                self.ctx) as session:
+            session.add(models.Snapshot(
+                id='one', stack_id=self.stack.id, tenant='t', name='one',
+                status='IN_PROGRESS'))
+        self.update()
+        self.assertLogged('Snapshots of stack … that')
+        if overlay.release().converged_actions:
+            self.assertLogged('Snapshots of stack … stay')
+
+    def test_start(self):
+        self.start()
+        self.assertLogged('… converts stacks on update')
+
+    def test_start_without_convergence_engine(self):
+        cfg.CONF.set_override('convergence_engine', False)
+        self.start()
+        self.assertLogged('migrate_on_update does nothing')
+
+    def test_start_without_a_database(self):
+        with mock.patch.object(migrate_counts, 'count_roots', FAULT):
+            self.start()
+        self.assertLogged('Cannot count')
+
+    def test_converter_that_fails(self):
+        with mock.patch.object(convergence_migrate, 'convert', FAULT):
+            self.update()
+        self.assertLogged('Converting stack … failed')
+
+    def test_plug_in_that_fails(self):
+        with mock.patch.object(convergence_migrate.migrate_graph,
+                               '_graph', FAULT):
+            self.update()
+        self.assertLogged('Reading stack … met')
+
+    def test_state_that_cannot_be_read(self):
+        with mock.patch.object(migrate_tree, 'get_state', FAULT):
+            self.update()
+        self.assertLogged('Cannot tell whether stack … is legacy; it')
+
+    def test_event_that_cannot_be_written(self):
+        self.set_values(models.Stack, self.stack.id, status='FAILED')
+        with mock.patch.object(migrate_events, 'refused', FAULT):
+            self.update()
+        self.assertLogged('Cannot record why stack … was not')
+
+    def test_overlay_that_is_not_active(self):
+        with mock.patch.object(overlay, '_refusal', (
+                'The convergence overlay is not active: Heat 1 in / runs as '
+                'the stock one, because it is old.')):
+            overlay.LOG.error(overlay._refusal)
+        self.assertLogged('The convergence overlay is not active')
+
+
+class RaceTest(Logged, test_race_protection.GuardTestCase):
+
+    @releases.by_resource
+    def test_lock_that_cannot_be_asked_for(self):
+        with mock.patch.object(migrate_tree, 'get_convergence_name', FAULT):
+            self.assertRaises(exception.ActionInProgress, self.lock.acquire)
+        self.assertLogged('Cannot tell whether stack … is legacy')
+
+    def test_delete_that_waited(self):
+        with self.lock.try_thread_lock():
+            self.manager.start_with_acquired_lock(
+                self.loaded, self.lock, self.loaded.delete)
+        self.assertLogged('Stack … was converted while')
+
+
+class CommandTest(Logged, command_case.CommandTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.stack_id = self.legacy()
+
+    def test_command_that_fails_with_a_stack(self):
+        with mock.patch.object(convergence_migrate, 'convert', FAULT):
+            self.run_command('migrate-convergence-1', self.stack_id)
+        self.assertLogged('Migrating stack … failed')
+
+    def test_command_that_fails(self):
+        with mock.patch.object(migrate_counts, 'tally', FAULT):
+            self.run_command('convergence-status')
+        self.assertLogged('heat-manage failed')
+
+    def test_event_that_cannot_be_written(self):
+        self.set_status(self.stack_id, 'FAILED')
+        with mock.patch.object(migrate_events, 'refused', FAULT):
+            self.run_command('migrate-convergence-1', self.stack_id)
+        self.assertLogged('Cannot record why stack … was left')
+
+    def test_reason_ends_with_its_code(self):
+        self.set_status(self.stack_id, 'FAILED')
+        self.run_command('migrate-convergence-1', self.stack_id)
+        self.assertLogged('… […]')
+        self.assertTrue(self.log.lines()[-1].endswith(' [failed]'))
+
+
+class CompleteTest(test_reference.common.HeatTestCase):
+
+    def test_each_line_of_the_reference_has_a_test(self):
+        starts = {call.value for call in ast.walk(ast.parse(
+            pathlib.Path(__file__).read_text()))
+            if isinstance(call, ast.Constant)}
+        self.assertEqual(set(), {
+            line for _level, line in test_reference.documented_lines()
+            if not any(isinstance(start, str) and len(start) > 3 and
+                       line.startswith(start) for start in starts)})
