@@ -112,8 +112,9 @@ class InProgress(MigrationRefused):
 
 class ResourceInProgress(InProgress):
     msg_fmt = _("Resource %(resource)s of stack %(stack)s has %(action)s in "
-                "progress: run the conversion again when it has completed, "
-                "or update the stack if it never does.")
+                "progress: run the conversion again when it has completed. "
+                "If nothing works on the stack, check it (openstack stack "
+                "check), which ends that.")
 
 
 class Interrupted(InProgress):
@@ -196,8 +197,10 @@ class CircularBackup(BackupResources):
 class OrphanResources(MigrationRefused):
     code = 'orphan_resources'
     msg_fmt = _("Stack %(stack)s has resources that its template does not "
-                "name, with a physical id: %(resources)s. Update the stack "
-                "with a template that names them, or delete them.")
+                "name, with a physical id: %(resources)s. Delete these in "
+                "the cloud if nothing uses them. Then set action = 'DELETE', "
+                "status = 'COMPLETE' in their rows of the table resource, "
+                "and run the conversion again.")
 
 
 class MissingResources(MigrationRefused):
@@ -218,14 +221,15 @@ class UnknownResourceType(MigrationRefused):
 class ImplicitDependencies(MigrationRefused):
     code = 'implicit_dependencies'
     msg_fmt = _("What resource %(resource)s of stack %(stack)s depends on "
-                "cannot be computed: %(error)s. Mend the cause, or write "
-                "the dependency into the template with depends_on.")
+                "cannot be computed: %(error)s. Mend the cause, and run the "
+                "conversion again.")
 
 
 class InvalidTemplate(MigrationRefused):
     code = 'invalid_template'
     msg_fmt = _("The stored template of stack %(stack)s cannot be used: "
-                "%(error)s. Update the stack with a valid one.")
+                "%(error)s. No update of the stack mends it: put the "
+                "template back from a backup of the database.")
 
 
 class ReplacedResource(MigrationRefused):

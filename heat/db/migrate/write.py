@@ -235,6 +235,7 @@ def _write_resources(session, plan):
             resource.needed_by: _lists_by_id(
                 (row.id, row.needed_by) for _, row in chunk),
             resource.root_stack_id: plan.stack_id,
+            resource.engine_id: None,
         }
         met = [resource.id.in_([row.id for _, row in chunk])]
         if not plan.convergence:

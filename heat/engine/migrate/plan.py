@@ -349,7 +349,9 @@ def match(stack, resources, names):
     """
     members, dropped, orphans = {}, [], []
     for row in sorted(resources, key=worth):
-        if row.status == 'IN_PROGRESS' or row.engine_id:
+        # The legacy engine sets no engine_id and goes by none: in a legacy
+        # stack it is left over, and a conversion clears it.
+        if row.status == 'IN_PROGRESS' or row.engine_id and stack.convergence:
             raise migrate_exception.ResourceInProgress(
                 stack=label(stack), resource=row.name, action=row.action)
         if (row.name in names and row.name not in members and
