@@ -20,12 +20,15 @@ from heat.engine.resources.openstack.heat import test_resource
 from heat.objects import resource as resource_object
 from heat.objects import stack_lock
 from heat.rpc import api as rpc_api
+from heat.tests import common
 from heat.tests.functional.harness import synchronous
+from heat.tests.functional import test_leftovers
 from heat.tests.migrate import test_exception
 from heat.tests import releases
 
-#: The tests of the remedies for each code.
+#: The tests of the remedies for each code, here or in test_leftovers.
 REMEDIES = {
+    'adopted': ['test_adopted_again_and_abandoned_nothing_is_lost'],
     'backup_resources': ['test_backup_resources'],
     'changed': ['test_changed'],
     'credentials': ['test_credentials'],
@@ -39,18 +42,21 @@ REMEDIES = {
     'locked': ['test_locked', 'test_resource_of_an_engine'],
     'missing_resources': ['test_missing_resources'],
     'nested': ['test_nested'],
+    'no_root': ['test_not_adopted_it_can_be_deleted',
+                'test_not_adopted_it_can_be_abandoned'],
     'orphan_resources': ['test_orphan_resources'],
     'replaced_resources': ['test_replaced_resources'],
     'rows_differ': ['test_rows_differ'],
     'snapshots': ['test_snapshots'],
     'unknown_resource_type': ['test_unknown_resource_type'],
+    'unreferenced_nested': ['test_once_deleted_the_others_convert',
+                            'test_ignored_it_stays_legacy_and_listed'],
 }
 
 #: The codes that have none, and why. The page of the codes says so too.
 NO_REMEDY = {
     'error': 'a fault of this project',
     'gone': 'there is no stack any more',
-    'no_root': 'there is no root stack to convert it with',
     'not_found': 'there is no stack',
 }
 
@@ -362,7 +368,7 @@ class OtherWaysTest(RemedyTestCase):
         self.assertReverts(identity)
 
 
-class TableTest(RemedyTestCase):
+class TableTest(common.HeatTestCase):
 
     def test_each_code_has_a_remedy_or_a_reason_why_not(self):
         self.assertEqual({reason.code for reason in test_exception.reasons()},
@@ -372,4 +378,5 @@ class TableTest(RemedyTestCase):
     def test_each_remedy_is_a_test(self):
         for name in sum(REMEDIES.values(), []):
             self.assertTrue(any(hasattr(case, name) for case in (
-                ConvertTest, OtherWaysTest)), name)
+                ConvertTest, OtherWaysTest, test_leftovers.UnreferencedTest,
+                test_leftovers.WithoutRootTest)), name)

@@ -94,6 +94,15 @@ class UpdateTest(HookTestCase):
         self.update()
         self.assertFalse(self.converted())
 
+    def test_a_stack_whose_update_heat_refuses_stays_converted(self):
+        invalid = exception.StackValidationFailed(message='invalid')
+        with mock.patch.object(migrate_fixtures.parser.Stack, 'validate',
+                               side_effect=invalid):
+            self.assertRaises(dispatcher.ExpectedException, self.update)
+        self.assertTrue(self.converted())
+        self.assertEqual(['COMPLETE'], [event.resource_status for event
+                                        in self.events(self.stack)])
+
     def test_a_preview_converts_nothing(self):
         self.engine.preview_update_stack(
             self.ctx, dict(self.stack.identifier()),
@@ -140,6 +149,26 @@ class NeverWorseOffTest(HookTestCase):
         self.set_values(models.Stack, self.stack.id, status='FAILED')
         self.update()
         self.assertUpdatedAsLegacy('is CREATE_FAILED')
+
+    def test_each_update_tells_why_it_did_not_convert(self):
+        self.set_values(models.Stack, self.stack.id, status='FAILED')
+        for _update in range(2):
+            self.set_values(models.Stack, self.stack.id, status='FAILED')
+            self.update()
+            stack_lock.StackLock(self.ctx, self.stack.id,
+                                 'engine-1').release()
+        self.assertEqual(['FAILED'] * 2, [
+            event.resource_status for event in self.events(self.stack)])
+
+    def test_a_stack_that_is_deleted_meanwhile_gets_no_event(self):
+        def delete(*args, **kwargs):
+            self.set_values(models.Stack, self.stack.id,
+                            deleted_at=self.stack.created_time)
+            raise AttributeError('gone')
+        with mock.patch.object(convergence_migrate.migrate_graph,
+                               'requirements', delete):
+            self.assertRaises(dispatcher.ExpectedException, self.update)
+        self.assertEqual([], self.events(self.stack))
 
     def test_a_converter_that_raises(self):
         with mock.patch.object(convergence_migrate, 'convert',

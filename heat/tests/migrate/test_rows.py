@@ -271,9 +271,17 @@ class ResourceStateTest(RowsTestCase):
         convergence_migrate.convert(self.ctx, self.stack.id)
         self.assertEqual('INIT', self.resources(self.stack)['a'].action)
 
-    def test_one_that_an_engine_holds_is_refused(self):
+    def test_the_engine_that_a_legacy_row_names_is_cleared(self):
         self.set_values(models.Resource, self.a, engine_id='engine-1')
-        self.refused(self.stack, migrate_exception.ResourceInProgress)
+        convergence_migrate.convert(self.ctx, self.stack.id)
+        self.assertIsNone(self.resources(self.stack)['a'].engine_id)
+
+    def test_one_of_convergence_that_an_engine_holds_is_refused(self):
+        convergence_migrate.convert(self.ctx, self.stack.id)
+        self.set_values(models.Resource, self.a, engine_id='engine-1')
+        self.assertRaises(
+            migrate_exception.ResourceInProgress,
+            convergence_migrate.revert, self.ctx, self.stack.id)
 
 
 class ConditionTest(RowsTestCase):
