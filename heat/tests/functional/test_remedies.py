@@ -31,6 +31,7 @@ REMEDIES = {
     'adopted': ['test_adopted_again_and_abandoned_nothing_is_lost'],
     'backup_resources': ['test_backup_resources'],
     'changed': ['test_changed'],
+    'circular_dependencies': ['test_circular_dependencies'],
     'credentials': ['test_credentials'],
     'failed': ['test_failed'],
     'implicit_dependencies': ['test_implicit_dependencies'],
@@ -341,6 +342,22 @@ class OtherWaysTest(RemedyTestCase):
             identity, 'rows_differ', convergence_migrate.check_rows))
         convergence_migrate.repair(self.ctx, identity['stack_id'])
         convergence_migrate.check_rows(self.ctx, identity['stack_id'])
+
+    def test_circular_dependencies(self):
+        snippet = template(a={}, b={})
+        snippet['resources']['b']['depends_on'] = 'a'
+        identity = self.create(snippet)
+        self.convert(identity)
+        ids = {row['name']: row['id']
+               for row in self.database.rows(models.Resource)}
+        # As Heat leaves a dependency that was turned round.
+        self.change(models.Resource, models.Resource.name == 'a',
+                    requires=[ids['b']])
+        self.change(models.Resource, models.Resource.name == 'b', requires=[])
+        self.refused(identity, 'circular_dependencies',
+                     convergence_migrate.repair)
+        self.assertReverts(identity)
+        self.assertConverts(identity)
 
     def assertReverts(self, identity):
         convergence_migrate.revert(self.ctx, identity['stack_id'])

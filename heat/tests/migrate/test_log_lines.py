@@ -8,6 +8,7 @@ import re
 from unittest import mock
 
 from oslo_config import cfg
+from oslo_messaging.rpc import dispatcher
 
 from heat.common import exception
 from heat.db.migrate import counts as migrate_counts
@@ -15,9 +16,11 @@ from heat.db.migrate import tree as migrate_tree
 from heat.db import models
 from heat.engine import convergence_migrate
 from heat.engine.migrate import events as migrate_events
+from heat.engine.migrate import race_protection
 from heat.engine import service
 from heat import overlay
 from heat.tests.migrate import command_case
+from heat.tests.migrate import fixtures as migrate_fixtures
 from heat.tests.migrate import log_file
 from heat.tests.migrate import test_hook
 from heat.tests.migrate import test_race_protection
@@ -137,6 +140,21 @@ class EngineTest(Logged, test_hook.HookTestCase):
         with mock.patch.object(migrate_events, 'refused', FAULT):
             self.update()
         self.assertLogged('Cannot record why stack … was not')
+
+    def test_update_that_lost_to_a_revert(self):
+        lost = dispatcher.ExpectedException()
+        with mock.patch.object(service.EngineService.__base__, 'update_stack',
+                               side_effect=[lost, None]):
+            with mock.patch.object(race_protection, 'lost_to_revert',
+                                   return_value=True):
+                self.update()
+        self.assertLogged('Stack … was reverted while')
+
+    def test_request_that_is_lost(self):
+        loaded = migrate_fixtures.parser.Stack.load(self.ctx,
+                                                    stack_id=self.stack.id)
+        loaded.tell_dropped('The rollback')
+        self.assertLogged('A request for stack … is lost')
 
     def test_overlay_that_is_not_active(self):
         with mock.patch.object(overlay, '_refusal', (
