@@ -15,6 +15,7 @@ from heat.db.migrate import counts as migrate_counts
 from heat.db.migrate import tree as migrate_tree
 from heat.db import models
 from heat.engine import convergence_migrate
+from heat.engine.migrate import dead_engines
 from heat.engine.migrate import events as migrate_events
 from heat.engine.migrate import race_protection
 from heat.engine import service
@@ -155,6 +156,19 @@ class EngineTest(Logged, test_hook.HookTestCase):
                                                     stack_id=self.stack.id)
         loaded.tell_dropped('The rollback')
         self.assertLogged('A request for stack … is lost')
+
+    def test_broker_that_does_not_answer(self):
+        with mock.patch.object(dead_engines.migrate_broker, 'is_rabbit'):
+            with mock.patch.object(dead_engines.migrate_broker, 'error',
+                                   return_value='refused'):
+                self.assertFalse(dead_engines._can_ask())
+        self.assertLogged('No engine can be asked')
+
+    def test_engine_that_cannot_be_asked(self):
+        with mock.patch.object(dead_engines.service_utils, 'engine_alive',
+                               FAULT):
+            self.assertTrue(dead_engines._answers(self.ctx, 'engine'))
+        self.assertLogged('Cannot tell whether engine … is alive')
 
     def test_overlay_that_is_not_active(self):
         with mock.patch.object(overlay, '_refusal', (
