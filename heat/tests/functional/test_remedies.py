@@ -46,6 +46,7 @@ REMEDIES = {
     'no_root': ['test_not_adopted_it_can_be_deleted',
                 'test_not_adopted_it_can_be_abandoned'],
     'orphan_resources': ['test_orphan_resources'],
+    'out_of_time': ['test_out_of_time'],
     'replaced_resources': ['test_replaced_resources'],
     'rows_differ': ['test_rows_differ'],
     'snapshots': ['test_snapshots'],
@@ -196,6 +197,20 @@ class ConvertTest(RemedyTestCase):
 
     def patched(self, owner, name, value):
         return fixtures.MockPatchObject(owner, name, value)
+
+    def test_out_of_time(self):
+        identity = self.create(template(a={}))
+        cfg.CONF.set_override('migrate_on_update', True)
+
+        def too_late(*args, **kwargs):
+            raise migrate_exception.OutOfTime(stack='it', seconds=30)
+        with self.patched(convergence_migrate, 'convert', too_late):
+            self.update(identity, template(a={}))
+        self.assertFalse(self.row(identity)['convergence'])
+        event, = self.database.rows(models.Event, resource_action='MIGRATE')
+        self.assertIn('migrate-convergence-1',
+                      event['_resource_status_reason'])
+        self.assertConverts(identity)
 
     def test_failed(self):
         identity = self.create(template(a={}))

@@ -142,6 +142,13 @@ class EngineTest(Logged, test_hook.HookTestCase):
             self.update()
         self.assertLogged('Cannot record why stack … was not')
 
+    def test_update_of_a_failed_stack_that_is_not_valid(self):
+        cfg.CONF.set_override('migrate_on_update_failed', True)
+        self.set_values(models.Stack, self.stack.id, status='FAILED')
+        with mock.patch.object(self.engine, '_prepare_stack_updates', FAULT):
+            self.assertRaises(ZeroDivisionError, self.update)
+        self.assertLogged('Stack … stays legacy')
+
     def test_update_that_lost_to_a_revert(self):
         lost = dispatcher.ExpectedException()
         with mock.patch.object(service.EngineService.__base__, 'update_stack',
