@@ -316,11 +316,14 @@ OPERATIONS = (put_target, patch, put_old, third_with_rollback,
               check_then_target, suspend, suspend_resume_target, delete,
               target_then_delete)
 
-#: (history, operation) pairs that must not end alike. A native create that is
+#: (history, operation) pairs that do not end alike. A native create that is
 #: rolled back leaves a stack with an empty template; a legacy stack keeps its
-#: own, and the converted one, too. And the legacy engine deletes a backup
-#: stack before the stack, so that only the end of a delete can be compared.
-DIFFERENT = {(rollback_of_create_failed, patch)} | {
+#: own, and the converted one, too. The legacy engine goes on from the merged
+#: template once a stack is COMPLETE. And it deletes a backup stack before the
+#: stack, so that only the end of a delete can be compared.
+DIFFERENT = {(rollback_of_create_failed, patch),
+             (check_after_update_failed, patch),
+             (check_after_update_failed, third_with_rollback)} | {
     (rollback_of_create_failed, operation) for operation in OPERATIONS
     if operation.__name__.startswith('third')} | {
     (delete_failed_after_replacement, operation) for operation in OPERATIONS

@@ -70,23 +70,32 @@ class FailedTestCase(synchronous.EngineTestCase):
                              for convergence in (True, False))
         what = '%s, %s' % (history.__name__, operation.__name__)
         ends = native.end(), converted.end()
-        if (ends[0]['state'].endswith('_IN_PROGRESS') or
-                history is failures.check_after_update_failed):
-            # See test_a_check_of_a_failed_stack.
-            self.assert_sound(converted, what)
-        else:
-            self.assertEqual((native.error, ends[0]),
-                             (converted.error, ends[1]), what)
+        if fault(ends[0]) and not fault(ends[1]):
+            return native, converted
+        self.assertEqual((native.error, ends[0]),
+                         (converted.error, ends[1]), what)
         return native, converted
 
     def assert_sound(self, life, what):
-        """Nothing is leaked, lost, doubled or deleted while in use."""
-        end = life.end()
-        paths = [path for path, *_ in end['living']]
-        self.assertEqual(
-            ('COMPLETE', [], [], [], sorted(set(paths))),
-            (end['state'].partition('_')[2], end['leaked'], end['lost'],
-             end['deleted in use'], paths), what)
+        self.assertIsNone(fault(life.end()), what)
+
+
+def fault(end):
+    """What is wrong with a native twin: Heat's own faults by name, or None.
+
+    A check, suspend or resume that ends a failed stack leaves it *stuck*: see
+    test_a_check_of_a_failed_stack. A row that failed and claims the template
+    of a rollback is left *doubled*, or the rollback fails; and what the rest
+    of the stack uses is deleted.
+    """
+    state = end['state'].partition('_')[2]
+    paths = [path for path, *_ in end['living']]
+    if state != 'COMPLETE':
+        return 'stuck' if state == 'IN_PROGRESS' else 'failed'
+    for what in ('leaked', 'lost', 'deleted in use'):
+        if end[what]:
+            return what
+    return 'doubled' if len(set(paths)) < len(paths) else None
 
 
 class NamedTest(FailedTestCase):
@@ -189,7 +198,12 @@ class MatrixTest(FailedTestCase):
 
 def _make_test(history, operation):
     def test(self):
-        self.compare(history, operation)
+        if (history, operation) not in failures.DIFFERENT:
+            self.compare(history, operation)
+            return
+        end = self.play(history, operation, convergence=False).end()
+        self.assertEqual(([], [], []), (end['leaked'], end['lost'],
+                                        end['deleted in use']))
     return test
 
 
@@ -197,8 +211,6 @@ def _add_tests():
     operations = failures.OPERATIONS
     for number, history in enumerate(failures.HISTORIES):
         for index, operation in enumerate(operations):
-            if (history, operation) in failures.DIFFERENT:
-                continue
             if ALL or (index - 5 * number) % len(operations) < PART:
                 setattr(MatrixTest, 'test_%s__%s' % (
                     history.__name__, operation.__name__),
