@@ -77,6 +77,15 @@ def plan(context, stack_id, stored_credentials=True,
                  failed=failed)
 
 
+def check_failed(context, stack_id):
+    """Look whether a tree that is not COMPLETE could be converted so.
+
+    :raises MigrationRefused: if not, as far as its rows tell
+    """
+    tree = _read(context, stack_id)
+    _check(context, tree, failed=True)
+
+
 def plan_revert(context, stack_id, stored_credentials=True):
     """Compute how a convergence stack becomes legacy again; as :func:`plan`.
 

@@ -102,6 +102,9 @@ def do_status(args):
     if args.deep:
         tallies, complete = _plan_all(context, args.project, tallies)
     convergence_status.show(tallies, args.format)
+    convergence_status.show_with_failed(
+        convergence_status.count_with_failed(context, args.project),
+        args.format)
     convergence_status.show_leftovers(
         migrate_leftovers.get_all(context, args.project), args.format)
     if not complete:

@@ -2,6 +2,7 @@
 
 """heat-manage convergence-status: how many stacks are converted yet."""
 
+import collections
 import json
 
 import prettytable
@@ -9,8 +10,10 @@ import prettytable
 from heat.cmd.migrate import outcome
 from heat.cmd.migrate import prometheus
 from heat.cmd.migrate import report
+from heat.common.migrate import exception as migrate_exception
 from heat.common.migrate import version as migrate_version
 from heat.db.migrate import counts as migrate_counts
+from heat.engine import convergence_migrate
 
 EPILOG = """\
 examples:
@@ -23,7 +26,9 @@ states:
   ready        legacy, and nothing seen that keeps it from being converted
   any other    legacy, and why it would be refused to convert it
 
-Nested stacks that Heat has left over are listed below, with their ids.
+Root stacks that are failed, or have a backup stack in use, are counted once
+more by what migrate-convergence-1 --failed would do. Nested stacks that Heat
+has left over are listed below, with their ids.
 
 exit status:
   0  printed
@@ -115,6 +120,43 @@ def _totals(tallies):
     if roots[False]:
         yield ('To convert them: heat-manage migrate-convergence-1 --all (try '
                'it with --dry-run first)')
+
+
+def count_with_failed(context, project=None):
+    """Count the root stacks that are not COMPLETE by what --failed does.
+
+    :returns: {(project, READY or the code of the refusal): number}
+    """
+    found = collections.Counter()
+    for stack in migrate_counts.get_failed(context, project):
+        state = migrate_counts.READY
+        try:
+            convergence_migrate.check_failed(context, stack.id)
+        except migrate_exception.MigrationRefused as exc:
+            state = exc.code
+        found[stack.tenant, state] += 1
+    return found
+
+
+def show_with_failed(found, form):
+    """Print what :func:`count_with_failed` found, if there is anything."""
+    rows = sorted(found.items(), key=lambda item: (item[0][0] or '',
+                                                   item[0][1]))
+    if form == 'json':
+        for (project, state), roots in rows:
+            print(json.dumps({'with_failed': state, 'project': project,
+                              'roots': roots}))
+    elif form == 'table' and rows:
+        print('Not COMPLETE. heat-manage migrate-convergence-1 --failed would '
+              'convert those that are ready:')
+        table = prettytable.PrettyTable(('Project', 'With --failed',
+                                         'Root stacks'))
+        table.align = 'l'
+        table.align['Root stacks'] = 'r'
+        for key, roots in rows:
+            table.add_row([*(report.printable('-' if cell is None else cell)
+                             for cell in key), roots])
+        print(table)
 
 
 def show_leftovers(leftovers, form):

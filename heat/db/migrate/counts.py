@@ -288,6 +288,28 @@ def tally(context, project=None):
     return found
 
 
+@db_api.retry_on_db_error
+@db_api.context_manager.reader
+def get_failed(context, project=None):
+    """Read the root stacks that :func:`tally` counts as not COMPLETE.
+
+    Those are refused as failed, or for a backup stack that is in use.
+
+    :returns: a list of :class:`RootStack`
+    """
+    facts = _facts_by_tree(project)
+    rows = context.session.execute(
+        sqlalchemy.select(*_ROOT_COLUMNS)
+        .join(facts, facts.c.root_id == _Stack.id)
+        .where(facts.c.legacy == 1, _Stack.owner_id.is_(None),
+               sqlalchemy.or_(
+                   facts.c.backup_resources == 1,
+                   sqlalchemy.and_(facts.c.failed == 1,
+                                   facts.c.in_progress == 0,
+                                   facts.c.unreferenced_nested == 0))))
+    return [RootStack._make(row) for row in rows]
+
+
 def _with_adopted(session, facts, tallies):
     """Tell the dangling stacks whose resources another stack has apart."""
     code = migrate_exception.DanglingStack.code

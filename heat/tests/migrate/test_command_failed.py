@@ -4,6 +4,7 @@
 
 from heat.common.migrate import exception as migrate_exception
 from heat.engine import convergence_migrate
+from heat.objects import stack as stack_object
 from heat.tests.migrate import command_case as case
 
 
@@ -56,3 +57,37 @@ class FailedTest(case.CommandTestCase):
         self.set_status(self.failed, 'COMPLETE')
         convergence_migrate.revert(self.ctx, self.failed)
         self.assertFalse(self.is_convergence(self.failed))
+
+
+class StatusTest(case.CommandTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.set_status(self.legacy('failed'), 'FAILED')
+        self.legacy('sane')
+        root = self.legacy('root')
+        self.backup = self.legacy('root*', owner_id=root)
+        stack_object.Stack.update_by_id(self.ctx, self.backup,
+                                        {'backup': True})
+
+    def found(self):
+        _status, found = self.outcomes('convergence-status')
+        return {(line['with_failed'], line['roots']) for line in found
+                if 'with_failed' in line}
+
+    def test_it_counts_what_the_option_would_convert(self):
+        self.assertEqual({('ready', 2)}, self.found())
+
+    def test_it_tells_why_the_option_would_not(self):
+        self.legacy('below', owner_id=self.backup)
+        self.assertEqual({('ready', 1), ('backup_resources', 1)},
+                         self.found())
+
+    def test_the_table_names_the_option(self):
+        _status, out, _err = self.run_command('convergence-status')
+        self.assertIn('--failed', out)
+
+    def test_nothing_is_said_where_all_is_complete(self):
+        self.outcomes('migrate-convergence-1', '--all', '--failed')
+        _status, out, _err = self.run_command('convergence-status')
+        self.assertNotIn('--failed', out)
