@@ -153,7 +153,7 @@ def main():
         if checks.failed:
             show_log(heat)
     if checks.failed:
-        say('FAILED: %d checks did not hold', checks.failed)
+        say('FAILED: checks that did not hold: %d', checks.failed)
         return 1
     say('OK: every check held')
     return 0

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Text that may be shown: names without control characters, and errors."""
+"""Text for people: names without control characters, errors and counts."""
 
 import sys
 
-#: Of whose exceptions only the type is told.
+#: Modules of Python: of their exceptions only the type is shown.
 _STANDARD = getattr(sys, 'stdlib_module_names', frozenset((
     'asyncio', 'binascii', 'builtins', 'concurrent', 'copy', 'decimal',
     'graphlib', 'http', 'json', 'pickle', 'queue', 're', 'socket', 'ssl',
@@ -28,11 +28,19 @@ def printable(text):
                    for char in text)
 
 
-def is_pythons(error):
-    """Whether an exception is Python's own, so that its text is for nobody.
+def count(number, one, many=None):
+    """A number with its noun, for example "1 stack" or "2 stacks".
 
-    What Heat and the clients of services say is written for people;
-    "'NoneType' object has no attribute 'x'" is not.
+    :param many: the plural, where it is not ``one`` with an s
+    """
+    return '%d %s' % (number, one if number == 1 else many or one + 's')
+
+
+def is_pythons(error):
+    """Whether an exception is Python's own; its text is then not shown.
+
+    Heat and the clients of services write their messages for people.
+    "'NoneType' object has no attribute 'x'" helps nobody.
     """
     return type(error).__module__.partition('.')[0] in _STANDARD
 

@@ -29,10 +29,8 @@ def event_values(plan, by):
     """Values of the event that a conversion leaves in its transaction."""
     return _event_values(
         plan.tree.root, 'COMPLETE',
-        '. '.join(('%s %s: %d stacks, %d resources, %d dependencies'
-                   % (_what(plan), by, len(plan.changed), plan.resources,
-                      plan.edges),) + tuple(plan.for_users()) +
-                  plan.warnings))
+        '. '.join(('%s %s: %s' % (_what(plan), by, plan.counts()),
+                   *plan.for_users(), *plan.warnings)))
 
 
 def migrated(context, plan, seconds, by):
@@ -41,11 +39,9 @@ def migrated(context, plan, seconds, by):
     :param seconds: how long planning and applying took
     """
     LOG.info('Stack %(stack)s: %(what)s %(by)s in %(seconds).2f seconds: '
-             '%(stacks)d stacks, %(resources)d resources, %(edges)d '
-             'dependencies',
+             '%(counts)s',
              {'stack': plan.label, 'what': _what(plan), 'by': by,
-              'seconds': seconds, 'stacks': len(plan.changed),
-              'resources': plan.resources, 'edges': plan.edges})
+              'seconds': seconds, 'counts': plan.counts()})
     if plan.dropped:
         LOG.info('Deleted resource rows of stack %(stack)s that held '
                  'nothing: %(dropped)s',

@@ -134,6 +134,13 @@ class Plan:
                    for resource in stack.resources) + sum(
                        fill.added for fill in self.fills)
 
+    def counts(self):
+        """How much is written, for example "1 stack, 2 resources, ..."."""
+        return ', '.join((
+            migrate_text.count(len(self.changed), 'stack'),
+            migrate_text.count(self.resources, 'resource'),
+            migrate_text.count(self.edges, 'dependency', 'dependencies')))
+
     @property
     def dropped(self):
         """Names of the resource rows to delete, which hold nothing."""
@@ -159,9 +166,7 @@ class Plan:
             yield 'Its next update deletes what earlier ones replaced'
 
     def __str__(self):
-        text = ('%s: %d stacks, %d resources, %d dependencies'
-                % (self.label, len(self.changed), self.resources,
-                   self.edges))
+        text = '%s: %s' % (self.label, self.counts())
         if self.dropped:
             text += ('; resource rows that hold nothing will be deleted: %s'
                      % ', '.join(self.dropped))

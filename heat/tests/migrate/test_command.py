@@ -66,7 +66,7 @@ class MigrateTest(case.CommandTestCase):
         status, out, _err = self.run_command(
             'migrate-convergence-1', '--all', '--dry-run')
         self.assertEqual(0, status)
-        self.assertIn('1 stacks, 2 resources, 1 dependencies', out)
+        self.assertIn('1 stack, 2 resources, 1 dependency', out)
         self.assertIn('1 would be changed', out)
         self.assertEqual(before, migrate_fixtures.rows(self.ctx, stack_id))
 

@@ -133,8 +133,8 @@ class ConvertTest(MigrateTestCase):
         convergence_migrate.convert(self.ctx, stack.id, by='in a test')
         event, = self.events(stack)
         self.assertEqual('COMPLETE', event.resource_status)
-        self.assertEqual('Converted to convergence in a test: 1 stacks, 1 '
-                         'resources, 0 dependencies',
+        self.assertEqual('Converted to convergence in a test: 1 stack, 1 '
+                         'resource, 0 dependencies',
                          event.resource_status_reason)
 
     def test_converting_again_does_nothing(self):

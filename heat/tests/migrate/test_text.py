@@ -11,6 +11,20 @@ from heat.common.migrate import text as migrate_text
 from heat.tests import common
 
 
+class CountTest(common.HeatTestCase):
+
+    def test_one_is_singular_and_every_other_number_plural(self):
+        self.assertEqual(
+            ['0 stacks', '1 stack', '2 stacks'],
+            [migrate_text.count(number, 'stack') for number in range(3)])
+
+    def test_a_plural_of_its_own(self):
+        self.assertEqual(
+            ['0 dependencies', '1 dependency'],
+            [migrate_text.count(number, 'dependency', 'dependencies')
+             for number in range(2)])
+
+
 class PrintableTest(common.HeatTestCase):
 
     def test_what_ends_a_line_or_steers_a_terminal_is_escaped(self):
