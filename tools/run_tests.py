@@ -36,7 +36,7 @@ UNIT = r'^heat\.tests\.(?!functional\.)'
 FUNCTIONAL = r'^heat\.tests\.functional\.'
 
 #: What is not part of that, and has a tox environment of its own.
-BY_ITSELF = r'\.guides\.test_image\.'
+BY_ITSELF = r'\.guides\.test_(image|debian)\.'
 
 #: What only --all runs: what is run on SQLite in any case and once more on the
 #: servers, such as each fault at every statement; many stacks; and the guides

@@ -84,10 +84,12 @@ class Follower:
 
     :param host: has ``root``, the folder that stands for /, ``admin``, the
         folder to run commands in, and their environment ``env``
+    :param shell: what runs a line of shell
     """
 
-    def __init__(self, host):
+    def __init__(self, host, shell=('/bin/sh', '-c')):
         self._host = host
+        self._shell_words = shell
 
     def path(self, text):
         """Put the paths of a text below the folder."""
@@ -130,7 +132,7 @@ class Follower:
 
     def _shell(self, words):
         return subprocess.run(
-            ['/bin/sh', '-c', self.path(words)], cwd=self._host.admin,
+            [*self._shell_words, self.path(words)], cwd=self._host.admin,
             text=True, env=self._host.env, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT)
 

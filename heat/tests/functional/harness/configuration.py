@@ -36,13 +36,20 @@ def _paste():
     else:
         raise FileNotFoundError('%s is not in %s' % (name, sys.prefix))
     with open(path) as source:
-        # The noauth filter tells a Keystone URL that is none, which would be
-        # stored with the stacks; Heat's authurl filter puts ours in place.
-        return source.read().replace('noauth context',
-                                     'noauth authurl context')
+        return with_auth_url(source.read())
 
 
-def _policy():
+def with_auth_url(paste):
+    """Change Heat's paste file so that our Keystone is stored with stacks.
+
+    The noauth filter tells a Keystone URL that is none; Heat's authurl filter
+    puts that of heat.conf in place.
+    """
+    return paste.replace('noauth context', 'noauth authurl context')
+
+
+def policy():
+    """Return the rules of the project's users."""
     # The noauth filter gives the role "admin" in any project, where Heat's
     # defaults want "member" and "reader". Nobody is the admin of the whole
     # cloud, so that a project sees its own stacks only.
@@ -85,7 +92,7 @@ def create(folder, conf):
     """
     policy_file = os.path.join(folder, 'policy.yaml')
     with open(policy_file, 'w') as target:
-        json.dump(_policy(), target)
+        json.dump(policy(), target)
     paste_file = os.path.join(folder, 'api-paste.ini')
     with open(paste_file, 'w') as target:
         target.write(_paste())
