@@ -3,15 +3,16 @@
 """Have many stacks handled, at a pace, until the end or a signal."""
 
 import contextlib
+import heapq
 import os
 import signal
 import time
 
 from heat.db.migrate import counts as migrate_counts
 
-#: Stacks read from the database at a time: few statements, and no matter for
-#: the memory.
-PAGE = 1000
+#: Stacks read from the database at a time. Each page makes the database go
+#: through all stacks; one takes 20 MB here.
+PAGE = 50000
 
 # How long a stop or the end of a pause may go unnoticed, in seconds.
 _TICK = 0.25
@@ -79,12 +80,21 @@ def all_stacks(context, convergence=False, project=None, event=None,
     :param convergence: stacks to revert, and not to convert
     :param event: as in heat.db.migrate.counts.count_roots
     """
+    selection = (convergence, project, event)
+    mixed = migrate_counts.get_mixed_roots(context, *selection)
+    known = frozenset(stack.id for stack in mixed)
+    # A mixed tree whose root another process changes meanwhile is in both.
+    others = (stack for stack in _pages(context, page, selection)
+              if stack.id not in known)
+    yield from heapq.merge(others, mixed, key=migrate_counts.age)
+
+
+def _pages(context, size, selection):
     after = None
     while True:
-        stacks = migrate_counts.get_page(context, page, after, convergence,
-                                         project, event)
+        stacks = migrate_counts.get_page(context, size, after, *selection)
         yield from stacks
-        if len(stacks) < page:
+        if len(stacks) < size:
             return
         after = stacks[-1]
 

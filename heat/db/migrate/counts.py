@@ -46,7 +46,8 @@ class RootStack(typing.NamedTuple):
     created_at: datetime.datetime
 
 
-_ROOT_COLUMNS = [getattr(_Stack, field) for field in RootStack._fields]
+# Of the table: the ORM would take as long again for a hundred thousand rows.
+_ROOT_COLUMNS = [_Stack.__table__.c[field] for field in RootStack._fields]
 
 
 class Tally(typing.NamedTuple):
@@ -83,19 +84,29 @@ def _roots_of_mixed_trees(convergence):
         conditions.is_root(mixed.c.owner_id))
 
 
-def _roots(convergence, project, event):
-    """Conditions of the root stacks whose tree has stacks of that kind.
+def _of_kind(convergence):
+    """Conditions of the root stacks that are of one kind themselves.
 
     A nested stack whose owner is gone counts as one of them while it is
     legacy: no other stack would tell of it.
     """
-    where = [
-        _Stack.owner_id.is_(None) if convergence
-        else conditions.is_root(_Stack.owner_id),
-        _Stack.deleted_at.is_(None),
-        conditions.is_backup(_Stack).is_(False),
-        sqlalchemy.or_(conditions.is_convergence(_Stack).is_(convergence),
-                       _Stack.id.in_(_roots_of_mixed_trees(convergence)))]
+    return [_Stack.owner_id.is_(None) if convergence
+            else conditions.is_root(_Stack.owner_id),
+            conditions.is_convergence(_Stack).is_(convergence)]
+
+
+def _mixed(convergence):
+    """Conditions of the root stacks of the other kind, see above."""
+    mixed = [_Stack.id.in_(_roots_of_mixed_trees(convergence))]
+    if convergence:
+        mixed.append(_Stack.owner_id.is_(None))
+    return mixed
+
+
+def _selected(project, event):
+    """Conditions of all stacks that a command is to look at."""
+    where = [_Stack.deleted_at.is_(None),
+             conditions.is_backup(_Stack).is_(False)]
     if project is not None:
         where.append(_Stack.tenant == project)
     if event is not None:
@@ -125,14 +136,20 @@ def count_roots(context, convergence=False, project=None, event=None):
     """
     return context.session.scalar(
         sqlalchemy.select(sqlalchemy.func.count()).select_from(_Stack)
-        .where(*_roots(convergence, project, event)))
+        .where(sqlalchemy.or_(sqlalchemy.and_(*_of_kind(convergence)),
+                              sqlalchemy.and_(*_mixed(convergence))),
+               *_selected(project, event)))
 
 
 @db_api.retry_on_db_error
 @db_api.context_manager.reader
 def get_page(context, size, after=None, convergence=False, project=None,
              event=None):
-    """Read the next root stacks to convert (or to revert), oldest first.
+    """Read the next root stacks of one kind, oldest first.
+
+    The schema has no index for that order: each page goes through all
+    stacks. The roots of mixed trees are not among them, see
+    :func:`get_mixed_roots`.
 
     :param size: how many at most
     :param after: the last :class:`RootStack` of the page before
@@ -140,7 +157,7 @@ def get_page(context, size, after=None, convergence=False, project=None,
     :returns: a list of :class:`RootStack`, empty after the last one
     """
     query = sqlalchemy.select(*_ROOT_COLUMNS).where(
-        *_roots(convergence, project, event))
+        *_of_kind(convergence), *_selected(project, event))
     if after is not None:
         query = query.where(_comes_after(after))
     rows = context.session.execute(query.order_by(
@@ -148,6 +165,28 @@ def get_page(context, size, after=None, convergence=False, project=None,
         _Stack.created_at.is_not(None), _Stack.created_at,
         _Stack.id).limit(size))
     return [RootStack._make(row) for row in rows]
+
+
+@db_api.retry_on_db_error
+@db_api.context_manager.reader
+def get_mixed_roots(context, convergence=False, project=None, event=None):
+    """Read the roots of the other kind with such stacks below them.
+
+    All at once, as this compares each nested stack with its parent, and few
+    trees are mixed.
+
+    :param convergence: as in :func:`count_roots`, and so are the others
+    :returns: a list of :class:`RootStack`, oldest first
+    """
+    rows = context.session.execute(sqlalchemy.select(*_ROOT_COLUMNS).where(
+        *_mixed(convergence), *_selected(project, event)))
+    return sorted((RootStack._make(row) for row in rows), key=age)
+
+
+def age(stack):
+    """What orders RootStacks as the pages are ordered."""
+    return (stack.created_at is not None,
+            stack.created_at or datetime.datetime.min, stack.id)
 
 
 def _comes_after(stack):

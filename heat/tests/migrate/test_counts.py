@@ -4,6 +4,7 @@ import datetime
 
 import sqlalchemy
 
+from heat.cmd.migrate import run
 from heat.common.migrate import exception as migrate_exception
 from heat.db import api as db_api
 from heat.db.migrate import counts as migrate_counts
@@ -11,6 +12,7 @@ from heat.db import models
 from heat.engine import convergence_migrate
 from heat.tests import common
 from heat.tests.migrate import fixtures as migrate_fixtures
+from heat.tests.migrate import statements
 from heat.tests import utils
 
 
@@ -45,6 +47,9 @@ class CensusTestCase(common.HeatTestCase):
     def page(self, size=100, **kwargs):
         return [stack.id for stack in migrate_counts.get_page(
             self.ctx, size, **kwargs)]
+
+    def all(self, **kwargs):
+        return [stack.id for stack in run.all_stacks(self.ctx, **kwargs)]
 
 
 class PageTest(CensusTestCase):
@@ -97,7 +102,7 @@ class PageTest(CensusTestCase):
         self.add('converted', convergence=True)
         self.add('converted-child', owner_id='converted', convergence=True)
         self.add('backup', owner_id='converted', backup=True)
-        self.assertEqual(['mixed'], self.page())
+        self.assertEqual(['mixed'], self.all())
         self.assertEqual(1, migrate_counts.count_roots(self.ctx))
 
     def test_nested_stacks_without_a_root_while_they_are_legacy(self):
@@ -106,16 +111,45 @@ class PageTest(CensusTestCase):
         self.add('converted', owner_id='nobody', convergence=True)
         self.add('mixed', owner_id='nobody', convergence=True)
         self.add('child', owner_id='mixed')
-        self.assertEqual(['dangling', 'mixed'], self.page())
-        self.assertEqual([], self.page(convergence=True))
+        self.assertEqual(['dangling', 'mixed'], self.all())
+        self.assertEqual([], self.all(convergence=True))
 
     def test_those_to_revert(self):
         self.add('converted', convergence=True)
         self.add('mixed')
         self.add('child', owner_id='mixed', convergence=True)
         self.add('legacy')
-        self.assertEqual(['converted', 'mixed'], self.page(convergence=True))
+        self.assertEqual(['converted', 'mixed'], self.all(convergence=True))
         self.assertEqual(2, migrate_counts.count_roots(self.ctx, True))
+
+    def test_mixed_trees_come_in_their_turn(self):
+        self.add('young', created_at=datetime.datetime(2023, 1, 1))
+        self.add('mixed', convergence=True,
+                 created_at=datetime.datetime(2022, 1, 1))
+        self.add('child', owner_id='mixed')
+        self.add('old', created_at=datetime.datetime(2021, 1, 1))
+        self.add('undated', created_at=None)
+        self.assertEqual(['undated', 'old', 'mixed', 'young'],
+                         self.all(page=1))
+
+    def test_a_mixed_tree_that_changes_meanwhile_is_met_once(self):
+        self.add('a')
+        self.add('mixed', convergence=True)
+        self.add('child', owner_id='mixed')
+        stacks = run.all_stacks(self.ctx, page=1)
+        met = [next(stacks).id]
+        self.change(models.Stack, models.Stack.id == 'mixed',
+                    convergence=False)
+        met += [stack.id for stack in stacks]
+        self.assertEqual(['a', 'mixed'], met)
+
+    def test_mixed_trees_are_searched_once_for_all_pages(self):
+        for number in range(5):
+            self.add('s%d' % number)
+        with statements.Statements() as sent:
+            self.assertEqual(5, len(self.all(page=2)))
+        self.assertEqual([True, False, False, False],
+                         ['mixed' in text for text in sent.texts])
 
 
 class NamedTest(CensusTestCase):
