@@ -2,7 +2,7 @@
 
 """Engines with the overlay and stock engines on one database and broker.
 
-What the section "In which order" of doc/source/operator/install.rst says.
+The section "Steps" of doc/source/operator/install.rst, step by step.
 """
 
 from concurrent import futures
