@@ -133,8 +133,9 @@ class NamesInTheGuidesTest(common.HeatTestCase):
     def test_options_of_the_commands(self):
         words = {word for _path, text in sources.strings()
                  for word in re.findall(r'--[a-z-]+', text)}
-        # Of pip, kolla and the openstack client.
-        words |= {'--no-deps', '--existing', '--wait', '--help', '--fresh'}
+        # Of pip, kolla, systemctl and the openstack client.
+        words |= {'--no-deps', '--existing', '--wait', '--help', '--fresh',
+                  '--kill-whom'}
         for page in self.pages():
             named = re.findall(r'``(--[a-z-]+)', page.read_text())
             self.assertEqual(set(), set(named) - words, page)
