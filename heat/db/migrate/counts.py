@@ -263,9 +263,14 @@ def _facts_by_tree(project):
     """One row a tree: what decides whether it can be converted."""
     tree = _all_trees(project)
     resource = models.Resource
-    backup = orm.aliased(_Stack)
+    backup, worked_on = orm.aliased(_Stack), orm.aliased(_Stack)
+    # The legacy engine goes by no engine_id: see match() in
+    # heat.engine.migrate.plan.
+    held = sqlalchemy.and_(resource.engine_id.is_not(None), sqlalchemy.exists(
+        ).where(worked_on.id == resource.stack_id,
+                conditions.is_convergence(worked_on).is_(True)))
     busy = _distinct_stack_ids(resource, sqlalchemy.or_(
-        resource.status == 'IN_PROGRESS', resource.engine_id.is_not(None)))
+        resource.status == 'IN_PROGRESS', held))
     kept = _distinct_stack_ids(
         resource, backup.id == resource.stack_id, backup.backup.is_(True),
         backup.deleted_at.is_(None))
