@@ -150,7 +150,7 @@ def verify(context, stack_id, stored_credentials=True):
         raise migrate_exception.StillLegacy(
             stack=migrate_plan.label(tree.root))
     with _second_look(context, whole):
-        dead_locks = _check(context, tree)
+        dead_locks = _check(context, tree, failed=True)
         findings, made = migrate_verify.compare(
             tree, graph, _Templates(context, tree,
                                     stored_credentials).requirements)

@@ -257,6 +257,23 @@ class WrittenTest(FailedCase):
         self.assertEqual(sorted((old, rows['a'].id), reverse=True),
                          self.resource(rows['b'].id).requires)
 
+    def test_what_was_never_created_requires_nothing(self):
+        row_id = self.resources(self.stack)['b'].id
+        self.set_values(models.Resource, row_id, action='INIT',
+                        physical_resource_id=None)
+        self.convert()
+        self.assertEqual([], self.resource(row_id).requires)
+
+    def test_a_missing_requirement_of_a_converted_stack_is_found(self):
+        self.convert()
+        with db_api.context_manager.writer.using(self.ctx) as session:
+            session.execute(sqlalchemy.update(models.Stack).where(
+                models.Stack.id == self.stack.id).values(
+                    current_deps=sqlalchemy.null()))
+        findings, _plan = convergence_migrate.verify(self.ctx, self.stack.id)
+        self.assertEqual(['current_deps'],
+                         [finding.column for finding in findings])
+
     def test_nothing_requires_what_was_never_created(self):
         rows = self.resources(self.stack)
         self.set_values(models.Resource, rows['a'].id, action='CREATE',

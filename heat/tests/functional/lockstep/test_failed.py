@@ -171,6 +171,15 @@ class NamedTest(FailedTestCase):
         """What heat-manage purge_deleted does, on the one connection."""
         db_api.purge_deleted(age=0, granularity='days')
 
+    def test_verify_finds_nothing_in_what_was_converted(self):
+        for history in (failures.create_failed,
+                        failures.update_failed_after_replacement,
+                        failures.rollback_failed,
+                        failures.delete_failed_after_replacement):
+            life = self.begin(history)
+            self.assertEqual((), convergence_migrate.verify(
+                self.ctx, life.identity['stack_id'])[0], history)
+
     def test_a_nested_stack_is_judged_by_itself(self):
         inner = failures.template(x=failures.resource(),
                                   y=failures.resource(needs='x'))
