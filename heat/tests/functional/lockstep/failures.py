@@ -92,7 +92,7 @@ class Life:
 
         What the ledger says of what came before is no matter of ours.
         """
-        self.ledger.failing = set()
+        self.ledger.failing, self.ledger.failing_then = set(), set()
         self.ledger.deleted_in_use, self.ledger.lost = [], []
         if not self.convergence:
             self.plan = self.test.convert_failed(self.identity)

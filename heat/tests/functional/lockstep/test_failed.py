@@ -133,15 +133,28 @@ class NamedTest(FailedTestCase):
 
     def test_the_old_template_after_a_failed_rollback_keeps_the_original(
             self):
-        life = failures.Life(self, convergence=False)
-        life.create()
-        original, = self.things_of(life, 'a')
-        life.failing(('b', 'update'), ('b', 'create'))
-        life.update(failures.REPLACING, rollback=True)
-        self.assertEqual('ROLLBACK_FAILED', self.state(life.identity))
-        life.convert()
-        life.update(failures.OLD)
-        self.assertEqual([original], self.things_of(life, 'a'))
+        old = failures.template(
+            p=failures.resource(), a=failures.resource(needs='p'),
+            b=failures.resource(needs='a'))
+        kept = []
+        for convergence in (True, False):
+            life = failures.Life(self, convergence)
+            life.create(old)
+            original, = self.things_of(life, 'a')
+            # The rollback fails before it comes to a.
+            life.failing(('b', 'update'))
+            life.ledger.failing_then = {('p', 'update'), ('p', 'create')}
+            life.update(failures.changed(
+                old, p={'value': '2'}, a={'immutable': 'y'},
+                b={'value': '2'}), rollback=True)
+            self.assertEqual('ROLLBACK_FAILED', self.state(life.identity))
+            self.assertEqual(2, sum(thing.path == ('a',) for thing in
+                                    life.ledger.things.values()))
+            life.convert()
+            life.update(old)
+            self.assertEqual('UPDATE_COMPLETE', self.state(life.identity))
+            kept.append([original] == self.things_of(life, 'a'))
+        self.assertEqual([True, True], kept)
 
     def test_what_gave_something_away_is_never_taken_back(self):
         old = failures.template(
@@ -149,9 +162,8 @@ class NamedTest(FailedTestCase):
             b=failures.resource(needs='a'))
         life = failures.Life(self, convergence=False)
         life.create(old)
-        life.failing(('b', 'update'))
-        life.update(failures.changed(old, a={'immutable': 'y'},
-                                     b={'value': '2'}))
+        life.failing(('a', 'create'))
+        life.update(failures.changed(old, a={'immutable': 'y'}))
         life.convert()
         life.update(old)
         self.assertEqual([(('a',), '1/x', False), (('b',), '1/x', False)],

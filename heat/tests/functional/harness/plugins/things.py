@@ -27,6 +27,7 @@ class Ledger:
 
     :ivar things: {physical id: Thing}, only those that live
     :ivar failing: (resource name, handler) pairs that fail for now
+    :ivar failing_then: those that fail as well, once something has failed
     :ivar deleted_in_use: paths of things that went before their users
     :ivar lost: paths of things that Heat deleted or updated without them
     """
@@ -35,6 +36,7 @@ class Ledger:
         self._numbers = itertools.count(1)
         self.things = {}
         self.failing = set()
+        self.failing_then = set()
         self.deleted_in_use = []
         self.lost = []
 
@@ -90,6 +92,7 @@ class Ledgered(recorder.Recorder):
     def _record(self, handler, *given):
         if (handler in self.properties[self.FAIL].split() or
                 (self.name, handler) in ledger.failing):
+            ledger.failing |= ledger.failing_then
             raise ValueError('%s of %s fails' % (handler, self.name))
 
     def _path(self):
