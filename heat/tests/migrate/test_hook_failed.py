@@ -23,11 +23,11 @@ class FailedTest(test_hook.HookTestCase):
         self.set_values(models.Stack, self.stack.id, action='UPDATE',
                         status='FAILED')
 
-    def set_target(self, template):
+    def set_target(self, template, **parameters):
         """Give the stack the template of a last update."""
         with db_api.context_manager.writer.using(self.ctx) as session:
             raw = models.RawTemplate(template=template, files={},
-                                     environment={})
+                                     environment={'parameters': parameters})
             session.add(raw)
             session.flush()
             template_id = raw.id
@@ -35,10 +35,10 @@ class FailedTest(test_hook.HookTestCase):
                         prev_raw_template_id=template_id)
         return template_id
 
-    def patch_update(self):
+    def patch_update(self, **parameters):
         return self.engine.update_stack(
-            self.ctx, dict(self.stack.identifier()), None, {}, None,
-            {'existing': True})
+            self.ctx, dict(self.stack.identifier()), None,
+            {'parameters': parameters}, None, {'existing': True})
 
     def test_an_update_converts_it(self):
         self.update()
@@ -79,11 +79,12 @@ class FailedTest(test_hook.HookTestCase):
     def test_parameters_are_checked_against_the_target(self):
         template = migrate_fixtures.template_of({'a': []})
         template['parameters'] = {'size': {'type': 'number'}}
-        self.set_target(template)
+        self.set_target(template, size=1)
         before = self.rows(self.stack)
         # Heat's own validation, of parameters for one.
         self.patch('heat.engine.stack.Stack.validate', new=_validate)
-        self.assertRaises(dispatcher.ExpectedException, self.patch_update)
+        self.assertRaises(dispatcher.ExpectedException, self.patch_update,
+                          size='large')
         self.assertEqual(before, self.rows(self.stack))
 
     def test_an_update_that_policy_forbids_leaves_every_row(self):
