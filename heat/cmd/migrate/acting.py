@@ -42,7 +42,8 @@ def act(action, stack):
         stack.id, stack.name, stack.tenant,
         outcomes.ALREADY if plan.nothing_to_do else action.outcome, None,
         _message(action, plan), plan.nested, plan.resources,
-        round(watch.elapsed(), 3))
+        round(watch.elapsed(), 3),
+        () if plan.nothing_to_do else tuple(plan.warnings))
 
 
 def _message(action, plan):

@@ -6,7 +6,6 @@ import contextlib
 import functools
 import sys
 import time
-import uuid
 
 from oslo_log import log as logging
 
@@ -18,15 +17,19 @@ from heat.cmd.migrate import engines
 from heat.cmd.migrate import errors
 from heat.cmd.migrate import from_run
 from heat.cmd.migrate import html_report
+from heat.cmd.migrate import ids as stack_ids
 from heat.cmd.migrate import log
 from heat.cmd.migrate import outcome
 from heat.cmd.migrate import parsers
 from heat.cmd.migrate import progress
 from heat.cmd.migrate import report
 from heat.cmd.migrate import run
+from heat.cmd.migrate import summary
 from heat.cmd.migrate import workers
 from heat.common import context as heat_context
 from heat.common.migrate import options as migrate_options
+from heat.common.migrate import text as migrate_text
+from heat.common.migrate import version as migrate_version
 from heat.db.migrate import counts as migrate_counts
 from heat.db.migrate import leftovers as migrate_leftovers
 from heat.engine.migrate import events as migrate_events
@@ -48,6 +51,10 @@ def command(function):
             log.log_elsewhere_than_stdout()
             with database.database_errors():
                 return function(args)
+        except KeyboardInterrupt:
+            # Later ones are for heat.cmd.migrate.run.Stop.
+            _warn('Stopped before the first stack: nothing was changed.')
+            return summary.RUN_AGAIN
         except errors.CommandError as exc:
             print('ERROR: %s' % report.printable(exc), file=sys.stderr)
         except BrokenPipeError:
@@ -58,7 +65,7 @@ def command(function):
             LOG.exception('heat-manage failed')
             print('ERROR: %s: %s' % (type(exc).__name__, report.printable(
                 errors.one_line(exc))), file=sys.stderr)
-        return report.FAILED
+        return summary.FAILED
     return guarded
 
 
@@ -97,6 +104,10 @@ def do_revert(args):
 def do_status(args):
     database.check_database()
     context = heat_context.get_admin_context()
+    if args.list:
+        convergence_status.show_stacks(migrate_counts.list_state(
+            context, args.list, args.project), args.format)
+        return summary.DONE
     tallies = migrate_counts.tally(context, args.project)
     complete = True
     if args.deep:
@@ -109,7 +120,7 @@ def do_status(args):
         migrate_leftovers.get_all(context, args.project), args.format)
     if not complete:
         _warn('Stopped by a signal: not every ready stack was looked at.')
-    return report.DONE if complete else report.RUN_AGAIN
+    return summary.DONE if complete else summary.RUN_AGAIN
 
 
 def _plan_all(context, project, tallies):
@@ -151,9 +162,10 @@ class _Migration:
         context = heat_context.get_admin_context()
         stacks, total = self._select(context, ids)
         # Before the first stack: a page that cannot be written ends the run.
-        with self._page() as page:
+        # And before the workers, or Ctrl-C would end one with a traceback.
+        with self._page() as page, run.Stop().on_signals() as stop:
             return self._run(stacks, total, self._workers(context, total),
-                             page)
+                             page, stop)
 
     def _page(self):
         if not self._args.report:
@@ -199,6 +211,9 @@ class _Migration:
         if len(here) > 1:
             raise errors.CommandError('Give only one of --dry-run, --verify '
                                       'and --repair.')
+        if args.retry and here:
+            raise errors.CommandError('--retry goes with no --%s.'
+                                      % here[0].replace('_', '-'))
         if getattr(args, 'ignore_unreferenced', False):
             if 'verify' in here or 'repair' in here:
                 raise errors.CommandError('--ignore-unreferenced goes with a '
@@ -213,7 +228,7 @@ class _Migration:
             raise errors.CommandError(
                 '--%s runs in this process: leave --via-engines out.'
                 % here[0].replace('_', '-'))
-        return list(dict.fromkeys(map(_normalized, args.stack_id)))
+        return stack_ids.read(args.stack_id)
 
     def _workers(self, context, total):
         size = self._args.workers
@@ -226,13 +241,13 @@ class _Migration:
         notify = broker.can_notify()
         return workers.staff(self._action, size, total, notify)
 
-    def _run(self, stacks, total, staff, page):
+    def _run(self, stacks, total, staff, page, stop):
         args = self._args
-        named = not args.all and self._from_run is None
-        kept = self._action.outcome == outcome.PLANNED or named
         counts = report.FORMATS[args.format](
-            self._become, kept)
-        show = progress.of(counts, min(total, args.limit or total),
+            self._become, not args.all and self._from_run is None,
+            args.long, args.by == 'project')
+        self._begin(counts, total, staff)
+        show = progress.of(counts, total, limit=args.limit,
                            bar=total > 1 and not (
                                args.format == 'json' and sys.stdout.isatty()))
         begun = time.monotonic()
@@ -242,20 +257,32 @@ class _Migration:
             if page:
                 page.add(outcome)
 
-        with run.Stop().on_signals() as stop:
-            going = run.Run(stacks, staff, add, show,
-                            run.Pace(args.max_rate, args.pause_file), stop,
-                            args.limit)
-            try:
-                going.go()
-            finally:
-                show.close()
-                counts.end(time.monotonic() - begun)
+        going = run.Run(stacks, staff, add, show,
+                        run.Pace(args.max_rate, args.pause_file), stop,
+                        args.limit, args.retry)
+        try:
+            going.go()
+        finally:
+            show.close()
+            counts.end(time.monotonic() - begun)
         if not going.complete:
             _warn('Ended before the last stack (%s): run the command again to '
                   'go on.' % ('stopped by a signal' if stop.requested else
                               '--limit'))
-        return counts.exit_status(going.complete)
+        status = counts.exit_status(going.complete)
+        LOG.info('Run ended with exit status %(status)d: %(summary)s', {
+            'status': status,
+            'summary': next(counts.summary(time.monotonic() - begun))})
+        return status
+
+    def _begin(self, counts, total, staff):
+        """Say what begins: to who runs it, and in the log."""
+        what = (self._action.title, migrate_text.count(total, 'stack'),
+                migrate_text.count(staff.size, 'worker'))
+        counts.begin(['%s: %s, %s' % what, migrate_version.both(),
+                      'Database %s' % database.shown()])
+        LOG.info('Run begins: %(what)s, %(stacks)s, %(workers)s',
+                 dict(zip(('what', 'stacks', 'workers'), what)))
 
 
 def _warn(line):
@@ -270,16 +297,6 @@ def _warn_of_unguarded_engines(context):
               'false. An engine without it does not notice that a stack is '
               'converted or reverted while it begins an operation on it: set '
               'it to true for all engines, or stop them.' % ', '.join(hosts))
-
-
-def _normalized(stack_id):
-    try:
-        return str(uuid.UUID(stack_id))
-    except ValueError:
-        raise errors.CommandError(
-            '%s is not the id of a stack: an id looks like %s ("openstack '
-            'stack list" shows it beside the name).'
-            % (stack_id, '6fe7ad0a-7a5b-44a8-b67a-a4d3d6a0a001'))
 
 
 def add_parsers(subparsers, run_as):

@@ -3,6 +3,7 @@
 """heat-manage convergence-status: how many stacks are converted yet."""
 
 import collections
+import itertools
 import json
 
 import prettytable
@@ -11,6 +12,7 @@ from heat.cmd.migrate import outcome
 from heat.cmd.migrate import prometheus
 from heat.cmd.migrate import report
 from heat.common.migrate import exception as migrate_exception
+from heat.common.migrate import text as migrate_text
 from heat.common.migrate import version as migrate_version
 from heat.db.migrate import counts as migrate_counts
 from heat.engine import convergence_migrate
@@ -19,6 +21,7 @@ EPILOG = """\
 examples:
   heat-manage convergence-status
   heat-manage convergence-status --format json | jq 'select(.state == "ready")'
+  heat-manage convergence-status --list failed
   heat-manage convergence-status --format prometheus > heat.prom
 
 states:
@@ -39,8 +42,9 @@ exit status:
   2  the database cannot be used, or the arguments are wrong
 """
 
-_COLUMNS = ('Project', 'State', 'Root stacks', 'Nested, legacy',
-            'Nested, convergence')
+_COLUMNS = ('State', 'Root stacks', 'Nested, legacy', 'Nested, convergence')
+
+_ROW = '  %-21s  %11s  %14s  %19s'
 
 _LEFTOVER_COLUMNS = ('Reason', 'Stack ID', 'Name', 'Project', 'Nested in',
                      'Has the same resources')
@@ -82,6 +86,11 @@ class Planned:
                         zip(old[2:], (1, legacy, convergence))))
 
     @property
+    def so_far(self):
+        """What was found until now, in words."""
+        return '%d cannot be converted' % self.left
+
+    @property
     def tallies(self):
         """The tallies as they are now, by project and state."""
         return [tally for _key, tally in sorted(self._tallies.items())
@@ -97,17 +106,29 @@ def show(tallies, form):
         for tally in tallies:
             print(json.dumps(tally._asdict()))
         return
-    table = prettytable.PrettyTable(_COLUMNS)
-    table.align = 'l'
-    for column in _COLUMNS[2:]:
-        table.align[column] = 'r'
-    for tally in tallies:
-        table.add_row([report.printable('-' if cell is None else cell)
-                       for cell in tally])
     print(migrate_version.both())
-    print(table)
+    for project, found in itertools.groupby(
+            tallies, key=lambda tally: tally.project):
+        print('Project %s' % report.printable(project or '-'))
+        print(_ROW % _COLUMNS)
+        for tally in found:
+            print(_ROW % tally[1:])
     for line in _totals(tallies):
         print(line)
+
+
+def show_stacks(stacks, form):
+    """Print some heat.db.migrate.counts.RootStack, a line each.
+
+    A name may hold spaces, so that it comes last.
+    """
+    for stack in stacks:
+        if form == 'json':
+            print(json.dumps({'id': stack.id, 'name': stack.name,
+                              'project': stack.tenant}))
+        else:
+            print(report.printable('%s  %s  %s' % (
+                stack.id, stack.tenant or '-', stack.name)))
 
 
 def _totals(tallies):
@@ -117,9 +138,10 @@ def _totals(tallies):
         roots[tally.state == migrate_counts.CONVERGENCE] += tally.roots
         nested[True] += tally.nested_convergence
         nested[False] += tally.nested_legacy
-    yield ('Convergence: %d root and %d nested stacks. Legacy: %d root and %d '
-           'nested stacks.' % (roots[True], nested[True], roots[False],
-                               nested[False]))
+    for engine, is_convergence in (('Convergence', True), ('Legacy', False)):
+        yield '%s: %s and %s.' % (
+            engine, migrate_text.count(roots[is_convergence], 'root stack'),
+            migrate_text.count(nested[is_convergence], 'nested stack'))
     if roots[False]:
         yield ('To convert them: heat-manage migrate-convergence-1 --all (try '
                'it with --dry-run first)')

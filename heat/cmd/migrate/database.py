@@ -40,8 +40,8 @@ def _schema_problem(scripts, found):
     if found is None:
         return ('The database %s has no schema of Heat\'s: check [database] '
                 'connection, or create it with heat-manage db_sync.'
-                % _database())
-    facts = (_database(), found, version.version_info.release_string(),
+                % shown())
+    facts = (shown(), found, version.version_info.release_string(),
              scripts.get_current_head())
     try:
         scripts.get_revision(found)
@@ -61,10 +61,10 @@ def database_errors():
     except (db_exception.DBError, db_exception.CantStartEngineError,
             sqlalchemy_exc.SQLAlchemyError) as exc:
         raise errors.CommandError(_('The database %s cannot be used: %s') % (
-            _database(), errors.one_line(exc))) from exc
+            shown(), errors.one_line(exc))) from exc
 
 
-def _database():
+def shown():
     """The connection string as it may be shown: without the password."""
     try:
         return sqlalchemy.engine.make_url(

@@ -29,3 +29,7 @@ def log_elsewhere_than_stdout():
         if getattr(handler, 'stream', None) is sys.stdout:
             handler.setStream(sys.stderr)
             handler.setLevel(std_logging.ERROR)
+    if not CONF.debug:
+        # Heat tells each time which types its global environment renames.
+        std_logging.getLogger('heat.engine.environment').setLevel(
+            std_logging.WARNING)

@@ -12,6 +12,9 @@ CONVERTED, REVERTED, REPAIRED, PLANNED, ALREADY, GONE, REFUSED, FAILED = (
     'converted', 'reverted', 'repaired', 'planned', 'already', 'gone',
     'refused', 'failed')
 
+#: Those that say that the stack has changed (or would in a dry run).
+CHANGED = (CONVERTED, REVERTED, REPAIRED, PLANNED)
+
 #: Codes of failures that are no refusal of the converter's.
 ERROR, DATABASE, WORKER_DIED = 'error', 'database', 'worker_died'
 
@@ -23,7 +26,8 @@ class Outcome(typing.NamedTuple):
     """What became of one root stack; the fields are the keys in JSON.
 
     ``nested`` and ``resources`` count what lies below the root stack and
-    what is (or would be) written; None where it is not known.
+    what is (or would be) written; None where it is not known. ``warnings``
+    are sentences for the owner of the stack.
     """
 
     id: str
@@ -35,11 +39,12 @@ class Outcome(typing.NamedTuple):
     nested: int
     resources: int
     seconds: float
+    warnings: tuple = ()
 
     @property
     def changed(self):
         """Whether this is what changed the stack (or would in a dry run)."""
-        return self.outcome in (CONVERTED, REVERTED, REPAIRED, PLANNED)
+        return self.outcome in CHANGED
 
     @property
     def done(self):

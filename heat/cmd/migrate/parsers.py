@@ -7,13 +7,14 @@ import argparse
 from heat.cmd.migrate import convergence_status
 from heat.cmd.migrate import report
 from heat.cmd.migrate import workers
+from heat.db.migrate import counts as migrate_counts
 
 _EXIT_STATUS = """\
 exit status:
   0  all of the stacks are %(kind)s stacks now (with --dry-run: can be)
-  1  run it again: some were left because they are not in a sane state (an
-     operation is in progress, or the last one failed), or a signal or
-     --limit ended the run before the last stack
+  1  some stacks are busy: run it again; or they are not in a state to be
+     changed: mend them, then run it again. Also when a signal or --limit
+     ended the run before the last stack: run it again
   2  something failed or stays refused, or the arguments are wrong
 """
 
@@ -30,8 +31,11 @@ examples:
   heat-manage migrate-convergence-1 --all --max-rate 5 \\
       --pause-file /run/heat/pause --format json > converted.jsonl
       drain the cloud gently; "touch /run/heat/pause" makes it wait
-  jq -r 'select(.code == "in_progress").id' converted.jsonl
-      which stacks to run again later
+  heat-manage migrate-convergence-1 --all --retry 10m
+      try busy stacks again for ten minutes
+  heat-manage convergence-status --list failed | \\
+      heat-manage migrate-convergence-1 --dry-run -
+      tell why, for the stacks in one state
   heat-manage migrate-convergence-1 --verify --all
       tell which convergence stacks lack what their next operation needs
 
@@ -68,6 +72,18 @@ def _positive(kind):
     return parse
 
 
+def _duration(text):
+    """Seconds, from a number with s, m or h behind it (or nothing: s)."""
+    unit = {'s': 1, 'm': 60, 'h': 3600}.get(text[-1:])
+    seconds = float(text[:-1] if unit else text) * (unit or 1)
+    if not 0 < seconds < float('inf'):
+        raise ValueError(text)
+    return seconds
+
+
+_duration.__name__ = 'duration (for example 90s, 10m or 1h)'
+
+
 def _add_parser(subparsers, name, function, text, epilog, **kwargs):
     parser = subparsers.add_parser(
         name, help=text, description=text[0].upper() + text[1:] + '.',
@@ -79,7 +95,8 @@ def _add_parser(subparsers, name, function, text, epilog, **kwargs):
 
 def _add_selection(parser):
     parser.add_argument('stack_id', nargs='*', metavar='STACK_ID',
-                        help='id of a root stack')
+                        help='id of a root stack; - reads ids from standard '
+                             'input, the first word of each line')
     parser.add_argument('--all', action='store_true',
                         help='every root stack that there is something to do '
                              'for, oldest first')
@@ -102,11 +119,20 @@ def _add_run_options(parser):
                         help='begin at most so many stacks a second')
     parser.add_argument('--pause-file', metavar='PATH',
                         help='begin no stack while this file exists')
+    parser.add_argument('--retry', type=_duration, metavar='DURATION',
+                        default=0,
+                        help='try each busy stack again until it is not, or '
+                             'this long (90s, 10m, 1h) after its first try')
+    parser.add_argument('--long', action='store_true',
+                        help='list every stack, with project, sizes and '
+                             'time; the table is wider than 80 characters')
+    parser.add_argument('--by', choices=['project'],
+                        help='add a summary for each project')
     parser.add_argument('--report', metavar='FILE.html',
                         help='also write a page for a browser, which only '
                              'this user can read; with --project it names no '
                              'host and no engine')
-    _add_format(parser, 'table at the end, or one JSON object a stack as a '
+    _add_format(parser, 'text at the end, or one JSON object a stack as a '
                         'line at once (default: %(default)s)')
 
 
@@ -173,6 +199,11 @@ def add_status(subparsers, function):
         'legacy ones from being converted', convergence_status.EPILOG)
     parser.add_argument('--project', metavar='ID',
                         help='only the stacks of this project')
+    parser.add_argument('--list', metavar='STATE',
+                        choices=migrate_counts.STATES,
+                        help='print id, project and name of the root stacks '
+                             'in this state: ' + ', '.join(
+                                 migrate_counts.STATES))
     parser.add_argument('--deep', action='store_true',
                         help='load and plan every legacy stack, to find what '
                              'its rows alone do not tell (slow)')

@@ -6,17 +6,22 @@ import importlib.util
 import sys
 import time
 
+from heat.cmd.migrate import summary
+
 # Seconds between two lines, and between two looks of the bar.
 _LINES, _BAR = 5, 0.1
+
+_PAUSED = 'paused: no stack begins while the pause file exists'
 
 
 class _Progress:
 
     interval = _LINES
 
-    def __init__(self, report, total, stream):
+    def __init__(self, report, total, stream, limit=None):
         self._report = report
         self._total = total
+        self._limit = limit
         self._stream = stream
         self._begun = time.monotonic()
         self._next = self._begun + self.interval
@@ -34,21 +39,35 @@ class _Progress:
     def close(self):
         pass
 
+    def _part(self):
+        """How far the run is, from 0 to 1.
+
+        Stacks that are left as they are do not count for the limit: what is
+        reached first, it or the last stack, ends the run.
+        """
+        part = self._report.handled / self._total if self._total else 1
+        if self._limit:
+            part = max(part, self._report.changed / self._limit)
+        return min(1, part)
+
+    def _line(self, paused, seconds):
+        part = self._part()
+        line = '%3d %% in %s' % (100 * part, summary.clock(seconds))
+        if paused:
+            line += ', ' + _PAUSED
+        elif part:
+            line += ', %s left, %.1f stacks/s' % (
+                summary.clock(seconds / part - seconds),
+                self._report.handled / seconds)
+        so_far = self._report.so_far
+        return line + (': ' + so_far if so_far else '')
+
 
 class Lines(_Progress):
     """A line every few seconds."""
 
     def _show(self, paused, seconds):
-        handled = self._report.handled
-        rate = handled / seconds
-        line = '%d of %d stacks, %d left as they were, %.1f a second' % (
-            handled, self._total, self._report.left, rate)
-        if paused:
-            line += ', paused: no stack begins while the pause file exists'
-        elif rate:
-            line += ', %d seconds to go' % (
-                max(0, self._total - handled) / rate)
-        print(line, file=self._stream, flush=True)
+        print(self._line(paused, seconds), file=self._stream, flush=True)
 
 
 class Bar(_Progress):
@@ -56,37 +75,37 @@ class Bar(_Progress):
 
     interval = _BAR
 
-    def __init__(self, report, total, stream):
-        super().__init__(report, total, stream)
+    def __init__(self, report, total, stream, limit=None):
+        super().__init__(report, total, stream, limit)
         # Only a terminal needs it, and a distribution may not have it.
         from rich import console
         from rich import progress
         # No thread of its own (auto_refresh): workers are forked.
         self._bar = progress.Progress(
-            progress.TextColumn('{task.description}'), progress.BarColumn(),
-            progress.MofNCompleteColumn(), progress.TimeRemainingColumn(),
+            progress.BarColumn(bar_width=12),
+            progress.TextColumn('{task.description}'),
             console=console.Console(file=stream), auto_refresh=False,
             transient=True, redirect_stdout=False, redirect_stderr=False)
-        self._task = self._bar.add_task('', total=total)
+        self._task = self._bar.add_task('', total=1)
         self._bar.start()
 
     def _show(self, paused, seconds):
         self._bar.update(
-            self._task, completed=self._report.handled, refresh=True,
-            description='Paused' if paused else
-            'Stacks (%d left as they were)' % self._report.left)
+            self._task, completed=self._part(), refresh=True,
+            description=self._line(paused, seconds))
 
     def close(self):
         self._bar.stop()
 
 
-def of(report, total, bar, stream=None):
+def of(report, total, bar, stream=None, limit=None):
     """Make what shows the progress of a run.
 
     :param report: what counts the stacks that are done
     :param total: how many there are
     :param bar: whether a bar is welcome where there is a terminal and rich
+    :param limit: how many are changed at most
     """
     stream = stream or sys.stderr
     bar = bar and stream.isatty() and importlib.util.find_spec('rich')
-    return (Bar if bar else Lines)(report, total, stream)
+    return (Bar if bar else Lines)(report, total, stream, limit)

@@ -8,6 +8,8 @@ import os
 import signal
 import time
 
+from heat.cmd.migrate import retry as retries
+from heat.common.migrate import text as migrate_text
 from heat.db.migrate import counts as migrate_counts
 
 #: Stacks read from the database at a time. Each page makes the database go
@@ -22,14 +24,25 @@ class Stop:
     """Whether to begin no more stacks: SIGINT and SIGTERM ask for that.
 
     The second signal ends the process at once.
+
+    :ivar in_hand: called for how many stacks are in hand, to tell that
     """
 
     def __init__(self):
         self.requested = False
+        self.in_hand = None
+        self._pid = os.getpid()
 
     def _request(self, number, _frame):
         self.requested = True
         signal.signal(number, signal.SIG_DFL)
+        # A worker that has just been forked has nothing to tell.
+        if self.in_hand is not None and os.getpid() == self._pid:
+            # Not print: this may come in the middle of one.
+            with contextlib.suppress(OSError):
+                os.write(2, ('\nFinishing %s in hand; again to stop at '
+                             'once.\n' % migrate_text.count(
+                                 self.in_hand(), 'stack')).encode())
 
     @contextlib.contextmanager
     def on_signals(self):
@@ -117,9 +130,11 @@ class Run:
     :param limit: how many stacks to change at most; those that have to be
         left as they are do not count, or they would be all that a run of the
         oldest ones ever meets
+    :param retry: for how many seconds a busy stack is tried again
     """
 
-    def __init__(self, stacks, workers, report, idle, pace, stop, limit=None):
+    def __init__(self, stacks, workers, report, idle, pace, stop, limit=None,
+                 retry=0):
         self._stacks = iter(stacks)
         self._workers = workers
         self._report = report
@@ -127,7 +142,9 @@ class Run:
         self._pace = pace
         self._stop = stop
         self._left = limit
+        self._retry = retries.Retry(retry)
         self.complete = False
+        stop.in_hand = lambda: workers.in_hand
 
     def go(self):
         """Handle the stacks.
@@ -155,6 +172,9 @@ class Run:
                 self._collect(_TICK)
         finally:
             self._workers.close()
+            for outcome in self._retry.give_up():
+                self.complete = False
+                self._report(outcome)
 
     def _begin_some(self):
         """Begin as many stacks as may begin now.
@@ -163,19 +183,22 @@ class Run:
         """
         while not (self.complete or self._stop.requested):
             if self._left == 0:
-                self.complete = next(self._stacks, None) is None
+                self.complete = not self._retry.waiting and (
+                    next(self._stacks, None) is None)
                 return None
             if self._workers.in_hand >= self._room():
                 return _TICK
             delay = self._pace.delay()
             if delay:
                 return delay
-            stack = next(self._stacks, None)
-            if stack is None:
-                self.complete = True
-            else:
+            stack = self._retry.due() or next(self._stacks, None)
+            if stack is not None:
                 self._workers.begin(stack)
                 self._pace.begun()
+            elif self._retry.waiting:
+                return _TICK
+            else:
+                self.complete = True
         return None
 
     def _room(self):
@@ -185,6 +208,9 @@ class Run:
 
     def _collect(self, timeout):
         for outcome in self._workers.finished(timeout):
+            if not self._stop.requested and self._retry.keep(outcome):
+                self.complete = False
+                continue
             if self._left is not None and outcome.changed:
                 self._left -= 1
             self._report(outcome)

@@ -65,8 +65,10 @@ class InProcess:
 
     def finished(self, timeout):
         """Handle the stack; how long that takes is not limited."""
-        stack, self._stack = self._stack, None
-        return [acting.act(self._action, stack)]
+        # In hand until it is done: a signal meanwhile tells how many are.
+        done = [acting.act(self._action, self._stack)]
+        self._stack = None
+        return done
 
     def close(self):
         pass

@@ -34,6 +34,9 @@ _REASONS = tuple(refused.code for refused in (
 SEEN_IN_ROWS = frozenset(_REASONS + (migrate_exception.DanglingStack.code,
                                      migrate_exception.Adopted.code))
 
+#: All of the states.
+STATES = (CONVERGENCE, READY) + tuple(sorted(SEEN_IN_ROWS))
+
 _Stack = models.Stack
 
 
@@ -301,6 +304,38 @@ def _facts_by_tree(project):
                     tree.c.root_id).subquery()
 
 
+def _state(facts):
+    """The state of a tree, for :func:`_facts_by_tree` joined to its root."""
+    reasons = [(facts.c[code] == 1, code) for code in _REASONS]
+    return sqlalchemy.case(
+        (facts.c.legacy == 0, CONVERGENCE),
+        (_Stack.owner_id.is_not(None), migrate_exception.DanglingStack.code),
+        *reasons, else_=READY)
+
+
+@db_api.retry_on_db_error
+@db_api.context_manager.reader
+def list_state(context, state, project=None):
+    """Read the roots of the trees in one state, oldest first.
+
+    :param state: one of STATES; as :func:`tally` sees it
+    :returns: a list of :class:`RootStack`
+    """
+    dangling, adopted = (migrate_exception.DanglingStack.code,
+                         migrate_exception.Adopted.code)
+    facts = _facts_by_tree(project)
+    rows = [RootStack._make(row) for row in context.session.execute(
+        sqlalchemy.select(*_ROOT_COLUMNS)
+        .join(facts, facts.c.root_id == _Stack.id)
+        .where(_state(facts) == (dangling if state == adopted else state))
+        .order_by(_Stack.created_at, _Stack.id))]
+    if state not in (dangling, adopted):
+        return rows
+    shared = migrate_leftovers.adopted(context.session,
+                                       [row.id for row in rows])
+    return [row for row in rows if (row.id in shared) == (state == adopted)]
+
+
 @db_api.retry_on_db_error
 @db_api.context_manager.reader
 def tally(context, project=None):
@@ -312,11 +347,7 @@ def tally(context, project=None):
     :returns: a list of :class:`Tally`, by project and state
     """
     facts = _facts_by_tree(project)
-    reasons = [(facts.c[code] == 1, code) for code in _REASONS]
-    state = sqlalchemy.case(
-        (facts.c.legacy == 0, CONVERGENCE),
-        (_Stack.owner_id.is_not(None), migrate_exception.DanglingStack.code),
-        *reasons, else_=READY).label('state')
+    state = _state(facts).label('state')
     rows = context.session.execute(
         sqlalchemy.select(
             _Stack.tenant, state, _number(_Stack.owner_id.is_(None)),

@@ -24,6 +24,10 @@ CONVERSION = (ACTION, 'COMPLETE', 'Converted to convergence')
 # The column resource_status_reason of an event holds so many characters.
 REASON_LENGTH = 255
 
+#: How the reason of a stack that was not converted begins: a list of events
+#: shows no more than this of it, to somebody who did not ask for any of it.
+UNCHANGED = 'Not converted: your stack works as before, nothing is lost. '
+
 
 def event_values(plan, by):
     """Values of the event that a conversion leaves in its transaction."""
@@ -72,8 +76,8 @@ def refused(context, row, reason, only_news=False):
     """
     LOG.warning('%(reason)s [%(code)s]',
                 {'reason': reason, 'code': code_of(reason)})
-    if migrate_db.add(context, _event_values(row, 'FAILED', reason),
-                      only_news):
+    values = _event_values(row, 'FAILED', '%s%s' % (UNCHANGED, reason))
+    if migrate_db.add(context, values, only_news):
         _notify(context, 'error', _payload(row, 'FAILED', reason))
 
 

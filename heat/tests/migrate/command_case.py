@@ -23,6 +23,8 @@ class CommandTestCase(common.HeatTestCase):
     def setUp(self):
         super().setUp()
         self.ctx = utils.dummy_context()
+        self.stdin = io.StringIO()
+        self.useFixture(fixtures.MonkeyPatch('sys.stdin', self.stdin))
         # They change the log of the whole process, and look for a schema
         # that alembic made.
         for name in ('log.log_elsewhere_than_stdout',

@@ -1,17 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 
+import itertools
 import uuid
 
 import fixtures
+from oslo_config import cfg
 from oslo_db import exception as db_exception
 from sqlalchemy import exc as sqlalchemy_exc
 
+from heat.cmd.migrate import run
 from heat.common import exception
+from heat.db.migrate import counts as migrate_counts
 from heat.db.migrate import tree as migrate_tree
 from heat.db.migrate import write as migrate_write
 from heat.engine import convergence_migrate
 from heat.engine.migrate import events as migrate_events
 from heat.engine.migrate import graph as migrate_graph
+from heat.objects import event as event_object
 from heat.objects import snapshot as snapshot_object
 from heat.objects import stack as stack_object
 from heat.tests.migrate import command_case as case
@@ -66,8 +71,7 @@ class MigrateTest(case.CommandTestCase):
         status, out, _err = self.run_command(
             'migrate-convergence-1', '--all', '--dry-run')
         self.assertEqual(0, status)
-        self.assertIn('1 stack, 2 resources, 1 dependency', out)
-        self.assertIn('1 would be changed', out)
+        self.assertIn('1 can become convergence.', out)
         self.assertEqual(before, migrate_fixtures.rows(self.ctx, stack_id))
 
     def test_limit(self):
@@ -87,7 +91,7 @@ class MigrateTest(case.CommandTestCase):
             'tenant': stack.tenant, 'name': 'before', 'stack_id': warned,
             'status': 'IN_PROGRESS'})
         _status, out, _err = self.run_command('migrate-convergence-1', '--all')
-        self.assertIn('| %s' % warned, out)
+        self.assertIn('  %s  warned' % warned, out)
         self.assertIn('before', out)
         self.assertNotIn(other, out)
 
@@ -110,8 +114,8 @@ class MigrateTest(case.CommandTestCase):
         self.set_status(busy, 'IN_PROGRESS')
         status, out, _err = self.run_command('migrate-convergence-1', '--all')
         self.assertEqual(1, status)
-        self.assertIn('Run again later', out)
-        self.assertIn('\n  %s busy\n' % busy, out)
+        self.assertIn('1 stack is busy: run this again later', out)
+        self.assertIn('\n  %s  busy\n' % busy, out)
         self.assertFalse(self.is_convergence(busy))
         self.assertTrue(self.is_convergence(sane))
 
@@ -285,6 +289,76 @@ class MeanwhileTest(case.CommandTestCase):
         self.assertEqual('in_progress', found[0]['code'])
 
 
+class ScreenTest(case.CommandTestCase):
+    """What an operator sees on a terminal of 80 columns."""
+
+    def test_dry_run_of_300_with_5_refused_fits_a_screen(self):
+        ids = [self.legacy('stack-%d-with-a-rather-long-name' % number)
+               for number in range(5)]
+        for stack_id in ids[:2]:
+            self.set_status(stack_id, 'FAILED')
+        self.set_status(ids[2], 'IN_PROGRESS')
+        for stack_id in ids[3:]:
+            self.set_name(stack_id, 'other')
+        legacy = self.legacy('one-of-many')
+        row = stack_object.Stack.get_by_id(self.ctx, legacy)
+        many = [migrate_counts.RootStack(legacy, row.name, row.tenant,
+                                         row.created_at)] * 294
+        everything = run.all_stacks
+        self.useFixture(fixtures.MonkeyPatch(
+            'heat.cmd.migrate.run.all_stacks',
+            lambda *args: itertools.chain(many, everything(*args))))
+        status, out, _err = self.run_command(
+            'migrate-convergence-1', '--all', '--dry-run')
+        self.assertEqual(2, status)
+        self.assertRegex(
+            out, r'300 stacks in \S+( s)?: 295 can become convergence, 5 '
+                 r'refused\.\n')
+        self.assertLess(len(out.splitlines()), 40)
+        self.assertLessEqual(max(map(len, out.splitlines())), 80)
+        for stack_id in ids:
+            self.assertIn('\n  %s  stack-' % stack_id, out)
+
+    def test_header_says_what_runs_where(self):
+        self.legacy()
+        _status, out, _err = self.run_command('migrate-convergence-1', '--all')
+        self.assertRegex(out, r'\AConversion to convergence: 1 stack, 1 '
+                              r'worker\n.* on Heat .*\nDatabase \w+')
+
+    def test_header_shows_no_password(self):
+        self.legacy()
+        cfg.CONF.set_override('connection', 'mysql+pymysql://heat:secret@db/h',
+                              group='database')
+        _status, out, _err = self.run_command('migrate-convergence-1', '--all')
+        self.assertIn('heat:***@db/h', out)
+        self.assertNotIn('secret', out)
+
+    def test_log_has_a_line_at_the_begin_and_the_end(self):
+        log = self.useFixture(fixtures.FakeLogger())
+        self.legacy()
+        self.run_command('migrate-convergence-1', '--all')
+        lines = [line for line in log.output.splitlines() if 'Run ' in line]
+        self.assertEqual('Run begins: Conversion to convergence, 1 stack, 1 '
+                         'worker', lines[0])
+        self.assertRegex(lines[1], r'Run ended with exit status 0: 1 stack '
+                                   r'in 0\.\d s: 1 converted\.')
+
+
+class InputTest(case.CommandTestCase):
+    """Ids from standard input."""
+
+    def test_first_word_of_each_line_is_an_id(self):
+        one, two = self.legacy('one'), self.legacy('two')
+        self.stdin.write('%s  project  a name\n\n%s\n' % (one, two))
+        self.stdin.seek(0)
+        status, found = self.outcomes('migrate-convergence-1', '-')
+        self.assertEqual((0, ['one', 'two']),
+                         (status, [done['name'] for done in found]))
+
+    def test_no_ids_are_nothing_to_do(self):
+        self.assertEqual((0, []), self.outcomes('migrate-convergence-1', '-'))
+
+
 class EventsTest(case.CommandTestCase):
     """What the owner of a stack reads of a command that runs every hour."""
 
@@ -297,6 +371,15 @@ class EventsTest(case.CommandTestCase):
     def events_after(self, *words):
         self.run_command(*words or ('migrate-convergence-1', '--all'))
         return self.migration_events(self.stack_id)
+
+    def test_first_60_characters_say_that_nothing_is_lost(self):
+        self.events_after()
+        event, = [event for event in event_object.Event.get_all_by_stack(
+            self.ctx, self.stack_id) if event.resource_action == 'MIGRATE']
+        begin = event.resource_status_reason[:60]
+        self.assertIn('your stack works as before, nothing is lost.', begin)
+        self.assertIn('names resources that it does not have',
+                      event.resource_status_reason)
 
     def test_reason_is_told_once(self):
         self.assertEqual(['FAILED'], self.events_after())
@@ -341,7 +424,7 @@ class RevertTest(case.CommandTestCase):
         stack_id = self.legacy()
         status, out, _err = self.run_command('revert-convergence-1', stack_id)
         self.assertEqual(0, status)
-        self.assertIn('1 legacy already', out)
+        self.assertIn('1 already legacy', out)
 
     def test_dry_run_changes_nothing(self):
         stack_id = self.legacy()

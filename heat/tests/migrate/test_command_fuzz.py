@@ -13,6 +13,7 @@ from hypothesis import strategies
 from heat.cmd.migrate import convergence_status
 from heat.cmd.migrate import outcome
 from heat.cmd.migrate import report
+from heat.cmd.migrate import summary
 from heat.db.migrate import counts as migrate_counts
 from heat.tests.migrate import command_case as case
 from heat.tests.migrate import fixtures as migrate_fixtures
@@ -61,7 +62,8 @@ class WordsTest(case.CommandTestCase):
         except SystemExit as exc:
             # argparse has told what is wrong, or helped.
             ended, out, err = exc.code, 'usage', ''
-        self.assertIn(ended, (report.DONE, report.RUN_AGAIN, report.FAILED))
+        self.assertIn(ended, (summary.DONE, summary.RUN_AGAIN,
+                              summary.FAILED))
         self.assertTrue(out or err)
         self.assertNotIn('Traceback', out + err)
         self.assertEqual([], control_characters(out + err))
@@ -74,7 +76,8 @@ class OutputTest(case.CommandTestCase):
 
     def outcome(self, text):
         return outcome.Outcome(*[
-            text if field in ('name', 'project', 'message', 'code') else 1
+            text if field in ('name', 'project', 'message', 'code') else
+            (text,) if field == 'warnings' else 1
             for field in outcome.Outcome._fields])
 
     def told(self, kind, text):

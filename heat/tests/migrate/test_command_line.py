@@ -40,6 +40,17 @@ class ArgumentsTest(case.CommandTestCase):
         self.assertIn('--project', self.error(
             'migrate-convergence-1', '--project', 'x', str(uuid.uuid4())))
 
+    def test_a_dry_run_is_not_tried_again(self):
+        self.assertIn('--retry goes with no --dry-run', self.error(
+            'migrate-convergence-1', '--dry-run', '--retry', '10m', '--all'))
+
+    def test_durations_have_to_be_positive_and_end(self):
+        for text in ('10x', '-1s', '0', 'm', 'nanm', 'infh'):
+            exc = self.assertRaises(
+                SystemExit, self.run_command, 'migrate-convergence-1',
+                '--all', '--retry', text)
+            self.assertEqual(2, exc.code)
+
     def test_dry_run_is_nothing_for_the_engines(self):
         self.assertIn('--via-engines', self.error(
             'migrate-convergence-1', '--dry-run', '--via-engines', '--all'))
@@ -125,6 +136,11 @@ class GuardTest(common.HeatTestCase):
         with fixtures.MonkeyPatch('sys.stderr', err):
             status = commands.command(fail)(None)
         return status, err.getvalue()
+
+    def test_ctrl_c_before_the_first_stack_is_one_line(self):
+        self.assertEqual(
+            (1, 'Stopped before the first stack: nothing was changed.\n'),
+            self.run_guarded(KeyboardInterrupt()))
 
     def test_command_error_is_one_line(self):
         self.assertEqual((2, 'ERROR: no\n'),

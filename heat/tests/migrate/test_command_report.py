@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from unittest import mock
 
 from heat.cmd.migrate import outcome as outcomes
@@ -9,12 +10,17 @@ from heat.cmd.migrate import progress
 from heat.cmd.migrate import report
 from heat.common.migrate import exception as migrate_exception
 from heat.tests import common
+from heat.tests import sources
+
+
+ID = '6fe7ad0a-7a5b-44a8-b67a-a4d3d6a0a001'
+OTHER = '6fe7ad0a-7a5b-44a8-b67a-a4d3d6a0a002'
 
 
 def _outcome(outcome=outcomes.CONVERTED, code=None, message=None, name='web',
-             stack_id='id'):
+             stack_id=ID, warnings=()):
     return outcomes.Outcome(stack_id, name, 'project', outcome, code, message,
-                            1, 2, 0.5)
+                            1, 2, 0.5, warnings)
 
 
 class ExitStatusTest(common.HeatTestCase):
@@ -75,41 +81,115 @@ class _ReportTestCase(common.HeatTestCase):
 
 class TableTest(_ReportTestCase):
 
-    def test_counts_by_outcome_and_reason(self):
+    def refusal(self, kind=migrate_exception.MissingResources, name='web',
+                stack_id=ID, **words):
+        text = str(kind(stack='%s (%s)' % (name, stack_id), **words))
+        return _outcome(outcomes.REFUSED, kind.code, text, name, stack_id)
+
+    def test_summary_in_plain_words(self):
         text = self.print(
             report.Table, _outcome(), _outcome(outcomes.ALREADY),
-            _outcome(outcomes.REFUSED, 'failed', 'a'),
-            _outcome(outcomes.REFUSED, 'failed', 'b'),
-            _outcome(outcomes.REFUSED, 'nested', 'c'),
-            _outcome(outcomes.FAILED, 'error', 'd'))
-        self.assertIn(
-            '6 stacks in 3.0 seconds: 1 converted to convergence, 1 '
-            'convergence already, 3 left as they were (failed 2, nested 1), '
-            '1 failed (error 1).', text)
+            self.refusal(resources='a'))
+        self.assertIn('\n3 stacks in 3.0 s: 1 converted, 1 already '
+                      'convergence, 1 refused.\n', text)
 
-    def test_reasons_in_words(self):
-        text = self.print(report.Table,
-                          _outcome(outcomes.REFUSED, 'nested', 'See here.'))
-        self.assertIn('| nested |', text)
-        self.assertIn('\nSee here.\n', text)
+    def test_one_stack_is_told_in_the_singular(self):
+        self.assertIn('\n1 stack in 3.0 s: 1 converted.\n',
+                      self.print(report.Table, _outcome()))
 
-    def test_lists_only_those_with_an_operation_in_progress_to_re_run(self):
+    def test_summary_of_each_project(self):
+        text = self.print(report.Table, _outcome(), self.refusal(
+            resources='a')._replace(project='other'), by_project=True)
+        self.assertIn('\n  other  1 refused\n  project  1 converted\n', text)
+
+    def test_remedy_is_told_once_for_a_reason(self):
+        text = self.print(report.Table, self.refusal(resources='a'),
+                          self.refusal(resources='b', stack_id=OTHER))
+        self.assertIn('Refused: missing_resources, 2 stacks\n', text)
+        self.assertIn('does not have: a.\n', text)
+        self.assertIn('does not have: b.\n', text)
+        self.assertEqual(1, text.count('Update the stack, which creates'))
+
+    def test_a_fact_that_stacks_share_is_told_once(self):
+        text = self.print(report.Table, self.refusal(resources='a'),
+                          self.refusal(resources='a', stack_id=OTHER))
+        self.assertEqual(1, text.count('does not have: a.'))
+
+    def test_message_that_is_no_refusal_of_ours(self):
+        text = self.print(report.Table, _outcome(
+            outcomes.FAILED, 'error', 'See here.'))
+        self.assertIn('Failed: error, 1 stack\n', text)
+        self.assertIn('\n    See here.\n', text)
+
+    def test_refused_come_last_before_the_summary(self):
         text = self.print(
-            report.Table,
-            _outcome(outcomes.REFUSED, 'in_progress', stack_id='busy'),
-            _outcome(outcomes.REFUSED, 'failed', stack_id='broken'))
-        self.assertIn('\n  busy web\n', text)
-        self.assertNotIn('\n  broken web\n', text)
+            report.Table, self.refusal(resources='a'),
+            _outcome(warnings=('Mind this.',)),
+            _outcome(outcomes.FAILED, 'error', 'See here.'))
+        self.assertEqual(
+            ['Warned', 'Failed', 'Refused', '3 stacks'],
+            re.findall('^(Warned|Failed|Refused|3 stacks)', text, re.M))
 
     def test_of_many_stacks_only_those_with_something_to_say(self):
-        found = [_outcome(stack_id='silent'),
-                 _outcome(outcomes.REFUSED, 'nested', 'no', stack_id='left'),
-                 _outcome(message='Mind this.', stack_id='warned')]
+        found = [_outcome(stack_id='silent'), self.refusal(resources='a'),
+                 _outcome(stack_id='warned', warnings=('Mind this.',))]
         text = self.print(report.Table, *found, keep_all=False)
         self.assertNotIn('silent', text)
-        self.assertIn('| left', text)
-        self.assertIn('| warned', text)
-        self.assertIn('\nMind this.\n', text)
+        self.assertIn('  %s  web' % ID, text)
+        self.assertIn('  warned', text)
+        self.assertIn('Mind this.', text)
+
+    def test_long_has_every_stack_and_its_project(self):
+        text = self.print(report.Table, _outcome(stack_id='silent'),
+                          keep_all=False, long=True)
+        self.assertRegex(text, r'\| silent +\| web +\| project')
+
+    def test_default_fits_80_columns_with_the_whole_id(self):
+        kind = migrate_exception.ImplicitDependencies
+        text = self.print(report.Table, self.refusal(
+            kind, name='n' * 100, resource='a' * 50, error='b c ' * 50))
+        self.assertIn('\n%s  nnnnn...  refused    implicit_dependencies\n'
+                      % ID, '\n' + text)
+        self.assertLessEqual(max(map(len, text.splitlines())), 80)
+
+    def test_exit_status_1_is_worded_for_what_it_is(self):
+        busy, mend = ('is busy: run this again later, or with --retry.',
+                      'is not in a state to be changed: do what it says')
+        text = self.print(report.Table, self.refusal(
+            migrate_exception.InProgress, action='UPDATE'))
+        self.assertIn('1 stack ' + busy, text)
+        self.assertNotIn(mend, text)
+        text = self.print(report.Table, self.refusal(
+            migrate_exception.NotComplete, state='UPDATE FAILED'))
+        self.assertIn('1 stack ' + mend, text)
+
+    def test_screen_in_the_guide(self):
+        """If it changes: write what is printed to that file."""
+        begin = '6fe7ad0a-7a5b-44a8-b67a-a4d3d6a0a00%d'
+        found = [_outcome(outcomes.PLANNED)] * 295 + [
+            self.refusal(kind, name, begin % number, **words)
+            for number, (kind, name, words) in enumerate((
+                (migrate_exception.InProgress, 'web', {'action': 'UPDATE'}),
+                (migrate_exception.NotComplete, 'db',
+                 {'state': 'UPDATE_FAILED'}),
+                (migrate_exception.NotComplete, 'queue',
+                 {'state': 'UPDATE_FAILED'}),
+                (migrate_exception.MissingResources, 'mail',
+                 {'resources': 'port'}),
+                (migrate_exception.UnknownResourceType, 'dns',
+                 {'type': 'Acme::Zone', 'resource': 'zone'})))]
+        made = report.Table('convergence', False, stdout=self.stdout)
+        for outcome in found:
+            made.add(outcome)
+        made.begin(['Conversion to convergence, dry run: 300 stacks, 4 '
+                    'workers',
+                    'heat-convergence-migrate 0.1.0 on Heat 27.0.1',
+                    'Database mysql+pymysql://heat:***@db/heat'])
+        made.end(12)
+        text = self.stdout.getvalue()
+        screen = sources.CHECKOUT / 'doc/source/operator/screen-dry-run.txt'
+        self.assertEqual(screen.read_text(), text)
+        self.assertLess(len(text.splitlines()), 40)
 
     def test_nothing_of_a_name_or_reason_steers_the_terminal(self):
         text = self.print(report.Table, _outcome(
@@ -126,7 +206,7 @@ class JsonLinesTest(_ReportTestCase):
         self.assertEqual(2, len(lines))
         self.assertEqual(
             {'id', 'name', 'project', 'outcome', 'code', 'message', 'nested',
-             'resources', 'seconds'}, set(json.loads(lines[0])))
+             'resources', 'seconds', 'warnings'}, set(json.loads(lines[0])))
         self.assertEqual('a\nb\x1b\u2028', json.loads(lines[1])['message'])
 
     def test_summary_does_not_go_into_the_pipe(self):
@@ -153,8 +233,8 @@ class ProgressTest(common.HeatTestCase):
         self.counts = report.Report('convergence')
         self.counts.add(_outcome())
 
-    def show(self, stream, paused=False, bar=True):
-        made = progress.of(self.counts, 4, bar, stream)
+    def show(self, stream, paused=False, bar=True, limit=None):
+        made = progress.of(self.counts, 4, bar, stream, limit)
         made._begun -= 2
         made._next = 0
         made(paused)
@@ -165,8 +245,15 @@ class ProgressTest(common.HeatTestCase):
     def test_lines_where_there_is_no_terminal(self):
         self.assertRegex(
             self.show(io.StringIO()),
-            r'\A1 of 4 stacks, 0 left as they were, 0\.5 a second, '
-            r'[56] seconds to go\n\Z')
+            r'\A 25 % in 0:00:0\d, 0:00:\d\d left, 0\.\d stacks/s: '
+            r'1 converted\n\Z')
+
+    def test_a_limit_is_the_end_of_the_run(self):
+        self.assertIn(' 50 % in', self.show(io.StringIO(), limit=2))
+
+    def test_stacks_that_are_left_do_not_count_for_the_limit(self):
+        self.counts.add(_outcome(outcomes.REFUSED, 'failed', ''))
+        self.assertIn(' 50 % in', self.show(io.StringIO(), limit=2))
 
     def test_line_says_that_the_run_is_paused(self):
         self.assertIn('paused', self.show(io.StringIO(), paused=True))
@@ -177,11 +264,11 @@ class ProgressTest(common.HeatTestCase):
         self.assertEqual('', stream.getvalue())
 
     def test_bar_on_a_terminal(self):
-        self.assertIn('1/4', self.show(_Terminal()))
+        self.assertIn('\u2501', self.show(_Terminal()))
 
     def test_no_bar_without_rich(self):
         with mock.patch('importlib.util.find_spec', return_value=None):
-            self.assertIn('1 of 4 stacks', self.show(_Terminal()))
+            self.assertNotIn('\u2501', self.show(_Terminal()))
 
     def test_no_bar_where_it_is_not_welcome(self):
-        self.assertNotIn('1/4', self.show(_Terminal(), bar=False))
+        self.assertNotIn('\u2501', self.show(_Terminal(), bar=False))

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
+import collections
 import os
 import signal
 
@@ -14,9 +15,10 @@ from heat.tests import common
 class _Workers:
     """Takes stacks in hand and gives them back in the same order."""
 
-    def __init__(self, size=2, left=()):
+    def __init__(self, size=2, left=(), busy=None):
         self.size = size
         self.left = left
+        self.busy = collections.Counter(busy)
         self.most = 0
         self.begun = []
         self.closed = False
@@ -33,6 +35,10 @@ class _Workers:
 
     def finished(self, timeout):
         stack = self._stacks.pop(0)
+        if self.busy[stack.id]:
+            self.busy[stack.id] -= 1
+            return [outcomes.failure(stack, outcomes.REFUSED, 'locked', '',
+                                     0)]
         if stack.id in self.left:
             return [outcomes.failure(stack, outcomes.REFUSED, 'failed', '', 0)]
         return [outcomes.Outcome(stack.id, stack.name, stack.tenant,
@@ -42,7 +48,7 @@ class _Workers:
         self.closed = True
 
 
-class RunTest(common.HeatTestCase):
+class RunCase(common.HeatTestCase):
 
     def setUp(self):
         super().setUp()
@@ -55,12 +61,15 @@ class RunTest(common.HeatTestCase):
         for number in range(count):
             yield migrate_counts.RootStack(str(number), 'x', 'x', None)
 
-    def go(self, workers, count=5, limit=None, report=None):
+    def go(self, workers, count=5, limit=None, report=None, retry=0):
         going = run.Run(self.stacks(count), workers,
                         report or (lambda done: self.done.append(done.id)),
-                        self.idle.append, self.pace, self.stop, limit)
+                        self.idle.append, self.pace, self.stop, limit, retry)
         going.go()
         return going.complete
+
+
+class RunTest(RunCase):
 
     def test_every_stack_is_handled_and_the_workers_end(self):
         workers = _Workers()
@@ -114,6 +123,17 @@ class RunTest(common.HeatTestCase):
         if handler is not signal.SIG_DFL:
             return original(number, handler)
 
+    def test_first_signal_tells_how_many_stacks_are_in_hand(self):
+        written = []
+        self.useFixture(fixtures.MonkeyPatch(
+            'heat.cmd.migrate.run.os.write',
+            lambda _fd, text: written.append(text)))
+        self.stop.in_hand = lambda: 3
+        with self.stop.on_signals():
+            os.kill(os.getpid(), signal.SIGTERM)
+        self.assertEqual([b'\nFinishing 3 stacks in hand; again to stop at '
+                          b'once.\n'], written)
+
     def test_second_signal_ends_the_process(self):
         before = signal.getsignal(signal.SIGTERM)
         with self.stop.on_signals():
@@ -135,6 +155,52 @@ class RunTest(common.HeatTestCase):
         self.assertRaises(LookupError, going.go)
         self.assertEqual(['0', '1'], self.done)
         self.assertTrue(workers.closed)
+
+
+class RetryTest(RunCase):
+    """Busy stacks; the time only goes on while the run waits."""
+
+    def setUp(self):
+        super().setUp()
+        self.now = 0.0
+        self.useFixture(fixtures.MonkeyPatch('time.monotonic',
+                                             lambda: self.now))
+        self.useFixture(fixtures.MonkeyPatch('time.sleep', self.sleep))
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+    def test_a_busy_stack_is_tried_again_until_it_is_not(self):
+        workers = _Workers(busy={'1': 3})
+        self.assertTrue(self.go(workers, retry=60))
+        self.assertEqual(['0', '2', '3', '4', '1'], self.done)
+        self.assertEqual(4, workers.begun.count('1'))
+
+    def test_a_stack_that_stays_busy_is_reported_when_the_time_is_up(self):
+        workers = _Workers(busy={'1': 1000})
+        self.assertTrue(self.go(workers, retry=60))
+        self.assertEqual(['0', '2', '3', '4', '1'], self.done)
+        self.assertGreater(workers.begun.count('1'), 10)
+        self.assertLessEqual(self.now, 61)
+
+    def test_without_the_option_a_busy_stack_is_tried_once(self):
+        workers = _Workers(busy={'1': 1000})
+        self.go(workers)
+        self.assertEqual(1, workers.begun.count('1'))
+
+    def test_what_does_not_pass_by_itself_is_not_tried_again(self):
+        workers = _Workers(left={'1'})
+        self.go(workers, retry=60)
+        self.assertEqual(1, workers.begun.count('1'))
+
+    def test_a_signal_ends_the_waiting(self):
+        workers = _Workers(busy={'1': 1000})
+
+        def sleep(seconds):
+            self.stop.requested = True
+        self.useFixture(fixtures.MonkeyPatch('time.sleep', sleep))
+        self.assertFalse(self.go(workers, retry=60))
+        self.assertIn('1', self.done)
 
 
 class PaceTest(common.HeatTestCase):

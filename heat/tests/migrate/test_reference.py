@@ -6,7 +6,7 @@ import ast
 import re
 
 from heat.cmd.migrate import outcome
-from heat.cmd.migrate import report
+from heat.cmd.migrate import summary
 from heat.common.migrate import options as migrate_options
 from heat.db.migrate import counts as migrate_counts
 from heat.db.migrate import leftovers as migrate_leftovers
@@ -120,7 +120,7 @@ class ReferenceTest(common.HeatTestCase):
     def test_codes_that_end_with_exit_status_1(self):
         page = (REFERENCE / 'heat-manage-convergence.rst').read_text()
         row = re.search(r'^1 .*?^2 ', page, re.MULTILINE | re.DOTALL)[0]
-        self.assertEqual(set(report.NOT_SANE),
+        self.assertEqual(set(summary.NOT_SANE),
                          set(re.findall(r'``(\w+)``', row)))
 
 
