@@ -24,6 +24,7 @@ extensions = [
     'oslo_config.sphinxext',
     'reno.sphinxext',
     'sphinx.ext.graphviz',
+    'sphinxarg.ext',
     'sphinxcontrib.programoutput',
 ]
 

@@ -31,6 +31,8 @@ examples:
   heat-manage migrate-convergence-1 --all --max-rate 5 \\
       --pause-file /run/heat/pause --format json > converted.jsonl
       drain the cloud gently; "touch /run/heat/pause" makes it wait
+  jq -r 'select(.code == "in_progress").id' converted.jsonl
+      which stacks to run again later
   heat-manage migrate-convergence-1 --all --retry 10m
       try busy stacks again for ten minutes
   heat-manage convergence-status --list failed | \\
@@ -210,3 +212,12 @@ def add_status(subparsers, function):
     _add_format(parser, 'table, one JSON object a line, or metrics for the '
                         'textfile collector of Prometheus (default: '
                         '%(default)s)', 'prometheus')
+
+
+def for_the_reference():
+    """A parser with all of the commands, of which Sphinx makes a page."""
+    parser = argparse.ArgumentParser(prog='heat-manage')
+    subparsers = parser.add_subparsers()
+    for add in (add_migrate, add_revert, add_status):
+        add(subparsers, None)
+    return parser

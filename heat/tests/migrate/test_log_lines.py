@@ -226,7 +226,13 @@ class CommandTest(Logged, command_case.CommandTestCase):
         self.set_status(self.stack_id, 'FAILED')
         self.run_command('migrate-convergence-1', self.stack_id)
         self.assertLogged('… […]')
-        self.assertTrue(self.log.lines()[-1].endswith(' [failed]'))
+        self.assertTrue(any(line.endswith(' [failed]')
+                            for line in self.log.lines()))
+
+    def test_run_begins_and_ends(self):
+        self.run_command('migrate-convergence-1', self.stack_id)
+        self.assertLogged('Run begins: …, …, …',
+                          'Run ended with exit status …: …')
 
 
 class CompleteTest(test_reference.common.HeatTestCase):
