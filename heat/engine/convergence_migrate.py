@@ -2,11 +2,11 @@
 
 """Convert legacy stacks to convergence.
 
-The one converter behind the update hook (heat.engine.service), the RPC
-method and heat-manage: :func:`plan` reads a root stack with everything below
-it and computes what to write, or refuses with a reason; :func:`apply` writes
-it in one transaction; :func:`convert` does both and tells about it.
-:func:`revert` is the way back.
+The update hook (heat.engine.service), the RPC method and heat-manage call
+this converter. :func:`plan` reads a root stack with everything below it, and
+computes what to write or refuses with a reason. :func:`apply` writes the plan
+in one transaction. :func:`convert` does both, and logs and records the result.
+:func:`revert` makes a stack legacy again.
 """
 
 import contextlib
@@ -44,12 +44,12 @@ from heat.engine import stack as parser
 
 LOG = logging.getLogger(__name__)
 
-# What is raised when Keystone does not know a trust or a user any more.
+# Raised when Keystone no longer knows a trust or a user.
 _UNAUTHORIZED = (exception.AuthorizationFailure, ks_exceptions.Unauthorized)
 
 _DATABASE_ERRORS = (db_exception.DBError, sqlalchemy.exc.SQLAlchemyError)
 
-# A plan that another change has overtaken is made anew this often.
+# How often a stack is planned if it changes before the plan is written.
 ATTEMPTS = 3
 
 
@@ -111,14 +111,15 @@ def convert(context, stack_id, stored_credentials=True, engine_id=None,
             by='on request', ignore_unreferenced=False, failed=False):
     """Convert a root stack and everything below it to convergence.
 
-    Safe to call for a stack that is convergence already, and to call twice
-    at once. One INFO line and one stack event tell of a conversion.
+    It is safe to call this for a stack that is already convergence, and to
+    call it twice at once. A conversion leaves one INFO line and one stack
+    event.
 
     :param ignore_unreferenced: as for :func:`plan`
     :param failed: as for :func:`plan`
     :returns: the plan that was applied; its nothing_to_do is true when the
         tree was convergence before
-    :raises MigrationRefused: with the reason; the tree is as it was
+    :raises MigrationRefused: with the reason; the tree is unchanged
     """
     planner = functools.partial(
         plan, ignore_unreferenced=ignore_unreferenced, failed=failed)
@@ -129,18 +130,18 @@ def revert(context, stack_id, stored_credentials=True, engine_id=None,
            by='on request'):
     """Make a root stack and everything below it legacy again.
 
-    The way back from :func:`convert`, with the same contract.
+    It undoes :func:`convert`, with the same contract.
     """
     return _run(plan_revert, context, stack_id, stored_credentials,
                 engine_id, by)
 
 
 def verify(context, stack_id, stored_credentials=True):
-    """Look for what Heat would miss in the rows of a convergence stack.
+    """Verify that the rows of a convergence stack have what Heat reads.
 
     :returns: a tuple of heat.engine.migrate.verify.Finding, and the plan
         that :func:`apply` would fill in what is missing with
-    :raises MigrationRefused: when nothing can be said of the stack
+    :raises MigrationRefused: when the stack cannot be verified
     """
     whole, graph = _read(context, stack_id, migrate_tree.get_with_graph)
     split = migrate_leftovers.leave_out(
@@ -173,9 +174,9 @@ def check_rows(context, stack_id):
 
 
 def plan_repair(context, stack_id, stored_credentials=True):
-    """Compute how to fill in what is missing in the rows of a stack.
+    """Compute the values that the rows of a stack lack.
 
-    :raises MigrationRefused: when Heat could not go on with it then
+    :raises MigrationRefused: when Heat could not run the repaired stack
     """
     made = verify(context, stack_id, stored_credentials)[1]
     migrate_verify.check_fills(made)
@@ -184,9 +185,9 @@ def plan_repair(context, stack_id, stored_credentials=True):
 
 def repair(context, stack_id, stored_credentials=True, engine_id=None,
            by='on request'):
-    """Fill in what :func:`verify` finds; with the contract of convert.
+    """Add what :func:`verify` finds missing; with the contract of convert.
 
-    Nothing that Heat has stored is overwritten.
+    It overwrites nothing that Heat has stored.
     """
     return _run(plan_repair, context, stack_id, stored_credentials,
                 engine_id, by)
@@ -354,8 +355,8 @@ def _fills(context, whole, tree, requirements):
 class _Templates:
     """Parses the templates of a tree.
 
-    The stored credentials are read when the first one is parsed, and once
-    for the whole tree. That they cannot be used is a reason only when a
+    The stored credentials are read once for the whole tree, when the first
+    template is parsed. If they cannot be used, the stack is refused only if a
     plug-in asks for them.
     """
 
@@ -394,9 +395,9 @@ class _Templates:
 
 
 def _refuse_credentials(row, error):
-    """Raise Credentials if those of a stack are behind an error.
+    """Raise Credentials if bad credentials are the cause of an error.
 
-    Heat tells some errors in the words of another one.
+    Heat wraps some errors in others.
     """
     while error is not None:
         if isinstance(error, migrate_exception.Credentials):
@@ -409,11 +410,11 @@ def _refuse_credentials(row, error):
 
 
 def _stored_context(context, row):
-    """The context to load a stack with when its user is not there.
+    """The context to load a stack with when there is no request of its user.
 
-    Heat's own, but made once for the whole tree, and without the Stack whose
-    template would be parsed for it. Without credentials that can be read, it
-    is good for everything but asking a service.
+    It is Heat's own, but made once for the whole tree, and without a Stack
+    object, for which Heat would parse the template. If the credentials cannot
+    be read, the context can do everything except ask a service.
     """
     owner = types.SimpleNamespace(context=context,
                                   user_creds_id=row.user_creds_id,
@@ -423,14 +424,14 @@ def _stored_context(context, row):
     try:
         return make(owner)
     except _DATABASE_ERRORS:
-        # Not the fault of the credentials, and nothing to renew them for.
+        # The credentials are not the cause.
         raise
     except Exception as exc:
         return _WithoutCredentials(row, exc)
     finally:
-        # It became the one that log lines are told with, although Heat says
-        # overwrite=False: each would ask Keystone who it is, even with its
-        # trust gone.
+        # It became the context of log lines, although Heat passes
+        # overwrite=False. Each line would then ask Keystone for the user,
+        # even if the trust is gone.
         context.update_store()
 
 

@@ -64,7 +64,7 @@ class EngineService(_heat.EngineService):
             if not race_protection.lost_to_revert(cnxt, stack_id,
                                                   exc.exc_info[1]):
                 raise
-        # A signal that scales a group has long been answered.
+        # A signal that scales a group was answered before this update began.
         LOG.info('Stack %s was reverted while its update began: it is '
                  'updated as a legacy stack', stack_id)
         return super().update_stack(cnxt, stack_identity, *args, **kwargs)
@@ -87,9 +87,9 @@ class EngineService(_heat.EngineService):
             _tell_why_not(cnxt, stack, error)
 
     def _convert(self, cnxt, stack, deadline, **options):
-        """Convert a stack; what keeps it legacy is returned, not raised.
+        """Convert a stack; an error is returned, not raised.
 
-        oslo.log adds an exception that is being handled to what is logged.
+        oslo.log adds an exception that is being handled to each log line.
         """
         try:
             convergence_migrate.convert(
@@ -105,8 +105,8 @@ class EngineService(_heat.EngineService):
                   template_id=None):
         """Whether Heat finds an update of the stack valid once converted.
 
-        What is not valid stays legacy: no way back leads from such a
-        conversion, and the update says itself what is wrong with it.
+        With an invalid update the stack stays legacy: this conversion
+        cannot be reverted, and the update reports its error itself.
         """
         try:
             stack = _as_converted(cnxt, self._get_stack(cnxt, stack_identity))
@@ -128,7 +128,7 @@ class EngineService(_heat.EngineService):
     def migrate_convergence_1(self, ctxt, stack_id):
         """Convert a root stack and everything below it to convergence.
 
-        Called by heat-manage, of any host and with or without this overlay:
+        heat-manage calls it from any host, with or without this overlay. So
         it raises the exceptions that Heat's own method raises.
         """
         try:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Stack that does not drop a request without a word."""
+"""Stack that reports requests which Heat would drop."""
 
 from oslo_log import log as logging
 
@@ -21,14 +21,14 @@ LOG = logging.getLogger(__name__)
 
 
 class Stack(_heat.Stack):
-    """Heat's stack, which tells when a lost request has no successor.
+    """Heat's stack, which reports a lost request without a newer operation.
 
     A convergence operation begins by storing a traversal of its own, if the
-    row still has the one that was loaded. Heat takes a miss as the sign of a
-    newer operation and drops the request. After a revert, and after the
-    older operation failed or was cancelled, there is no newer one.
+    row still has the one that was loaded. If not, Heat assumes that a newer
+    operation is running, and drops the request. After a revert, and after
+    the older operation failed or was cancelled, there is no newer one.
 
-    Without migrate_protection all is as in Heat and nothing is asked.
+    Without migrate_protection this behaves as Heat, with no query.
     """
 
     # The exp_trvsl of the last store() that met no row, in a tuple.
@@ -37,8 +37,8 @@ class Stack(_heat.Stack):
     def store(self, *args, **kwargs):
         """Store the stack as Heat does; returns its id, or None for a miss.
 
-        A miss leaves nothing behind. Credentials that were renewed are
-        stored nevertheless, because the old ones are deleted by then.
+        A miss leaves nothing behind, except renewed credentials: they are
+        stored, because the old ones are deleted by then.
         """
         credentials, template_id = self.user_creds_id, self.t.id
         stack_id = super().store(*args, **kwargs)
@@ -72,9 +72,9 @@ class Stack(_heat.Stack):
             raise stack_lock.StackLock.lost_race(self.name)
 
     def rollback(self):
-        """Roll back as Heat does; an event tells when that is not possible.
+        """Roll back as Heat does; if that is not possible, leave an event.
 
-        Nobody waits for the answer of a rollback: it runs in a thread.
+        A rollback runs in a thread, so it has no answer to the user.
         """
         self._missed = None
         try:
@@ -86,9 +86,9 @@ class Stack(_heat.Stack):
                 self.tell_dropped('The rollback')
 
     def is_idle(self):
-        """Whether no convergence operation has this stack in hand now.
+        """Whether no convergence operation runs on this stack now.
 
-        Never without migrate_protection: then nothing is asked.
+        Without migrate_protection the result is False, with no query.
         """
         return migrate_options.protects() and not migrate_tree.is_at_work(
             self.context, self.id)
@@ -101,7 +101,7 @@ class Stack(_heat.Stack):
                   'requested, and no operation is in progress.' % what)
         LOG.warning('A request for stack %s is lost: %s', self.id, reason)
         if row is not None:
-            # Whoever waits for the end of an operation must see its state.
+            # A client that waits for the end of an operation reads the state.
             self._add_event(row.action, row.status, reason)
 
 

@@ -21,12 +21,12 @@ class StackLock(_heat.StackLock):
     """Heat's stack lock, which only legacy operations take.
 
     Before Heat 26, convergence stacks are suspended, resumed, checked and
-    snapshotted under it as well, and in the same way: see
-    heat.engine.migrate.race_protection.operation for these releases.
+    snapshotted under it as well, and in the same way. For these releases see
+    heat.engine.migrate.race_protection.operation.
 
-    An operation loads its stack before it takes the lock, and another engine
-    or a command may have converted the stack in between. Under the lock
-    nobody can, so this is where to ask once more.
+    An operation loads its stack before it takes the lock. Another engine or
+    a command may convert the stack in between, but not under the lock. So
+    the lock reads the stack again.
     """
 
     def acquire(self, retry=True):
@@ -68,7 +68,7 @@ class StackLock(_heat.StackLock):
     def converted_stack(self):
         """Name the stack if it has become convergence; None if it is legacy.
 
-        None as well without the protection: then nothing is asked.
+        Without migrate_protection the result is None, with no query.
         """
         if not migrate_options.protects():
             return None
@@ -77,7 +77,7 @@ class StackLock(_heat.StackLock):
     def reverted_stack(self):
         """Whether the stack, loaded as convergence, has become legacy.
 
-        Never without migrate_protection: then nothing is asked.
+        Without migrate_protection the result is False, with no query.
         """
         return (migrate_options.protects() and
                 migrate_tree.get_convergence_name(self.context,

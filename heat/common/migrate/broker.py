@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Does the message broker answer? oslo.messaging waits for it without end."""
+"""Check that the message broker answers; oslo.messaging waits for ever."""
 
 import kombu
 from oslo_config import cfg
@@ -19,9 +19,9 @@ def is_rabbit(url=None):
 
 
 def error(url=None):
-    """Say in a line why no RabbitMQ answers, None if one does.
+    """Say in one line why no RabbitMQ answers; None if one does.
 
-    Other transports than RabbitMQ's are taken for reachable.
+    Transports other than RabbitMQ count as reachable.
 
     :param url: of the transport; None for the one of heat.conf
     """
@@ -40,7 +40,7 @@ def error(url=None):
                 amqp.connect()
             return None
         except Exception as exc:
-            # Whatever it is: that host is of no use.
+            # With any error this host cannot be used.
             refused.append('%s:%s: %s' % (
                 host.hostname, host.port,
                 ' '.join(str(exc).split()) or type(exc).__name__))

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Until when a conversion has to be done; it travels with the context."""
+"""The deadline of a conversion, which its context carries."""
 
 import time
 
@@ -8,9 +8,9 @@ from heat.common.migrate import exception as migrate_exception
 
 
 class Deadline:
-    """A point of time, by the clock that nobody sets.
+    """A point in time, by the monotonic clock.
 
-    :param seconds: from now on; None never comes
+    :param seconds: from now on; with None the deadline never comes
     """
 
     def __init__(self, seconds=None):
@@ -29,7 +29,7 @@ class Deadline:
         return self.left == 0
 
     def error(self, label):
-        """The exception that tells that a stack has run out of time."""
+        """The exception for a stack that has run out of time."""
         return migrate_exception.OutOfTime(stack=label, seconds=self.seconds)
 
     def check(self, label):
@@ -46,5 +46,5 @@ NEVER = Deadline()
 
 
 def of(context):
-    """The deadline of a context; that of most never comes."""
+    """The deadline of a context; for most contexts it never comes."""
     return getattr(context, 'migrate_deadline', NEVER)

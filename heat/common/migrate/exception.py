@@ -8,11 +8,11 @@ from heat.common.migrate import text as migrate_text
 
 
 class MigrationRefused(exception.HeatException):
-    """A stack stays as it is, and this says why.
+    """The reason why a stack stays unchanged.
 
-    ``code`` is the reason as a word that programs can rely on; ``transient``
-    tells that nothing is wrong with the stack, so that running the same
-    conversion again later may succeed.
+    ``code`` is the reason as a word that programs can rely on. ``transient``
+    means that nothing is wrong with the stack: the same conversion may
+    succeed later.
     """
 
     code = 'error'
@@ -29,7 +29,7 @@ class MigrationRefused(exception.HeatException):
 
 class Unexpected(MigrationRefused):
     msg_fmt = _("Stack %(stack)s was left as it is: an unexpected %(error)s "
-                "ended its conversion. The log of the engine tells more.")
+                "ended its conversion. See the log of the engine.")
 
 
 class StackNotFound(MigrationRefused):
@@ -47,7 +47,7 @@ class StackGone(StackNotFound):
 class NestedStack(MigrationRefused):
     code = 'nested'
     msg_fmt = _("Stack %(stack)s is nested: convert its root stack "
-                "%(root)s, which takes everything below it along.")
+                "%(root)s, and everything below it is converted too.")
 
 
 class DanglingStack(MigrationRefused):
@@ -220,16 +220,16 @@ class UnknownResourceType(MigrationRefused):
 
 class ImplicitDependencies(MigrationRefused):
     code = 'implicit_dependencies'
-    msg_fmt = _("What resource %(resource)s of stack %(stack)s depends on "
-                "cannot be computed: %(error)s. Mend the cause, and run the "
-                "conversion again.")
+    msg_fmt = _("The dependencies of resource %(resource)s of stack %(stack)s "
+                "cannot be computed: %(error)s. Remove the cause, and run "
+                "the conversion again.")
 
 
 class InvalidTemplate(MigrationRefused):
     code = 'invalid_template'
     msg_fmt = _("The stored template of stack %(stack)s cannot be used: "
-                "%(error)s. No update of the stack mends it: put the "
-                "template back from a backup of the database.")
+                "%(error)s. A stack update cannot repair it: restore the "
+                "template from a backup of the database.")
 
 
 class ReplacedResource(MigrationRefused):
@@ -242,7 +242,7 @@ class ReplacedResource(MigrationRefused):
 class InvalidParameters(MigrationRefused):
     code = 'invalid_parameters'
     msg_fmt = _("Stack %(stack)s has stored parameters that its template "
-                "does not allow any more: %(parameters)s. Update the stack "
+                "no longer allows: %(parameters)s. Update the stack "
                 "with values that it allows.")
 
 
@@ -260,30 +260,30 @@ class StillLegacy(MigrationRefused):
 
 class RowsDiffer(MigrationRefused):
     code = 'rows_differ'
-    msg_fmt = _("Stack %(stack)s lacks in its rows what its next operation "
-                "needs: %(findings)s. Fill it in with heat-manage "
+    msg_fmt = _("The rows of stack %(stack)s lack data that its next "
+                "operation needs: %(findings)s. Add it with heat-manage "
                 "migrate-convergence-1 --repair.")
 
 
 class CircularDependencies(MigrationRefused):
     code = 'circular_dependencies'
-    msg_fmt = _("Stack %(stack)s cannot be repaired: with what its rows lack "
-                "these resources would require each other: %(resources)s. "
-                "Run heat-manage revert-convergence-1 and then "
-                "migrate-convergence-1 on it, which computes anew what they "
-                "require.")
+    msg_fmt = _("Stack %(stack)s cannot be repaired: once the missing "
+                "dependencies are added, these resources would require each "
+                "other: %(resources)s. Run heat-manage revert-convergence-1 "
+                "and then migrate-convergence-1 on the stack, which computes "
+                "all dependencies again.")
 
 
 class Credentials(MigrationRefused):
     code = 'credentials'
     msg_fmt = _("The stored credentials of stack %(stack)s cannot be used: "
-                "%(error)s. Let its owner update it with migrate_on_update "
-                "on, or another member of its project, for whom Heat stores "
-                "new ones.")
+                "%(error)s. Let its owner, or another member of its project, "
+                "update it with migrate_on_update on. For another member "
+                "Heat stores new credentials.")
 
 
 class HasSnapshots(MigrationRefused):
     code = 'snapshots'
-    msg_fmt = _("Stack %(stack)s has snapshots taken under convergence, of "
-                "which the legacy engine could not restore or delete the "
-                "resources: %(snapshots)s. Delete them first.")
+    msg_fmt = _("Stack %(stack)s has snapshots that were taken under "
+                "convergence: %(snapshots)s. The legacy engine could not "
+                "restore or delete their resources. Delete them first.")

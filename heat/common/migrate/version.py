@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Which overlay runs on which Heat, for commands and log lines."""
+"""The versions of the overlay and of Heat, for commands and log lines."""
 
 from importlib import metadata
 import os

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Which of the engines that hold stack locks are surely dead.
+"""Find the dead engines among those that hold stack locks.
 
-Heat's own StackLock takes a lock over from an engine that does not answer.
-An engine that is being stopped does not answer either, since it closes its
-listener first, and nobody answers over a broker that is down. So an engine is
-dead only if its service row is gone or stale, and it does not answer, and the
-broker does.
+Heat's own StackLock takes over the lock of an engine that does not answer. But
+an engine that is being stopped does not answer either, because it closes its
+listener first. And no engine answers over a broker that is down. So an engine
+counts as dead only if its service row is gone or stale, the engine does not
+answer, and the broker does.
 """
 
 from oslo_config import cfg
@@ -23,10 +23,10 @@ LOG = logging.getLogger(__name__)
 
 
 def of(context, engine_ids):
-    """Those of some engines that are surely dead; asks them.
+    """Call some engines, and return the ids of those that are dead.
 
     :param engine_ids: ids of engines; a command has one too, and no service
-    :returns: a set of ids; an engine of which it is not known is not in it
+    :returns: a set of ids, without engines whose state is unknown
     """
     if not engine_ids:
         return set()
@@ -47,9 +47,9 @@ def _in_service(context):
 
 
 def _can_ask():
-    """Whether the broker answers; sets messaging up where it is not.
+    """Whether the broker answers; sets messaging up if necessary.
 
-    Without a notifier: whether a command sends notifications is decided
+    It sets up no notifier: whether a command sends notifications is decided
     elsewhere.
     """
     try:
@@ -57,8 +57,8 @@ def _can_ask():
             notifier = messaging.NOTIFIER
             messaging.setup()
             messaging.NOTIFIER = notifier
-        # Over another transport nobody can tell an engine that is dead from
-        # a broker that is down.
+        # With another transport a dead engine cannot be distinguished from a
+        # broker that is down.
         if not migrate_broker.is_rabbit():
             return False
         why_not = migrate_broker.error()

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Tell about conversions: stack events, log lines and notifications."""
+"""Report conversions: stack events, log lines and notifications."""
 
 from oslo_log import log as logging
 
@@ -13,15 +13,16 @@ from heat.rpc import api as rpc_api
 
 LOG = logging.getLogger(__name__)
 
-# Not one of Heat's own actions: a client that waits for UPDATE_COMPLETE must
-# not take the conversion before the update for the end of it.
+# Not one of Heat's own actions. A client that waits for UPDATE_COMPLETE must
+# not mistake the conversion for the end of the update.
 ACTION = 'MIGRATE'
 
-#: What the event of a conversion to convergence has: action, status, and how
-#: its reason begins. Nothing else tells a converted stack from a native one.
+#: The event of a conversion to convergence: its action, its status, and the
+#: begin of its reason. Only this event distinguishes a converted stack from a
+#: native one.
 CONVERSION = (ACTION, 'COMPLETE', 'Converted to convergence')
 
-# The column resource_status_reason of an event holds so many characters.
+# Characters that the column resource_status_reason of an event holds.
 REASON_LENGTH = 255
 
 #: How the reason of a stack that was not converted begins: a list of events
@@ -71,8 +72,9 @@ def refused(context, row, reason, only_news=False):
 
     :param row: anything with the id, name, tenant and times of the stack
     :param reason: the exception, a MigrationRefused
-    :param only_news: only log when the stack has been told the same before:
-        Heat keeps a number of events, and a command may run every hour
+    :param only_news: if the last event of the stack has the same reason,
+        only log: Heat keeps a limited number of events, and a command may run
+        every hour
     """
     LOG.warning('%(reason)s [%(code)s]',
                 {'reason': reason, 'code': code_of(reason)})
@@ -105,7 +107,7 @@ def _payload(row, status, reason):
 
 
 def _notify(context, suffix, payload):
-    # A command that has not set messaging up has nobody to notify.
+    # A command that has not set messaging up sends no notification.
     if messaging.NOTIFIER is None:
         return
     level = (notification.ERROR if suffix == 'error'

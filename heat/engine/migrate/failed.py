@@ -2,12 +2,12 @@
 
 """Plan the conversion of stacks that are not COMPLETE: rows in, plan out.
 
-A failed legacy stack holds three templates. Its own is *merged*: what each
-resource is at the moment. The *target* is that of its last update. The one
-of its *backup* stack has the old definitions, and the backup stack holds the
-resources that the update replaced and did not delete (heat.engine.update).
-Convergence keeps all rows in the stack itself, and each row names the
-template that it was last brought up to: its home.
+A failed legacy stack has three templates. Its own template is *merged*: it
+has the present definition of each resource. The *target* is the template of
+its last update. The template of its *backup* stack has the old definitions.
+The backup stack has the resources that the update replaced and did not delete
+(heat.engine.update). Convergence keeps all rows in the stack itself. Each row
+names the template that it was last updated to, here called its home.
 """
 
 import collections
@@ -20,7 +20,7 @@ from oslo_utils import uuidutils
 from heat.common.migrate import exception as migrate_exception
 from heat.engine.migrate import plan as migrate_plan
 
-# After these the next update starts from the template of the last one.
+# After these actions the next update starts from the template of the last one.
 _SWITCHING = ('UPDATE', 'RESTORE', 'ROLLBACK', 'CHECK', 'SUSPEND', 'RESUME',
               'SNAPSHOT')
 _ACTIONS = _SWITCHING + ('CREATE', 'ADOPT', 'DELETE')
@@ -82,7 +82,7 @@ class FailedStack(migrate_plan.PlannedStack):
         return '%s_%s' % (self.action, self.status)
 
     def in_words(self):
-        """What is special about this conversion, as the parts of a line."""
+        """Yield the special effects of this conversion, as parts of a line."""
         if self.restored:
             yield 'the template of the failed update is restored'
         yield from self.moved
@@ -91,7 +91,7 @@ class FailedStack(migrate_plan.PlannedStack):
 
 
 def concerns(tree):
-    """Whether a tree is one that only ``--failed`` converts."""
+    """Whether only ``--failed`` converts a tree."""
     held = {row.stack_id for row in tree.resources}
     return any(row.id in held if row.backup else row.status != 'COMPLETE'
                for row in tree.stacks)
@@ -286,11 +286,11 @@ class _Planner:
         try:
             return self._templates.definitions(row)
         except migrate_exception.InvalidTemplate:
-            # No row is at home there; see _graph for the one that has to be.
+            # No row has its home there; _graph raises if one must have it.
             return {}
 
     def _choose(self, rows):
-        """The row for each name, and those that hold nothing and can go."""
+        """The row for each name, and the rows without content to delete."""
         main, dropped = {}, []
         for row in sorted(rows, key=migrate_plan.worth):
             if _is_deleted(row) or (row.name in main and
@@ -327,8 +327,9 @@ class _Planner:
     def _taken_back(self, main, backed_up):
         """Names of the originals that a failed rollback was to bring back.
 
-        An update to the old template takes them back, and would destroy them
-        if their replacement claimed that template.
+        An update to the old template makes them the current resources again.
+        It would destroy them if the row of their replacement named that
+        template.
         """
         if (self._row.action, self._row.status) != ('ROLLBACK', 'FAILED'):
             return set()
@@ -371,7 +372,7 @@ class _Planner:
         """{row id: the set of the row ids that it requires}."""
         ids = collections.defaultdict(set)
         for row in rows:
-            # Nothing can depend yet on what was never created.
+            # Nothing can depend on a resource that was never created.
             if _is_created(row):
                 ids[row.name].add(row.id)
         return {row.id: self._requires(row, homes[row.id], ids)
@@ -386,7 +387,7 @@ class _Planner:
                 for required in ids[name]}
 
     def _check_order(self, main, backed_up, requires):
-        """Refuse what no delete could get to the end of."""
+        """Refuse a circle, in which no delete could complete."""
         order = graphlib.TopologicalSorter(requires)
         for name, row in backed_up.items():
             if name in main:
@@ -458,7 +459,7 @@ def _descending(ids):
 
 
 def _moved(row, main):
-    """What becomes of a row of the backup stack, in words."""
+    """Say what a row of the backup stack becomes."""
     what = '%s (%s) of the backup stack' % (
         row.name, row.physical_resource_id or 'with no physical id')
     if row.name not in main:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What is to be filled into the rows of a convergence stack."""
+"""The values that a repair adds to the rows of a convergence stack."""
 
 import typing
 

@@ -46,7 +46,7 @@ def requirements(context, row, label, check_parameters=True):
     :param check_parameters: refuse stored parameters that the template does
         not allow
     :returns: {resource name: set of the resource names that it requires}
-    :raises MigrationRefused: when the graph cannot be had complete
+    :raises MigrationRefused: when the complete graph cannot be computed
     """
     invalid = None
     try:
@@ -61,7 +61,7 @@ def requirements(context, row, label, check_parameters=True):
     except (migrate_exception.MigrationRefused, *_DATABASE_ERRORS):
         raise
     except Exception as exc:
-        # Whatever a stored template may hold, only this stack is the worse.
+        # A bad template must harm only its own stack, whatever the error.
         invalid = exc
     # Not within the except, where oslo.log adds the error to what is logged.
     if invalid is not None:
@@ -77,13 +77,13 @@ def requirements(context, row, label, check_parameters=True):
 
 
 def _in_words(error, row, label):
-    """What a reason says of an error; it is one line of its sentence."""
+    """The text of an error for a reason: one line, without a full stop."""
     if isinstance(error, graphlib.CycleError):
         return 'a dependency in a circle: ' + ', '.join(error.args[1])
     text = migrate_parameters.hide(str(error), row)
     if not migrate_text.is_pythons(error):
         return ' '.join(text.split()).rstrip('.') or type(error).__name__
-    # For who can mend the plug-in, and not as a reason.
+    # For the developer of the plug-in; a reason does not quote Python.
     LOG.error('Reading stack %(stack)s met %(error)s: %(text)s\n%(where)s', {
         'stack': label, 'error': type(error).__name__,
         'text': migrate_text.printable(text),
@@ -170,9 +170,9 @@ def _raw_template(context, columns, label):
 def _graph(stack, label):
     """Return what is required, and the errors of plug-ins by resource.
 
-    Where no plug-in has a say in it, the names in the definitions are all
-    there is to know, and Heat's Resource objects (several times the work of
-    parsing the template) are not made.
+    If no plug-in adds dependencies, the names in the definitions are the
+    whole graph. Then Heat's Resource objects are not created, which would
+    take several times as long as parsing the template.
     """
     definitions = {name: stack.defn.resource_definition(name)
                    for name in sorted(stack.defn.enabled_rsrc_names())}
@@ -188,11 +188,12 @@ def _graph(stack, label):
 
 
 def _types_depend_on_names(stack, definitions):
-    """Whether an environment maps the type of one of these resources only.
+    """Whether an environment maps the type of single resources by name.
 
-    To look such a type up changes what Heat finds next for another resource
-    of that type (heat.engine.environment.ResourceRegistry.get_resource_info
-    remembers it), so that it must be done exactly as Heat does it.
+    Looking up such a type changes what Heat finds next for other resources
+    of that type, because ResourceRegistry.get_resource_info in
+    heat.engine.environment stores it. So the types must then be looked up
+    exactly as Heat does.
     """
     registry = stack.env.registry
     return any(not definitions.keys().isdisjoint(level._registry['resources'])
@@ -246,15 +247,15 @@ def _requirements(stack):
     resources = stack.resources
     for member in resources.values():
         member.add_explicit_dependencies(graph)
-    witness = plugin_errors.Witness(stack, resources.values())
+    recorder = plugin_errors.Recorder(stack, resources.values())
     for name, member in resources.items():
-        del witness.errors[:]
+        del recorder.errors[:]
         try:
             member.add_dependencies(graph)
         except Exception as exc:
             failed[name] = exc
-        if witness.errors:
-            failed[name] = witness.errors[0]
+        if recorder.errors:
+            failed[name] = recorder.errors[0]
     return {name: {required.name for required in graph.requires(member)}
             for name, member in resources.items()}, failed
 
@@ -263,8 +264,8 @@ def _load_with_data(context, row, label):
     """Load the stack as it is stored, with the attributes of its resources.
 
     A plug-in may need an attribute that only an existing resource has. The
-    legacy engine fills them in in the same way before it updates a stack
-    (heat.engine.stack.Stack.update).
+    legacy engine loads the attributes in the same way before it updates a
+    stack (heat.engine.stack.Stack.update).
     """
     stack = _load(context, row, label)
     stack._update_all_resource_data(for_resources=True, for_outputs=False)

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Nested stacks that no resource names: which they are, and how to go on.
+"""Find nested stacks that no resource names, and take them out of a tree.
 
-A create whose RPC call times out leaves one, and so does a resource that is
-removed with the deletion policy Retain: the row of the resource that would
-have the id of the nested stack as its physical id is not there.
+A create whose RPC call times out leaves such a stack, and so does a resource
+that is removed with the deletion policy Retain. No resource row has the id of
+the nested stack as its physical id.
 """
 
 import collections
@@ -37,7 +37,7 @@ def is_sane(row):
 def unreferenced(tree):
     """The nested stacks of a tree that no resource in it names.
 
-    One whose owner is not COMPLETE is not among them: an operation of its
+    A stack whose owner is not COMPLETE does not count: an operation of its
     owner may be about to name it.
 
     :returns: a list of stack rows, without what is nested in them
@@ -45,18 +45,18 @@ def unreferenced(tree):
     rows = {row.id: row for row in tree.stacks}
     named = {row.physical_resource_id for row in tree.resources}
 
-    def is_settled(owner):
+    def is_complete(owner):
         return owner.status == 'COMPLETE' and is_sane(owner)
 
     return [row for row in tree.stacks[1:]
             if not row.backup and row.id not in named and
-            is_settled(rows[row.owner_id])]
+            is_complete(rows[row.owner_id])]
 
 
 def in_the_way(tree):
     """The unreferenced stack that keeps a tree from a conversion, or None.
 
-    One that is sane does not: it is converted along.
+    An unreferenced stack that is sane is converted with the tree.
     """
     return next((row for row in unreferenced(tree) if not is_sane(row)), None)
 

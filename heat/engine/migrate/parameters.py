@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""The parameters of a stored stack: are they still valid, which to hide."""
+"""Check the parameters of a stored stack, and hide their values."""
 
 import copy
 import json
@@ -14,22 +14,22 @@ from heat.engine import parameters
 
 MASK = '******'
 
-# A value that is shorter may well be a part of another word.
+# A shorter value may be part of another word by chance.
 TELLING_LENGTH = 8
 
-# So many characters of a message are told.
+# Characters of a message that are shown.
 LENGTH = 2000
 
-# What repr and JSON write in another way.
+# Characters that repr and JSON escape.
 _WRITTEN_OTHERWISE = re.compile(r'[^ -~]|[\'"\\]')
 
 
 def check(stack, label):
     """Refuse a stack whose stored parameters its template does not allow.
 
-    Heat itself asks this only of new parameters. What a custom constraint
-    says is left out: it may ask a service, and what is gone there does not
-    make a parameter wrong.
+    Heat itself checks only new parameters. Custom constraints are left out:
+    they may ask a service, and a parameter stays valid if something is gone
+    there.
 
     :param stack: the loaded heat.engine.stack.Stack
     :param label: the stack in words

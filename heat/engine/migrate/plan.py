@@ -78,15 +78,16 @@ class PlannedStack:
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """What a conversion will write for a root stack and all below it.
+    """The values that a conversion writes for a root stack and all below it.
 
-    ``convergence`` is what the stacks will be; ``stacks`` are those of the
-    tree that are not (none when there is nothing to do), ``tree`` the rows
-    that all this was computed from. ``snapshots`` are those to mend, and
-    ``warnings`` sentences for the owner of the stack. ``fills`` are what is
-    missing in the rows of its convergence stacks (each a
-    heat.engine.migrate.fill.StackFill); with ``repair`` there is no more.
-    ``left_out`` are ids of nested stacks of the tree that stay as they are.
+    ``convergence`` is the kind that the stacks will have. ``stacks`` are the
+    stacks of the tree that do not have it yet; there are none when there is
+    nothing to do. ``tree`` has the rows that the plan was computed from.
+    ``snapshots`` are those to repair, and ``warnings`` are sentences for the
+    owner of the stack. ``fills`` are the values that the rows of convergence
+    stacks lack, each a heat.engine.migrate.fill.StackFill; a plan with
+    ``repair`` has only these.
+    ``left_out`` are ids of nested stacks of the tree that stay unchanged.
     ``dead_locks`` are pairs of a stack id and the id of the dead engine whose
     lock it has.
     ``failed`` are those of the stacks that are planned by
@@ -113,7 +114,7 @@ class Plan:
 
     @property
     def changed(self):
-        """What will be written of each stack: PlannedStack or StackFill."""
+        """The stacks that are written, each a PlannedStack or StackFill."""
         return self.stacks + self.fills
 
     @property
@@ -158,7 +159,7 @@ class Plan:
                    if row.root_stack_id != self.stack_id)
 
     def for_users(self):
-        """What is special about the conversion of failed stacks, in short."""
+        """Yield what users of failed stacks must know, in short."""
         if any(stack.restored for stack in self.failed):
             yield ('Rollbacks and updates of the existing template now start '
                    'from the template of the failed update')
@@ -379,18 +380,18 @@ def match(stack, resources, names):
 def worth(row):
     """Sort key: of rows with the same name the one to keep comes first.
 
-    A crash of the legacy engine can leave two. One with a physical resource
-    is worth more than one without, and then the later one, which is the one
-    that the legacy engine itself uses (resource_get_all_by_stack in
+    A crash of the legacy engine can leave two. A row with a physical resource
+    comes before one without, and a later row before an earlier one. The
+    legacy engine itself uses the later one (resource_get_all_by_stack in
     heat.db.api).
     """
     return row.name, not row.physical_resource_id, -row.id
 
 
 def _is_deleted(row):
-    """Whether the physical resource is gone, though the row tells its id.
+    """Whether the physical resource is gone, although the row has its id.
 
-    Heat has deleted it, or let it be as its deletion policy says, and would
+    Heat has deleted it, or kept it because of its deletion policy. It would
     remove such a row itself (resource_purge_deleted in heat.db.api).
     """
     return (row.action, row.status) == ('DELETE', 'COMPLETE')

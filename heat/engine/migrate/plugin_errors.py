@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Errors that resource plug-ins keep to themselves.
+"""Record errors that resource plug-ins suppress.
 
 Several plug-ins skip a dependency when a property cannot be read or a service
-does not answer (heat.engine.resources.openstack.neutron.floatingip writes a
-line into the log). What they ask for is handed to them by the objects here,
-which remember what failed.
+does not answer (heat.engine.resources.openstack.neutron.floatingip only logs a
+line). So the plug-ins get their properties and clients through the objects
+here, which record every error.
 """
 
 import collections.abc
@@ -13,16 +13,18 @@ import collections.abc
 _PLAIN = (str, bytes, int, float, type(None), list, dict, tuple, set, type)
 
 
-class Witness:
-    """Remembers errors while a plug-in adds the dependencies of a resource.
+class Recorder:
+    """Records errors while a plug-in adds the dependencies of a resource.
 
     :ivar errors: in their order
     """
 
     def __init__(self, stack, resources):
-        """Watch what resources ask for; they are not good for more then.
+        """Wrap the clients and the properties of resources.
 
-        :param stack: their heat.engine.stack.Stack, of its own
+        The stack and the resources cannot be used for anything else then.
+
+        :param stack: a heat.engine.stack.Stack, loaded for this only
         :param resources: its heat.engine.resource.Resource objects
         """
         self.errors = []
@@ -31,7 +33,7 @@ class Witness:
             member.properties = _Properties(member.properties, self)
 
     def call(self, function, *args, **kwargs):
-        """Call a function; its error is remembered and raised."""
+        """Call a function; its error is recorded and raised."""
         try:
             return function(*args, **kwargs)
         except Exception as exc:
@@ -39,51 +41,51 @@ class Witness:
             raise
 
 
-class _Watched:
-    """A client, or a part of it, that is called through a witness."""
+class _Recorded:
+    """A client, or a part of it, that is called through a recorder."""
 
-    def __init__(self, watched, witness):
-        self._watched = watched
-        self._witness = witness
+    def __init__(self, recorded, recorder):
+        self._recorded = recorded
+        self._recorder = recorder
 
     def __getattr__(self, name):
-        value = getattr(self._watched, name)
+        value = getattr(self._recorded, name)
         if isinstance(value, _PLAIN):
             return value
-        return _Watched(value, self._witness)
+        return _Recorded(value, self._recorder)
 
     def __call__(self, *args, **kwargs):
-        return self._witness.call(self._watched, *args, **kwargs)
+        return self._recorder.call(self._recorded, *args, **kwargs)
 
 
 class _Clients:
-    """heat.engine.clients.OpenStackClients, with watched clients."""
+    """heat.engine.clients.OpenStackClients, with recorded calls."""
 
-    def __init__(self, clients, witness):
+    def __init__(self, clients, recorder):
         self._clients = clients
-        self._witness = witness
+        self._recorder = recorder
 
     def client(self, *args, **kwargs):
-        return _Watched(self._witness.call(self._clients.client, *args,
-                                           **kwargs), self._witness)
+        client = self._recorder.call(self._clients.client, *args, **kwargs)
+        return _Recorded(client, self._recorder)
 
     def __getattr__(self, name):
         return getattr(self._clients, name)
 
 
 class _Properties(collections.abc.Mapping):
-    """heat.engine.properties.Properties, of which reading is watched."""
+    """heat.engine.properties.Properties, with recorded reading."""
 
-    def __init__(self, properties, witness):
+    def __init__(self, properties, recorder):
         self._properties = properties
-        self._witness = witness
+        self._recorder = recorder
 
     def __getitem__(self, key):
         # A property that the resource type does not have is no failure:
         # plug-ins ask resources of other types, too.
         if key not in self._properties.props:
             raise KeyError(key)
-        return self._witness.call(self._properties.__getitem__, key)
+        return self._recorder.call(self._properties.__getitem__, key)
 
     def __iter__(self):
         return iter(self._properties)

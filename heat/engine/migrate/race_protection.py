@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Keep what loaded a stack as one kind from acting on it as another.
+"""Refuse operations on a stack that was converted after they loaded it.
 
 Each function here wraps one of Heat's. Most legacy operations are refused
-where they ask for their lock, in :class:`heat.engine.stack_lock.StackLock`.
-Two cannot be: a delete, and storing the whole row of a stack without a lock.
-Before Heat 26, where convergence stacks take that lock too, the operations of
-the legacy engine alone are told apart here as well.
+where they take their lock, in :class:`heat.engine.stack_lock.StackLock`. Two
+cannot be refused there: a delete, and storing the whole row of a stack without
+a lock. Before Heat 26 convergence stacks take that lock too, so operations for
+legacy stacks only are refused here.
 
-The operations of convergence are refused where they begin their traversal,
-in :class:`heat.engine.stack.Stack`. Those that take the stack lock instead,
-and a cancel, are here.
+Convergence operations are refused where they begin their traversal, in
+:class:`heat.engine.stack.Stack`. Those that take the stack lock instead, and a
+cancel, are refused here.
 """
 
 import functools
@@ -56,7 +56,7 @@ def operation(start_with_acquired_lock):
 
 
 def _is_for_legacy_only(stack, func):
-    """Whether this is for us to refuse: with newer Heat, StackLock does."""
+    """Whether to refuse it here; from Heat 26 on StackLock refuses it."""
     if overlay.release().converged_actions:
         return False
     return (func == stack.reset_stack_and_resources_in_progress or
@@ -99,7 +99,7 @@ def lost_to_revert(context, stack_id, error):
 
 
 def last_delete(start_with_lock):
-    """Keep off a legacy delete that gets its lock once its patience ends."""
+    """Refuse a legacy delete that gets its lock after it has waited."""
     @functools.wraps(start_with_lock)
     def start(self, cnxt, stack, engine_id, func, *args, **kwargs):
         try:
@@ -116,8 +116,8 @@ def last_delete(start_with_lock):
 def _delete_again(context, stack):
     """Ask any engine for the delete of a stack, now under convergence.
 
-    Heat waits in a thread for the operation that a delete has to stop, and
-    has long told the user that the stack is being deleted.
+    Heat waits in a thread for the operation that a delete has to stop. It
+    has already told the user that the stack is being deleted.
     """
     LOG.info('Stack %s was converted while its delete waited', stack.id)
     rpc_client.EngineClient().delete_stack(

@@ -2,12 +2,12 @@
 
 """Snapshots that were taken before a conversion, or after it.
 
-The legacy engine stores what a snapshot knows of each resource in the row of
-the snapshot, convergence in rows of resource_snapshot, where Heat has that
-table. Convergence reads the first where there is none of the second
-(heat.objects.snapshot), so that such snapshots stay as they are. Only what
-the legacy engine leaves behind when it dies is mended: convergence wants data
-to be there, and lets nobody delete a snapshot that is being created.
+The legacy engine stores the data of each resource in the row of the snapshot.
+Convergence stores it in rows of resource_snapshot, if Heat has that table, and
+reads the first where the second is missing (heat.objects.snapshot). So these
+snapshots stay unchanged. Only snapshots that a dead legacy engine left behind
+are repaired: convergence needs data in the row, and refuses to delete a
+snapshot that is being created.
 """
 
 import typing
@@ -33,11 +33,11 @@ class PlannedSnapshot(typing.NamedTuple):
 def to_mend(snapshots):
     """The snapshots of legacy stacks that convergence could not delete.
 
-    The lock of their stacks is free: the legacy engine holds it all the time
-    while it takes a snapshot (EngineService.stack_snapshot).
+    The lock of their stacks is free, so no engine is taking these snapshots:
+    the legacy engine holds the lock meanwhile (EngineService.stack_snapshot).
     """
-    # Without resource_snapshot there is one way for both engines, to which
-    # data without a template is worse than none.
+    # Without resource_snapshot both engines use the data of the row, and
+    # data without a template is worse than no data.
     wants_data = overlay.release().converged_actions
     planned = (PlannedSnapshot(row.id, name(row), _is_interrupted(row),
                                wants_data and not row.has_data)
@@ -47,14 +47,14 @@ def to_mend(snapshots):
 
 
 def warnings(label, snapshots):
-    """What the owner of a stack to be converted has to know, as sentences.
+    """Yield the warnings for the owner of a stack to be converted.
 
     :param label: the root stack in words
     """
     if snapshots and overlay.release().converged_actions:
         yield ('Snapshots of stack %s stay: %s. Delete them before the stack: '
-               'under convergence Heat deletes a stack without what its '
-               'snapshots hold.'
+               'Heat deletes a convergence stack without the resources of '
+               'its snapshots.'
                % (label, ', '.join(name(row) for row in snapshots)))
     interrupted = [row for row in snapshots if _is_interrupted(row)]
     if interrupted:

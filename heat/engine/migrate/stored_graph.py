@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Parse what the rows of a convergence stack hold of its graph."""
+"""Parse the graph that is stored in the rows of a convergence stack."""
 
 import collections
 import graphlib

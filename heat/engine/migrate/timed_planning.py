@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Plan with a deadline, whatever a resource plug-in does meanwhile.
+"""Plan with a deadline, even if a resource plug-in hangs.
 
 A plug-in that hangs cannot be stopped from outside. Planning writes nothing,
-so it runs in a thread of its own, which is left alone when the time is over.
-That thread ends at its next call to the cloud or at the next stack.
+so it runs in a thread of its own, which is abandoned at the deadline. That
+thread ends at its next call to the cloud or at the next stack.
 """
 
 import threading
@@ -17,7 +17,7 @@ THREAD = 'heat-migrate-plan'
 
 
 class _Clients:
-    """The clients of a context, none of which is had past a deadline."""
+    """The clients of a context; they are not available past a deadline."""
 
     def __init__(self, clients, check):
         self._clients = clients
@@ -81,9 +81,9 @@ class TimedContext(heat_context.RequestContext):
 
 
 def call(context, label, function, *args):
-    """Call a function that writes nothing; at the deadline give it up.
+    """Call a function that writes nothing, until the deadline at most.
 
-    :param context: its deadline counts; without one nothing is special
+    :param context: its deadline counts; without one the call is direct
     :param label: the stack in words
     :raises OutOfTime: when the function takes longer; it may still run
     """

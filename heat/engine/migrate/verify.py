@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Find what Heat would miss in the rows of a convergence stack.
+"""Verify that the rows of a convergence stack have what Heat reads.
 
-Heat does not store the same graph after each operation. What it stores and
-what it reads of each column is told in doc/source/contributor/internals.rst,
-under "What a healthy convergence stack is".
+Heat does not store the same graph after each operation. See "What a healthy
+convergence stack is" in doc/source/contributor/internals.rst for what it
+stores and reads in each column.
 """
 
 import typing
@@ -34,11 +34,11 @@ class Finding(typing.NamedTuple):
 
 
 def compare(tree, graph, requirements):
-    """Look at the convergence stacks of a tree.
+    """Compare the rows of the convergence stacks of a tree with templates.
 
     :param graph: the heat.db.migrate.tree.StoredGraph of the tree
     :param requirements: as for migrate_plan.make; it is called for stacks
-        of which the rows alone do not tell enough
+        whose rows alone are not enough
     :returns: the findings, and the plan that fills in what is missing
     :raises MigrationRefused: when a template that is needed cannot be used
     """
@@ -56,19 +56,19 @@ def compare(tree, graph, requirements):
         repair=True)
 
 
-# So many findings are told of; the others are counted.
-_TOLD = 10
+# Number of findings that a message quotes; the others are counted.
+_QUOTED = 10
 
 
 def in_words(findings):
-    """Tell of findings in one sentence, however many there are."""
-    told = '; '.join(map(str, findings[:_TOLD]))
-    more = len(findings) - _TOLD
-    return '%s; and %d more' % (told, more) if more > 0 else told
+    """Quote findings in one sentence, however many there are."""
+    quoted = '; '.join(map(str, findings[:_QUOTED]))
+    more = len(findings) - _QUOTED
+    return '%s; and %d more' % (quoted, more) if more > 0 else quoted
 
 
 def check_fills(plan):
-    """Refuse to fill in what Heat could not go on with.
+    """Refuse a repair that would break the next operation.
 
     :raises CircularDependencies: when resources would require each other
     :raises ResourceInProgress: when an engine is at work on a resource
@@ -90,7 +90,7 @@ class _Stack:
 
     def __init__(self, row, resources, graph, requirements):
         self._row = row
-        # Heat removes these, and looks at them no more: see
+        # Heat removes these rows and does not read them: see
         # resource_get_all_active_by_stack in heat.db.api.
         self._members = [member for member in sorted(
             resources, key=lambda member: (member.name, member.id))
@@ -158,7 +158,7 @@ class _Stack:
                         % member.name, member.name)
             self.fill.add_requires(member, (), [
                 self._rows[name][0] for name in self._names(member)])
-        elif self._tells_all(member) and self._ids.issuperset(stored):
+        elif self._must_be_full(member) and self._ids.issuperset(stored):
             missing = [name for name in self._names(member)
                        if not set(self._rows[name]).intersection(stored)]
             for name in missing:
@@ -168,11 +168,11 @@ class _Stack:
                 self.fill.add_requires(member, stored, [
                     self._rows[name][0] for name in missing])
 
-    def _tells_all(self, member):
-        """Whether a resource must have all that its template requires.
+    def _must_be_full(self, member):
+        """Whether a row must have all ids that its template requires.
 
-        Heat stores it when it creates or updates the resource itself, and
-        not when an update leaves it unchanged.
+        Heat stores them when it creates or updates the resource itself, but
+        not when an update leaves the resource unchanged.
         """
         if member.action == 'INIT' or member.replaced_by is not None:
             return False
@@ -206,8 +206,8 @@ class _Stack:
     def _without_node(self):
         """The resources that the last operation did not know.
 
-        One that took the place of another does not appear by its own id.
-        When Heat has removed the other, only an unknown id is left of it.
+        A replacement does not appear by its own id. Once Heat has removed
+        the replaced row, only an unknown id is left in the graph.
         """
         members = [member for member in self._members
                    if member.id not in self._deps.nodes and
@@ -230,10 +230,10 @@ class _Stack:
                     yield member.id, self._rows[name][0]
 
     def _look_for_circle(self):
-        """See that the next operation can order its clean-up.
+        """Check that the next operation can order its clean-up.
 
-        Its order is that of requires and replaces together; with a circle,
-        each update and delete fails (Stack._compute_convg_dependencies).
+        It orders by requires and replaces together. With a circle each
+        update and delete fails (Stack._compute_convg_dependencies).
         """
         names = {member.id: member.name for member in self._members}
         required = {member.id: set(self._requires[member.id] or ()) |

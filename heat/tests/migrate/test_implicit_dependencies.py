@@ -151,7 +151,7 @@ class FailingPlugInTest(ImplicitTestCase):
     def test_the_reason_names_resource_and_error(self):
         text = self._refused(PlugInError('no network named net'))
         self.assertIn('resource adding of stack legacy', text)
-        self.assertIn('cannot be computed: no network named net. Mend', text)
+        self.assertIn('cannot be computed: no network named net. Remove', text)
 
     def test_an_error_without_words_is_named_by_its_type(self):
         self.assertIn('cannot be computed: PlugInError.',
@@ -163,7 +163,7 @@ class FailingPlugInTest(ImplicitTestCase):
     def test_what_python_says_is_for_the_log_alone(self):
         text = self._refused(AttributeError(
             "'NoneType' object has no attribute 'name'"))
-        self.assertIn('computed: an unexpected AttributeError. Mend', text)
+        self.assertIn('computed: an unexpected AttributeError. Remove', text)
         self.assertIn("met AttributeError: 'NoneType' object",
                       self.LOG.output)
         self.assertIn('in add_dependencies', self.LOG.output)
@@ -174,7 +174,7 @@ class FailingPlugInTest(ImplicitTestCase):
                           self.ctx, self.stack.id)
 
     def test_an_error_of_many_lines_is_told_in_one(self):
-        self.assertIn('computed: one two. Mend',
+        self.assertIn('computed: one two. Remove',
                       self._refused(PlugInError('one\n  two.')))
 
 
