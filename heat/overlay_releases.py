@@ -61,6 +61,7 @@ REFINED = {
             'self, cnxt, stack, engine_id, func, *args, **kwargs',
         'ThreadGroupManager.start_with_acquired_lock':
             'self, stack, lock, func, *args, **kwargs',
+        'EngineService.__init__': 'self, host, topic',
         'EngineService.start': 'self',
         'EngineService.update_stack':
             'self, cnxt, stack_identity, template, params, files, args, '

@@ -39,10 +39,13 @@ _FOR_FAILED = (migrate_exception.NotCompleteYet,
 class EngineService(_heat.EngineService):
     """Heat's engine service, with the conversion on update."""
 
-    def start(self):
+    def __init__(self, host, topic):
+        super().__init__(host, topic)
         if migrate_options.migrates_on_update():
-            # Before the first request, which is nothing to keep.
+            # Heat forks its workers after that, each with this service.
             migrate_memory.settle()
+
+    def start(self):
         super().start()
         if cfg.CONF.migrate_on_update and not cfg.CONF.convergence_engine:
             LOG.warning('migrate_on_update does nothing because '

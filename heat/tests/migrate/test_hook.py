@@ -37,6 +37,7 @@ class HookTestCase(test_convergence_migrate.MigrateTestCase):
         self.patchobject(policy.ResourceEnforcer, 'enforce_stack')
         cfg.CONF.set_override('convergence_engine', True)
         cfg.CONF.set_override('migrate_on_update', True)
+        self.settle = self.patchobject(migrate_memory, 'settle')
         self.engine = service.EngineService('host', 'topic')
         self.engine.thread_group_mgr = service.ThreadGroupManager()
         self.engine.engine_id = 'engine-1'
@@ -284,10 +285,6 @@ class CostTest(HookTestCase):
 
 class StartTest(HookTestCase):
 
-    def setUp(self):
-        super().setUp()
-        self.settle = self.patchobject(migrate_memory, 'settle')
-
     def start(self):
         log = self.useFixture(fixtures.FakeLogger('heat.engine.service'))
         with mock.patch.object(service.EngineService.__base__, 'start'):
@@ -306,15 +303,16 @@ class StartTest(HookTestCase):
         self.assertRegex(self.start(), '(?m)^heat-convergence-migrate .* on '
                          'Heat [0-9.]+.*; legacy root stacks left: 2$')
 
-    def test_what_is_loaded_is_settled_before_the_first_request(self):
-        with mock.patch.object(
-                service.EngineService.__base__, 'start',
-                side_effect=self.settle.assert_called_once_with) as start:
-            self.engine.start()
-        start.assert_called_once_with()
+    def test_what_is_loaded_is_settled_before_the_workers_fork(self):
+        # They fork with the service that there is by then, and start it.
+        self.settle.assert_called_once_with()
+        self.start()
+        self.settle.assert_called_once_with()
 
     def test_without_the_flag_an_engine_starts_as_heats_own(self):
         cfg.CONF.set_override('migrate_on_update', False)
+        self.settle.reset_mock()
+        service.EngineService('host', 'topic')
         with statements.Statements() as sent:
             self.assertEqual('', self.start())
         self.assertEqual([], sent.texts)
