@@ -59,7 +59,8 @@ class FailedTest(test_hook.HookTestCase):
         self.update()
         self.assertFalse(self.converted())
         event, = self.events(self.stack)
-        self.assertIn('--failed', event.resource_status_reason)
+        self.assertEqual('FAILED', event.resource_status)
+        self.assertIn('UPDATE_FAILED', event.resource_status_reason)
 
     def test_without_migrate_on_update_it_stays_legacy(self):
         cfg.CONF.set_override('migrate_on_update', False)
