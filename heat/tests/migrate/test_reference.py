@@ -134,8 +134,8 @@ class NamesInTheGuidesTest(common.HeatTestCase):
         words = {word for _path, text in sources.strings()
                  for word in re.findall(r'--[a-z-]+', text)}
         # Of pip, kolla, systemctl and the openstack client.
-        words |= {'--no-deps', '--no-rollback', '--existing', '--wait', '--help', '--fresh',
-                  '--kill-whom'}
+        words |= {'--no-deps', '--no-rollback', '--existing', '--wait',
+                  '--help', '--fresh', '--kill-whom'}
         for page in self.pages():
             named = re.findall(r'``(--[a-z-]+)', page.read_text())
             self.assertEqual(set(), set(named) - words, page)
