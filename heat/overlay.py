@@ -6,8 +6,8 @@ The *installed* module is always the one that ends up in ``sys.modules``: a
 file of ours that has the name of one of Heat's loads the installed module,
 subclasses what it refines and rebinds those names there.
 
-It is all or nothing. With a Heat that the overlay is not tested with, nothing
-of ours is put in front, and the log says so in one line.
+The overlay is active as a whole or not at all. With a Heat that it is not
+tested with, it loads none of its files, and the log says so in one line.
 """
 
 import importlib.machinery
@@ -109,7 +109,7 @@ def put_in_front():
 
 
 def refusal():
-    """Tell why Heat runs as the stock one, or None if the overlay is active.
+    """Return why Heat runs as the stock one, None if the overlay is active.
 
     :returns: the line that was logged.
     """
@@ -117,7 +117,7 @@ def refusal():
 
 
 def release():
-    """Tell what is particular to the installed Heat.
+    """Return the properties of the installed release of Heat.
 
     :returns: an overlay_releases.Release, or None if the overlay is not
         active.

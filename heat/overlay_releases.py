@@ -2,9 +2,9 @@
 
 """The Heat releases that the overlay is tested with, and what it refines.
 
-Everything that depends on the release of Heat belongs here. A release that
-is not in ``TESTED``, or one in which something that the overlay builds on
-looks otherwise, is left alone: see :func:`why_not`.
+Everything that depends on the release of Heat belongs here. The overlay
+refuses a release that is not in ``TESTED``, and a Heat whose refined functions
+have other parameters: see :func:`why_not`.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from heat import overlay_digests
 
 
 class Release(typing.NamedTuple):
-    """What one release of Heat has and others have not.
+    """The properties in which releases of Heat differ.
 
     :ivar converged_actions: a convergence stack is suspended, resumed,
         checked and snapshotted by traversals, too; its snapshots have an
@@ -92,11 +92,12 @@ def of(version):
 
 
 def why_not(version, folder):
-    """Tell why the overlay must not be put in front of an installed Heat.
+    """Return why the overlay must not be active on an installed Heat.
 
     This runs at the start of every process that uses Heat, before the first
-    module of Heat's is loaded. A source file whose digest is known is as
-    tested. Any other one, such as a distribution has patched, is parsed.
+    module of Heat's is loaded. A source file with a known digest is as
+    tested. Any other file, for example one that a distribution has patched,
+    is parsed.
 
     :param version: the version of the openstack-heat distribution, or None
         when it is not known.
@@ -118,7 +119,7 @@ def why_not(version, folder):
 
 
 def _difference(module, path, names):
-    """Tell in what a source file is not as tested, None if it is."""
+    """Return how a source file differs from the tested one, or None."""
     try:
         with open(path, 'rb') as file:
             source = file.read()

@@ -6,7 +6,7 @@ import ast
 
 
 def difference(source, path, names):
-    """Tell in what a source differs from ``{qualified name: parameters}``.
+    """Return how a source differs from ``{qualified name: parameters}``.
 
     :param source: the content of the file, as bytes
     :param names: as in heat.overlay_releases.REFINED

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What heat-overlay status reports."""
+"""Collect and format the report of heat-overlay status."""
 
 from importlib import metadata
 import os

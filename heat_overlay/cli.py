@@ -59,7 +59,7 @@ def do_path(args):
 
 
 def do_enable(args):
-    """Write the start-up files and see that they do what they are for."""
+    """Write the start-up files and check that they work."""
     tree = heat_overlay.tree()
     usable = environment.require_usable(args.python)
     folder = args.site_dir or usable['purelib']

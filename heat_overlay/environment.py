@@ -13,7 +13,7 @@ from heat_overlay import probe
 
 
 class OverlayError(Exception):
-    """What heat-overlay was asked for cannot be done; says why."""
+    """heat-overlay cannot do what it was asked for; the text says why."""
 
 
 def python_path():

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Say, as JSON, which Heat this Python runs and whether the overlay is in it.
+"""Print, as JSON, which Heat this Python runs and if the overlay is active.
 
 This file is started as a script by the Python that is asked about, with
 ``heat_overlay.environment`` reading what it prints.

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Can others read the overlay? The engine seldom runs as who enabled it."""
+"""Check that other users can read the overlay, as the engine must."""
 
 import os
 import stat
@@ -9,8 +9,8 @@ import stat
 def unreadable(heat, *paths):
     """Return the first of some paths that others cannot read, or None.
 
-    Where others cannot read the installed Heat either, as in somebody's own
-    environment, only its owner runs it, and nothing is missing.
+    If others cannot read the installed Heat either, for example in a private
+    environment, only its owner runs it. Then the result is None.
 
     :param heat: the folder of the installed Heat
     :param paths: files, and folders with all that is in them

@@ -31,7 +31,7 @@ _heat_parsers = _heat.add_command_parsers
 
 
 def _run_as(function):
-    """What Heat's main calls: it has no use for a status that is returned."""
+    """Exit with the status of a command; Heat's main ignores return values."""
     def run():
         sys.exit(function(cfg.CONF.command))
     return run

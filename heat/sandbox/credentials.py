@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What takes the place of Keystone for operations on stored credentials."""
+"""Replace Keystone for operations with stored credentials."""
 
 import json
 
@@ -12,9 +12,9 @@ from heat.common import context
 class StoredContext(context.StoredContext):
     """A stack's stored credentials, already authenticated.
 
-    A signal to a resource, for one, runs with the credentials that the stack
-    was created with, and Heat asks Keystone for their token. Here they get
-    the one that the noauth filter gives to every request.
+    For example, a signal to a resource runs with the credentials that the
+    stack was created with, and Heat asks Keystone for their token. Here they
+    get the token that the noauth filter gives to every request.
     """
 
     def __init__(self, auth_token_info=None, **kwargs):

@@ -28,9 +28,9 @@ def prepare():
 
 
 def log_ahead(engine):
-    """Let those who read and the one who writes not wait for each other.
+    """Use write-ahead logging: readers and the writer do not wait.
 
-    The mode is a property of the file: other processes that open it follow.
+    The mode is stored in the file, so it also holds for other processes.
     """
     connection = engine.raw_connection()
     try:
@@ -59,14 +59,14 @@ def _begin(_connection, cursor, statement, parameters, _context,
 
 
 def _close_forgotten(attempts):
-    # Some queries of Heat 22 run in a session that nobody closes: it keeps
-    # the lock until Python's collector comes by.
+    # Some queries of Heat 22 run in a session that is never closed. It keeps
+    # the lock until Python's garbage collector runs.
     if attempts.attempt_number == _FORGOTTEN:
         gc.collect()
 
 
-# SQLite itself would wait without giving up the processor: with eventlet the
-# one who has the lock would never come to give it back.
+# SQLite itself would wait without yielding to other green threads. With
+# eventlet the holder of the lock would then never run to release it.
 @tenacity.retry(
     retry=tenacity.retry_if_exception_message(match='database is locked'),
     wait=tenacity.wait_random(0, 0.02), before_sleep=_close_forgotten,

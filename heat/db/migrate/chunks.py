@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""How much goes into one statement."""
+"""Divide work into statements of a limited size."""
 
-# Rows of one statement: few statements, and well below the number of bound
-# parameters that SQLite (32,766) and PostgreSQL (65,535) allow.
+# Rows of one statement. This gives few statements. It is well below the number
+# of bound parameters that SQLite (32,766) and PostgreSQL (65,535) allow.
 ROWS = 1000
 
 # Resources that one statement writes. The database searches the values of a

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Conditions on rows of stacks, and trees of them, for larger statements."""
+"""SQL conditions on stack rows, and trees of stacks, for other statements."""
 
 import sqlalchemy
 from sqlalchemy import orm
@@ -46,7 +46,7 @@ def is_root(owner_id):
 
 
 def is_unreferenced(stack):
-    """No resource names the nested stack, and that is why it is not sane.
+    """No resource names the nested stack, and it is not sane.
 
     The rule is heat.engine.migrate.leftovers.in_the_way. A search for the
     name comes last: the schema has no index on physical ids.

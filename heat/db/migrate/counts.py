@@ -3,7 +3,7 @@
 """Count and find stacks by the engine that they use, in plain SQL.
 
 Nothing here loads a stack, and nothing reads more rows into memory than it
-returns, so that it is fit for databases with tens of thousands of stacks.
+returns. So it can be used on databases with tens of thousands of stacks.
 """
 
 import collections
@@ -23,8 +23,8 @@ from heat.db import models
 #: States of a tree in :func:`tally`, beside the codes of MigrationRefused.
 CONVERGENCE, READY = 'convergence', 'ready'
 
-# What is looked for in this order, the first one found is the reason; see
-# heat.engine.migrate.plan.check.
+# The reasons in the order of heat.engine.migrate.plan.check; the first one
+# that applies counts.
 _REASONS = tuple(refused.code for refused in (
     migrate_exception.BackupResources, migrate_exception.InProgress,
     migrate_exception.UnreferencedNested, migrate_exception.NotComplete,
@@ -90,8 +90,8 @@ def _roots_of_mixed_trees(convergence):
 def _of_kind(convergence):
     """Conditions of the root stacks that are of one kind themselves.
 
-    A nested stack whose owner is gone counts as one of them while it is
-    legacy: no other stack would tell of it.
+    A legacy nested stack whose owner is gone counts as a root stack, because
+    it is in the tree of no other stack.
     """
     return [_Stack.owner_id.is_(None) if convergence
             else conditions.is_root(_Stack.owner_id),
@@ -227,8 +227,8 @@ def get_named(context, stack_ids):
 def _all_trees(project):
     """(root_id, id) of all stacks that are not deleted.
 
-    A nested stack whose owner is gone stands for the root of what is below
-    it, so that nothing goes uncounted.
+    A nested stack whose owner is gone is the root of the stacks below it, so
+    that every stack is counted.
     """
     where = [conditions.is_root(_Stack.owner_id)]
     if project is not None:

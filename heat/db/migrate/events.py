@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Store the event that says why a stack was left as it is."""
+"""Store the event that says why a stack was left unchanged."""
 
 import sqlalchemy
 

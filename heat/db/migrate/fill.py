@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Fill in what is missing in the rows of convergence stacks."""
+"""Write the values that the rows of convergence stacks lack."""
 
 import sqlalchemy
 
@@ -11,9 +11,9 @@ from heat.db import models
 def write(session, plan):
     """Write the fills of a plan within the caller's transaction.
 
-    A convergence operation begins by storing a traversal of its own. With
-    the row of the stack written first, none can begin until the end of the
-    transaction, and the resource rows are as they were read.
+    A convergence operation begins by storing a traversal of its own. The row
+    of the stack is written first, so no operation can begin until the end of
+    the transaction, and the resource rows are unchanged since they were read.
 
     :param plan: a heat.engine.migrate.plan.Plan
     :raises TreeChanged: when a stack is not as the plan assumed
@@ -27,7 +27,7 @@ def write(session, plan):
 
 
 def _write_stack(session, row, fill):
-    """Write a stack that is as it was; returns whether it is."""
+    """Write a stack if it is unchanged; returns whether it is."""
     stack = models.Stack
     values = {stack.current_traversal: (fill.current_traversal or
                                         row.current_traversal)}

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Find nested stacks that Heat has left over, and who has their resources.
+"""Find leftover nested stacks, and other stacks that have their resources.
 
-A leftover keeps its legacy row, although no operation of any other stack
+A leftover still has its legacy row, but no operation of any other stack
 reaches it: its owner is gone, or no resource of its owner names it.
 """
 
@@ -94,7 +94,7 @@ def _has_legacy():
 @db_api.retry_on_db_error
 @db_api.context_manager.reader
 def get_shared(context, stack_id):
-    """Read who else has physical resources of a stack or of one below it.
+    """Read which other stacks have physical resources of a stack's tree.
 
     :returns: a list of :class:`Shared`, by stack and resource
     """
@@ -113,7 +113,7 @@ def get_below(context, stack_id):
 def adopted(session, stack_ids):
     """The ids of those stacks whose physical resources others have too.
 
-    In the transaction of the caller.
+    This reads in the transaction of the caller.
     """
     return {stack_id for stack_id, shared in _shared(
         session, stack_ids).items() if shared}

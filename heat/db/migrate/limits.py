@@ -2,15 +2,16 @@
 
 """A session whose statements end at a deadline, whoever holds a lock.
 
-The server is what ends a statement that hangs: it is told how long to wait.
-SQLite is not: in its file, a transaction waits before its first statement.
+The server ends a statement that hangs, because each transaction sets the
+server's time limits. SQLite has none to set: there a transaction waits for its
+lock only before its first statement.
 """
 
 import contextlib
 import math
 
-#: Seconds by which the limit of the server may be too long. Told anew for
-#: each statement, it would double the number of statements.
+#: Seconds by which the limit of the server may be too long. Setting it for
+#: each statement would double the number of statements.
 _SLACK = 1
 
 # Its unit is the second, and NULL leaves a variable as it is.
@@ -31,7 +32,7 @@ _POSTGRESQL = ('SET LOCAL lock_timeout = %(milliseconds)d; '
 
 
 class _Session:
-    """A session of SQLAlchemy's that looks at the clock first."""
+    """A session of SQLAlchemy's that checks the deadline first."""
 
     def __init__(self, session, deadline, label):
         self._session = session
@@ -70,7 +71,7 @@ class _Session:
         self._session.flush()
 
     def prepare(self):
-        """See that there is time, and tell the server how much."""
+        """Check that there is time left, and set the limit of the server."""
         self._deadline.check(self._label)
         left = self._deadline.left
         if self._limit is None or (
@@ -85,14 +86,14 @@ class _Session:
             'milliseconds': max(1, math.ceil(left * 1000))})
 
     def restore(self):
-        """Give the connection back as it was."""
+        """Restore the limits that the connection had."""
         if self._told is None or self._end is None:
             return
         connection = self._session.connection()
         try:
             connection.exec_driver_sql(self._end)
         except Exception:
-            # Nobody must get it with these limits.
+            # No other user of the pool must get it with these limits.
             connection.invalidate()
             raise
 

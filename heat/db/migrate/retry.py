@@ -2,9 +2,9 @@
 
 """Try a transaction again after a fault that may pass.
 
-As heat.db.api.retry_on_db_error, but what fails the same way twice is not
-tried a third time: a statement that always breaks the connection, or that
-always waits in vain for a lock.
+This works as heat.db.api.retry_on_db_error, with one difference: a fault that
+happens twice in the same way is not tried a third time. Examples are a
+statement that always breaks the connection, and one that never gets its lock.
 """
 
 import random
@@ -22,7 +22,7 @@ _PASSING = (db_exception.DBDeadlock, db_exception.DBConnectionError,
 
 
 def call(function, deadline, label):
-    """Call what runs one transaction, until it succeeds or fails for good.
+    """Call a function with one transaction, until it succeeds or must fail.
 
     :param function: without arguments; it begins the transaction and ends it
     :param deadline: a heat.common.migrate.deadline.Deadline
@@ -37,7 +37,7 @@ def call(function, deadline, label):
         try:
             return function()
         except (db_exception.DBError, sqlalchemy.exc.SQLAlchemyError) as exc:
-            # Whatever it is: a limit that ends a statement, for one.
+            # It may be any error, for example from a limit of the server.
             if deadline.passed:
                 raise deadline.error(label) from exc
             manner = _manner(exc)
@@ -51,10 +51,10 @@ def call(function, deadline, label):
 
 
 def _manner(exc):
-    """What a fault that repeats itself has in common; None for no such.
+    """A key that is equal for equal faults; None if a fault never counts.
 
-    A deadlock depends on who else is at work. A server that is not there
-    has no statement to fail at.
+    A deadlock depends on other transactions. If the server is down, there is
+    no statement.
     """
     inner = getattr(exc, 'inner_exception', None)
     statement = getattr(inner, 'statement', None)

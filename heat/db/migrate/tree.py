@@ -2,9 +2,9 @@
 
 """Read a stack with everything nested below it, as rows.
 
-The rows are values: two readings of a tree that nobody changed in between
-are equal. Templates stay text here, so that a damaged one is the business of
-whoever parses it, and not an error while reading.
+The rows are values: if a tree has not changed, reading it twice gives equal
+values. Templates stay text here, so a damaged template is an error only when
+it is parsed, not when it is read.
 """
 
 import typing
@@ -49,7 +49,7 @@ class StackRow(typing.NamedTuple):
 
 
 class ResourceRow(typing.NamedTuple):
-    """One resource: what a conversion has to know of it."""
+    """One resource, with the columns that a conversion reads."""
 
     id: int
     stack_id: str
@@ -68,9 +68,9 @@ class ResourceRow(typing.NamedTuple):
 class SnapshotRow(typing.NamedTuple):
     """One snapshot of a stack.
 
-    ``has_data`` tells whether its row has any, ``has_rows`` whether there
-    are rows of resource_snapshot, which only convergence writes. ``action``
-    is None where Heat does not know any.
+    ``has_data`` is true if its row has data. ``has_rows`` is true if it has
+    rows of resource_snapshot, which only convergence writes. ``action`` is
+    None in Heat releases without that column.
     """
 
     id: str
@@ -95,7 +95,7 @@ class Tree(typing.NamedTuple):
 
 
 class State(typing.NamedTuple):
-    """What the update hook has to know of a stack before it loads it."""
+    """The values of a stack that the update hook reads before it loads it."""
 
     id: str
     name: str
@@ -260,7 +260,7 @@ class StoredGraph(typing.NamedTuple):
     requires: dict
 
 
-# A tree that an operation changes while it is read is read so often.
+# How often a tree is read if operations change it meanwhile.
 _READINGS = 3
 
 
@@ -269,8 +269,8 @@ _READINGS = 3
 def get_with_graph(context, root_id):
     """Read a tree and its graph as they were at one moment.
 
-    PostgreSQL reads with each statement of a transaction what is committed
-    by then. An operation that came in between has changed a stack row.
+    On PostgreSQL each statement of a transaction sees what is committed when
+    it begins. If an operation began in between, a stack row has changed.
 
     :returns: a :class:`Tree` and a :class:`StoredGraph`, or None when there
         is no such stack
@@ -315,10 +315,10 @@ def get_locks(context, stack_ids):
 
 @db_api.retry_on_db_error
 def get_state(context, stack_id):
-    """Say in one statement whether an update of the stack should convert.
+    """Read in one statement what decides whether an update converts.
 
-    Every update of every stack asks this. It does without a session of the
-    context, which takes as long as the statement.
+    Every update of every stack reads this. It uses no session of the context,
+    because making one takes as long as the statement.
 
     :returns: a :class:`State` whose ``legacy`` is the number of legacy
         stacks in its tree, or None when there is no such stack.
@@ -340,7 +340,7 @@ def get_convergence_name(context, stack_id):
 @db_api.retry_on_db_error
 @db_api.context_manager.reader
 def is_at_work(context, stack_id):
-    """Whether a convergence operation has a stack in hand, or deleted it."""
+    """Whether a convergence operation runs on a stack, or has deleted it."""
     stack = models.Stack
     row = context.session.execute(
         sqlalchemy.select(stack.action, stack.status, stack.convergence)

@@ -28,24 +28,24 @@ INTERRUPTED = 'The engine went down while it took the snapshot'
 def write(context, plan, engine_id, event):
     """Convert the planned stacks, all of them or none.
 
-    The stack locks of the whole tree are taken and given back within the
-    transaction, so that no legacy operation of any engine can begin while
-    it lasts, and a crash leaves no lock behind. Under the locks the tree is
-    read again: what the plan was made from is what is converted.
+    The stack locks of the whole tree are inserted and deleted within the
+    transaction. So no legacy operation of any engine can begin meanwhile, and
+    a crash leaves no lock behind. Under the locks the tree is read again. It
+    must equal the tree that the plan was made from.
 
-    The only retry is the one around the transaction: nothing called in here
-    may carry one of its own, since a database that ends a deadlock has
-    already rolled back what came before.
+    Only the whole transaction is retried. No function that is called in here
+    may retry by itself: after a deadlock the database has already rolled back
+    the statements before.
 
     :param plan: a heat.engine.convergence_migrate.Plan
-    :param engine_id: who holds the locks meanwhile
+    :param engine_id: the holder of the locks
     :param event: values of the stack event that the conversion leaves
     :raises Locked: when an operation holds the lock of one of the stacks
     :raises TreeChanged: when a stack is not as the plan assumed
     :raises OutOfTime: when the deadline of the context passes; nothing is
         written then
     """
-    # By this id an event, and so the whole, is found again.
+    # With this id is_written() finds the event of a committed transaction.
     event = dict(event, uuid=uuidutils.generate_uuid())
     deadline = migrate_deadline.of(context)
     migrate_retry.call(
@@ -73,8 +73,8 @@ def _write_once(context, plan, engine_id, event, deadline):
 def is_written(context, plan, event):
     """Whether the transaction with this event has been committed.
 
-    Reading the stack with a lock waits for a transaction that has lost its
-    client, until the server has ended it one way or the other.
+    Reading the stack with a lock waits until the server has committed or
+    rolled back a transaction that has lost its client.
 
     :param event: the values of the event, with its uuid
     """
@@ -109,7 +109,7 @@ def _write(session, plan, engine_id, event):
 def store_legacy(context, stack_id, values):
     """Store the row of a legacy stack; of a converted one, its credentials.
 
-    Those that it had are gone by now.
+    The credentials that a converted stack had are deleted by now.
 
     :param values: all columns of the row, as the stack was loaded
     :returns: whether the row was there
@@ -135,7 +135,7 @@ def _lock(session, plan, engine_id):
 
 
 def _give_up_dead_locks(session, plan):
-    """Delete the locks of dead engines, unless somebody else has them now."""
+    """Delete the locks of dead engines, unless other engines have them now."""
     lock = models.StackLock
     for stack_id, dead_id in plan.dead_locks:
         _execute_on(session, 1, plan, sqlalchemy.delete(lock).where(
@@ -151,7 +151,7 @@ def _unlock(session, plan, engine_id):
 
 
 def _execute_on(session, rows, plan, statement, **options):
-    """Execute a statement that must meet exactly so many rows."""
+    """Execute a statement that must change exactly this number of rows."""
     result = session.execute(
         statement, execution_options={'synchronize_session': False} | options)
     if result.rowcount != rows:
@@ -159,9 +159,9 @@ def _execute_on(session, rows, plan, statement, **options):
 
 
 def _execute_once(session, rows, plan, statement):
-    """The same for a statement whose text no other plan will have.
+    """The same, for a statement whose text is unique to the plan.
 
-    SQLAlchemy would keep the last 500 of them, of a megabyte each.
+    SQLAlchemy would cache the last 500 of them, of a megabyte each.
     """
     _execute_on(session, rows, plan, statement, compiled_cache=None)
 
@@ -174,7 +174,7 @@ def _by_id(model, values, kind):
 
 
 def _write_stacks(session, plan):
-    """Write the stacks, if each still has the traversal that was planned on.
+    """Write the stacks, if each still has the traversal of the plan.
 
     A convergence operation takes no stack lock: it begins by storing a
     traversal of its own, if the row still has the one that it has read
@@ -187,7 +187,7 @@ def _write_stacks(session, plan):
 def _write_stacks_of(session, plan, status):
     stack = models.Stack
     before = {row.id: row.current_traversal or '' for row in plan.tree.stacks}
-    # The graph as text: a statement holds it, and it has to be measured.
+    # The graph as text, because its size in the statement is limited.
     graphs = ((planned, json.dumps(planned.current_deps))
               for planned in plan.stacks if planned.status == status)
     for chunk in migrate_chunks.chunks(graphs, _size_of_stack):
@@ -239,8 +239,8 @@ def _write_resources(session, plan):
         }
         met = [resource.id.in_([row.id for _, row in chunk])]
         if not plan.convergence:
-            # An engine locks each resource of a convergence stack with these
-            # (Resource.lock). One that loaded it before must not any more.
+            # An engine locks a resource of a convergence stack with these
+            # (Resource.lock). If it loaded the row before, that must fail.
             met.append(resource.engine_id.is_(None))
             values[resource.atomic_key] = sqlalchemy.func.coalesce(
                 resource.atomic_key, 0) + 1
@@ -257,9 +257,9 @@ def _size_of_resource(item):
 def _lists_by_id(lists):
     """A CASE that gives each resource row, by its id, a list of ids.
 
-    As text, of which every variable part is an integer: with a bound
-    parameter for each of them, compiling the statement takes longer than
-    the database takes to run it.
+    It is text in which every variable part is an integer. With a bound
+    parameter for each, compiling the statement would take longer than running
+    it.
     """
     return sqlalchemy.literal_column('CASE resource.id %s END' % ' '.join(
         "WHEN %d THEN '[%s]'" % (key, ', '.join('%d' % item for item in ids))
@@ -267,7 +267,7 @@ def _lists_by_id(lists):
 
 
 def _delete_backup_stacks(session, plan):
-    """Soft-delete backup stacks, as the legacy engine does when it is done."""
+    """Soft-delete backup stacks, as the legacy engine does after an update."""
     for chunk in migrate_chunks.chunks(plan.empty_backups):
         _execute_on(session, len(chunk), plan, sqlalchemy.update(
             models.Stack).where(models.Stack.id.in_(chunk)).values({

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Write what only the conversion of a stack that is not COMPLETE needs.
+"""Write the additional values of stacks that are not COMPLETE.
 
-A part of the one transaction of heat.db.migrate.write, after what every
-conversion writes.
+This is a part of the transaction of heat.db.migrate.write, after the values
+that every conversion writes.
 """
 
 import sqlalchemy
