@@ -29,6 +29,8 @@ extensions = [
 ]
 
 root_doc = 'index'
+# Quotes only: an option begins with two hyphens.
+smartquotes_action = 'q'
 html_theme = 'furo'
 html_title = 'Heat convergence migrate'
 html_show_sphinx = False

@@ -2,6 +2,9 @@
 
 import argparse
 import io
+import os
+import subprocess
+import sys
 import uuid
 
 import fixtures
@@ -12,6 +15,20 @@ from heat.cmd.migrate import commands
 from heat.cmd.migrate import errors
 from heat.tests import common
 from heat.tests.migrate import command_case as case
+from heat.tests import sources
+
+
+# heat-manage that gets Ctrl-C when it comes to load our commands.
+_INTERRUPTED = """
+import os, signal, sys
+sys.argv = ['/usr/bin/heat-manage']
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == 'heat.cmd.migrate':
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Finder())
+import heat.cmd.manage
+"""
 
 
 class ArgumentsTest(case.CommandTestCase):
@@ -121,6 +138,18 @@ class ParserTest(common.HeatTestCase):
             text = self.subparsers.choices[name].format_help()
             self.assertIn('examples:\n  heat-manage %s' % name, text)
             self.assertIn('exit status:\n  0  ', text)
+
+
+class LoadingTest(common.HeatTestCase):
+
+    def test_ctrl_c_while_heat_is_loaded_is_one_line(self):
+        done = subprocess.run(
+            [sys.executable, '-c', _INTERRUPTED], stderr=subprocess.PIPE,
+            text=True, env=dict(os.environ, PYTHONPATH=str(
+                sources.CHECKOUT), PYTHONWARNINGS='ignore'))
+        self.assertEqual(
+            (1, 'Stopped before it began: nothing was changed.\n'),
+            (done.returncode, done.stderr))
 
 
 class GuardTest(common.HeatTestCase):

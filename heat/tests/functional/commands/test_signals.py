@@ -49,6 +49,7 @@ class RunTest(command.CommandTestCase):
                 os.kill(pid, number)
             self.assertEqual(1, run.wait(), run.log())
             self.assertIn('stopped by a signal', run.log())
+            self.assertIn('in hand; again to stop at once', run.log())
             self.assertNotIn('Traceback', run.log())
             self.assertResumes(run, ids)
             self._forget_stacks()
@@ -125,6 +126,7 @@ class RunTest(command.CommandTestCase):
         for stack_id in ids:
             self.assertEqual(1, text.count('(%s): Converted to' % stack_id))
         self.assertNotIn('INFO', done.stdout + done.stderr)
+        self.assertNotIn('Registered:', text)
 
     def test_each_conversion_leaves_one_event(self):
         stack_id, = self.create_many(1)
