@@ -67,13 +67,14 @@ def _draw_panel(panel, database, results):
 
 def _tree_rows(results):
     yield ['Database', 'Stack tree', 'Added ms', 'Statements',
-           "Heat's own", 'Seconds', "Heat's own", 'Times faster',
-           'Of the time to load']
+           "Heat's own", 'Commands', "Heat's own", 'Seconds', "Heat's own",
+           'Times faster', 'Of the time to load']
     for result in _trees(results):
         yield [_NAMES[result['database']],
                result['shape'].replace(' ', _NO_BREAK),
                '%g' % result['added_ms'],
                result['convert']['statements'], result['heat']['statements'],
+               _trips(result['convert']), _trips(result['heat']),
                _seconds(result['convert']), _seconds(result['heat']),
                _spread(result['heat to convert'], '%.1f'),
                _spread(result['convert to load'], '%.2f')]
@@ -118,6 +119,10 @@ def _fleet_row(result, fleet):
 
 
 _TABLES = {'trees': _tree_rows, 'hook': _hook_rows, 'fleet': _fleet_rows}
+
+
+def _trips(cost):
+    return '' if cost['trips'] is None else cost['trips']
 
 
 def _seconds(cost):

@@ -60,7 +60,7 @@ class _Hook(object):
     def _hook(self, node, kind):
         context, identity = self._store(node, kind)
         with self._meter.measure() as cost:
-            self._engine._convert_before_update(context, identity)
+            self._engine._convert_before_update(context, identity, (), {})
         return cost
 
     def _update(self, node):

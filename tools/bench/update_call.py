@@ -74,7 +74,8 @@ class _Hook(object):
         context = self._site.context()
         with self._meter.measure() as cost:
             for _ in range(_CALLS):
-                self._engine._convert_before_update(context, self._identity)
+                self._engine._convert_before_update(context, self._identity,
+                                                    (), {})
         cost.seconds /= _CALLS
         cost.statements //= _CALLS
         return cost
