@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""How much two processes get done on this machine, of whatever it is."""
+"""Measure how much two processes speed up work on this machine."""
 
 import subprocess
 import sys

@@ -17,5 +17,5 @@ SHAPES = {
 
 QUICK = ('flat 10', 'flat 1000', '100 nested x 10')
 
-#: At most so many rounds of these: Heat's own takes a quarter of a minute.
+#: The most rounds of these: Heat's own conversion takes 15 seconds.
 ROUNDS = {'flat 5000': 3}

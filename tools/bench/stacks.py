@@ -81,18 +81,18 @@ def _resources(count):
 
 
 def flat(count):
-    """One stack of so many resources."""
+    """One stack with a number of resources."""
     return Node(_resources(count))
 
 
 def wide(stacks, count):
-    """A root stack with so many nested stacks of so many resources."""
+    """A root stack with a number of nested stacks of equal size."""
     nested = {'m%d' % i: flat(count) for i in range(stacks)}
     return Node({name: _provider(i) for i, name in enumerate(nested)}, nested)
 
 
 def deep(levels, count):
-    """Stacks of so many resources, each with the next one nested in it."""
+    """Stacks of equal size, each with the next one nested in it."""
     node = flat(count)
     for _ in range(levels - 1):
         resources = _resources(count)

@@ -23,7 +23,7 @@ from tools.bench import stacks
 
 _RESOURCES = 10
 
-# The hook takes about a millisecond: the mean of so many is measured.
+# The hook takes about a millisecond: the mean of this number is measured.
 _CALLS = 20
 
 DEPLOYMENTS = {'keystone': keystone_fixture.KeystoneDeployment,

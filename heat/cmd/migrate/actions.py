@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What a command does to each stack, as values by which to choose."""
+"""The actions of the commands on each stack, as values."""
 
 import functools
 import typing

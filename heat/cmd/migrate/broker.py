@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""The message broker: does it answer, and what it is wanted for."""
+"""Check that the message broker answers, and connect to it."""
 
 import sys
 
@@ -21,8 +21,9 @@ _UNUSABLE_TRANSPORT = (oslo_messaging.InvalidTransportURL,
 def can_notify():
     """Whether notifications are wanted and the broker accepts them.
 
-    With one that is down, sending each of them would be tried for ever.
-    Nothing stays open: the processes that are forked next connect themselves.
+    If the broker is down, each notification would be retried for ever. No
+    connection stays open: the processes that are forked next connect
+    themselves.
     """
     try:
         # Registers the options.

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""The database: is it there, with the schema of this Heat."""
+"""Check that the database answers and has the schema of this Heat."""
 
 import contextlib
 
@@ -20,7 +20,7 @@ CONF = cfg.CONF
 
 
 def check_database():
-    """See that the database is there, with the schema of this Heat.
+    """Check that the database answers and has the schema of this Heat.
 
     :raises CommandError: with what is wrong
     """
@@ -55,7 +55,7 @@ def _schema_problem(scripts, found):
 
 @contextlib.contextmanager
 def database_errors():
-    """Make a CommandError of what goes wrong with the database."""
+    """Turn errors of the database into a CommandError."""
     try:
         yield
     except (db_exception.DBError, db_exception.CantStartEngineError,

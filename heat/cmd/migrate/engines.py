@@ -37,8 +37,8 @@ _NO_ENGINE = ('No engine can convert stack %s: those on %s run without the '
 _NO_ANSWER = ('The engines on %s did not answer in time about stack %s: see '
               'their logs, and run the command again.')
 
-_UNEXPECTED = ('Stack %s was left as it was: an unexpected %s came between on '
-               'an engine. Its log tells more.')
+_UNEXPECTED = ('Stack %s was left unchanged: an unexpected %s occurred in an '
+               'engine. See its log.')
 
 # How the RPC method ends the text of a refusal that has no exception of
 # Heat's: see heat.engine.service.
@@ -116,7 +116,7 @@ class Engines:
         self._futures.add(self._pool.submit(self._convert, stack))
 
     def finished(self, timeout):
-        """Wait until a stack is done, at most so many seconds."""
+        """Wait until a stack is done, for a number of seconds at most."""
         done, self._futures = futures.wait(
             self._futures, timeout, return_when=futures.FIRST_COMPLETED)
         return [future.result() for future in done]

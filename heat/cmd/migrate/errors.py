@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What keeps a command from beginning, and errors in one line."""
+"""Errors that stop a command, and errors in one line."""
 
 
 class CommandError(Exception):
@@ -10,8 +10,8 @@ class CommandError(Exception):
 def one_line(error):
     """An error as one line, or its type when it has nothing to say.
 
-    Of an error of the database, what the driver has said: those that wrap it
-    add the statement, with the values in it.
+    For an error of the database this is the text of the driver: the errors
+    that wrap it add the statement with its values.
     """
     while (inner := getattr(error, 'inner_exception', None) or
            getattr(error, 'orig', None)) is not None:

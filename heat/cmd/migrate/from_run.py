@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Read which stacks a run converted: the rollback plan of that run."""
+"""Read the stacks that a run converted, to revert that run."""
 
 import json
 import sys
@@ -13,7 +13,7 @@ from heat.db.migrate import counts as migrate_counts
 def converted_in(path):
     """List the stacks that a run of migrate-convergence-1 converted.
 
-    What the run left as it was, or found converted, is not among them.
+    Stacks that the run left unchanged or found converted are not listed.
 
     :param path: file with the output of ``--format json``; ``-`` stands for
         standard input

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What became of the stacks, as one page for a browser.
+"""Write the outcomes of a run as one page for a browser.
 
 The page is self-contained: it can be sent to the owner of a project. Its text
 comes from users (names of stacks, errors of plug-ins), so everything is
@@ -21,7 +21,7 @@ from heat.common.migrate import version as migrate_version
 
 _TEMPLATES = os.path.join(os.path.dirname(__file__), 'templates')
 
-# A project's owner has no use for the ids of engines, and no right to them.
+# The owner of a project must not see the ids of engines.
 _ENGINE = re.compile(r'\bengine [0-9a-f-]{36}')
 _FAILED = 'The operator has to look at this stack.'
 
@@ -63,7 +63,7 @@ class Page:
         self._file = os.fdopen(handle, 'w', encoding='utf-8')
 
     def add(self, outcome):
-        """Take note of an Outcome."""
+        """Record an Outcome."""
         self._outcomes[outcome.outcome] += 1
         self._projects[outcome.project][outcome.outcome] += 1
         if outcome.code:

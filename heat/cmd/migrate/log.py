@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Where a command logs to: never to standard output."""
+"""Set up the log of a command, which never goes to standard output."""
 
 import logging as std_logging
 import sys
@@ -12,11 +12,11 @@ CONF = cfg.CONF
 
 
 def log_elsewhere_than_stdout():
-    """Log to where heat.conf says, and never to standard output.
+    """Log as heat.conf says, but never to standard output.
 
-    Heat's main sets the log up before it has read heat.conf, so that all of
-    it goes to standard output. Without a place to log to, only errors are
-    shown, on standard error: the report tells the rest.
+    Heat's main sets the log up before it has read heat.conf, so the whole log
+    goes to standard output. If heat.conf names no log, only errors are shown,
+    on standard error: the report has the rest.
     """
     try:
         logging.setup(CONF, 'heat-manage')
@@ -30,6 +30,6 @@ def log_elsewhere_than_stdout():
             handler.setStream(sys.stderr)
             handler.setLevel(std_logging.ERROR)
     if not CONF.debug:
-        # Heat tells each time which types its global environment renames.
+        # Heat logs each time which types its global environment renames.
         std_logging.getLogger('heat.engine.environment').setLevel(
             std_logging.WARNING)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What became of one stack, as a value that any process can hand on."""
+"""The outcome for one stack, as a value that processes can exchange."""
 
 import typing
 
@@ -53,7 +53,7 @@ class Outcome(typing.NamedTuple):
 
 
 def failure(stack, outcome, code, message, seconds):
-    """The :class:`Outcome` of a stack that stays as it was."""
+    """The :class:`Outcome` of a stack that stays unchanged."""
     return Outcome(stack.id, stack.name, stack.tenant, outcome, code, message,
                    None, None, round(seconds, 3))
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Have many stacks handled, at a pace, until the end or a signal."""
+"""Handle many stacks at a given pace, until the end or a signal."""
 
 import contextlib
 import heapq
@@ -16,12 +16,12 @@ from heat.db.migrate import counts as migrate_counts
 #: through all stacks; one takes 20 MB here.
 PAGE = 50000
 
-# How long a stop or the end of a pause may go unnoticed, in seconds.
+# Seconds until a stop or the end of a pause is seen at the latest.
 _TICK = 0.25
 
 
 class Stop:
-    """Whether to begin no more stacks: SIGINT and SIGTERM ask for that.
+    """Whether to begin no more stacks; SIGINT and SIGTERM set this.
 
     The second signal ends the process at once.
 
@@ -80,7 +80,7 @@ class Pace:
         return max(0, self._next - time.monotonic())
 
     def begun(self):
-        """Take note that a stack has begun."""
+        """Record that a stack has begun."""
         self._next = time.monotonic() + self._interval
 
 
@@ -88,7 +88,7 @@ def all_stacks(context, convergence=False, project=None, event=None,
                page=PAGE):
     """Yield the root stacks to handle, oldest first, read page by page.
 
-    A stack that stays as it is, whatever the reason, is met only once.
+    Each stack is yielded only once, also if it stays unchanged.
 
     :param convergence: stacks to revert, and not to convert
     :param event: as in heat.db.migrate.counts.count_roots
@@ -166,7 +166,7 @@ class Run:
             self._finish()
 
     def _finish(self):
-        """Let the stacks in hand come to their end, whatever went wrong."""
+        """Finish the current stacks, also after an error."""
         try:
             while self._workers.in_hand:
                 self._collect(_TICK)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Who has stacks in hand: this process, or processes forked from it.
+"""Handle stacks in this process, or in processes forked from it.
 
 Both have the same three methods. ``begin`` takes a stack, ``finished`` gives
 the outcomes of those that are done, and ``close`` ends what runs.
@@ -27,7 +27,7 @@ from heat.engine import resources
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
-# So few stacks are done before worker processes would be of any use.
+# Up to this number of stacks, starting worker processes takes longer.
 FEW = 8
 
 
@@ -37,7 +37,7 @@ def staff(action, size, total, notify=False):
     :param size: how many processes, None for as many as are of use
     :param total: how many stacks there are
     """
-    # Before they fork: what is loaded now, the workers share.
+    # Before they fork, so that the workers share what is loaded now.
     resources.initialise()
     if size is None and total <= FEW:
         return InProcess(action, notify)
@@ -77,8 +77,8 @@ class InProcess:
 class Processes:
     """Handle some stacks at a time, each in a worker process.
 
-    A worker that dies takes only the stack in its hand along, and another
-    one takes its place.
+    If a worker dies, only its current stack fails, and another worker takes
+    its place.
     """
 
     def __init__(self, action, size, notify=False):
@@ -112,7 +112,7 @@ class Processes:
         self._busy[worker.connection] = worker
 
     def finished(self, timeout):
-        """Wait until a stack is done, at most so many seconds."""
+        """Wait until a stack is done, for a number of seconds at most."""
         return [self._finish(self._busy.pop(ready))
                 for ready in connection.wait(list(self._busy), timeout)]
 
@@ -126,7 +126,7 @@ class Processes:
         return done
 
     def close(self):
-        """End the workers, once the stacks in their hands are done."""
+        """End the workers, once their current stacks are done."""
         for worker in self._idle + list(self._busy.values()):
             worker.close()
         self._idle, self._busy = [], {}
@@ -165,10 +165,10 @@ class _Worker:
 
 def _serve(parents, own, action, notify):
     """Handle stacks until there are no more, or the parent is gone."""
-    # Or the worker would hold open the very end whose closing it waits for.
+    # Otherwise the worker would keep the end open whose closing ends it.
     parents.close()
     # A terminal sends Ctrl-C to all of its processes, and systemd stops all
-    # of a unit's: what it means is the business of the parent alone.
+    # processes of a unit. Only the parent reacts to these signals.
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     if notify:
@@ -176,5 +176,5 @@ def _serve(parents, own, action, notify):
     with contextlib.suppress(EOFError, OSError):
         while (stack := own.recv()) is not None:
             own.send(acting.act(action, stack))
-    # Nothing of what the parent would do at its end is done here as well.
+    # Skip the exit handlers of the parent.
     os._exit(0)

@@ -150,7 +150,7 @@ class KeystoneTest(case.DeploymentTestCase):
     # Assertions
 
     def assert_converted(self, before):
-        """Assert that a tree is as it was, but for being converted."""
+        """Assert that a tree is unchanged, except for its conversion."""
         stack_id = before.stacks[0]['id']
         after = self.tree(stack_id)
         self.assertEqual({True}, after.convergence())

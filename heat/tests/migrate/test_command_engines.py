@@ -179,7 +179,7 @@ class EnginesTest(common.HeatTestCase):
             'KeyError', 'x', ['a traceback']))
         self.assertEqual(('failed', 'error'),
                          (outcome.outcome, outcome.code))
-        self.assertIn('an unexpected KeyError came between on an engine.',
+        self.assertIn('an unexpected KeyError occurred in an engine.',
                       outcome.message)
 
     def test_failure_of_an_engine_with_a_type_that_is_known_here(self):

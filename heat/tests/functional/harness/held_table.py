@@ -29,7 +29,7 @@ def held(database, model):
 
 
 def wait_for_waiting(database, count):
-    """Wait until so many sessions wait for a lock."""
+    """Wait until this number of sessions waits for a lock."""
     def waiting():
         with database.engine.connect() as connection:
             return connection.scalar(_WAITING) >= count

@@ -112,8 +112,8 @@ class Sandbox(clients.Clients, fixtures.Fixture):
     def restart(self, engine=None, migrate_on_update=None):
         """Stop the sandbox and start it on the same data, on another port.
 
-        :param engine: None keeps the engine as it was.
-        :param migrate_on_update: None keeps the flag as it was.
+        :param engine: None does not change the engine.
+        :param migrate_on_update: None does not change the flag.
         """
         self.stop()
         if engine is not None:

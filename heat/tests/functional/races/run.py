@@ -36,7 +36,7 @@ OPERATIONS = {
 # stack is asked there for one kind only.
 TRAVERSING = {'update', 'patch', 'cancel', 'delete'}
 
-#: One in so many stacks is deleted by one of its clients.
+#: One stack in this number is deleted by one of its clients.
 DELETED = 3
 
 # What follows for the next client from a suspended or deleted stack, in any
