@@ -184,7 +184,7 @@ class EnginesTest(common.HeatTestCase):
 
     def test_failure_of_an_engine_with_a_type_that_is_known_here(self):
         rebuilt = type('KeyError_Remote', (KeyError,), {})
-        self.assertIn('unexpected KeyError came', self.answer_of(
+        self.assertIn('unexpected KeyError occurred', self.answer_of(
             rebuilt("'NoneType' object")).message)
 
     def test_stack_that_was_deleted_meanwhile(self):
