@@ -40,7 +40,7 @@ def act(action, stack):
         return _undone(context, action, stack, error, watch)
     return outcomes.Outcome(
         stack.id, stack.name, stack.tenant,
-        outcomes.ALREADY if plan.nothing_to_do else action.outcome, None,
+        action.nothing if plan.nothing_to_do else action.outcome, None,
         _message(action, plan), plan.nested, plan.resources,
         round(watch.elapsed(), 3),
         () if plan.nothing_to_do else tuple(plan.warnings))
@@ -59,7 +59,9 @@ def _undone(context, action, stack, exc, watch):
     text = errors.one_line(exc)
     if outcomes.is_gone(stack, exc):
         return outcomes.gone(stack, watch.elapsed())
-    if isinstance(exc, migrate_exception.MigrationRefused):
+    if isinstance(exc, migrate_exception.RowsDiffer):
+        outcome, code = outcomes.DAMAGED, exc.code
+    elif isinstance(exc, migrate_exception.MigrationRefused):
         outcome, code = outcomes.REFUSED, exc.code
     elif isinstance(exc, db_exception.DBError):
         outcome, code = outcomes.FAILED, outcomes.DATABASE

@@ -17,11 +17,13 @@ class Action(typing.NamedTuple):
     :ivar run: what does it, given a context and a stack id; returns a plan
     :ivar outcome: the outcome of a stack that was not ``already``
     :ivar title: what a report of it is called
+    :ivar nothing: the outcome of a stack that there is nothing to do for
     """
 
     run: typing.Callable
     outcome: str
     title: str
+    nothing: str = outcome.ALREADY
 
 
 def _convert(context, stack_id, **options):
@@ -67,5 +69,5 @@ PLAN_FAILED = Action(_plan_failed, outcome.PLANNED,
 PLAN_REVERT = Action(convergence_migrate.plan_revert, outcome.PLANNED,
                      'Reversion to legacy, dry run')
 VERIFY = Action(convergence_migrate.check_rows, outcome.PLANNED,
-                'Verification of convergence stacks')
+                'Verification of convergence stacks', outcome.OK)
 REPAIR = Action(_repair, outcome.REPAIRED, 'Repair of convergence stacks')

@@ -79,7 +79,7 @@ def do_migrate(args):
     if args.verify or args.repair:
         return _Migration(
             args, actions.VERIFY if args.verify else actions.REPAIR,
-            convergence=True, become='as they should be').main()
+            convergence=True, become='ok').main()
     action = actions.PLAN if args.dry_run else actions.CONVERT
     if args.ignore_unreferenced:
         action = actions.ignoring_unreferenced(action)

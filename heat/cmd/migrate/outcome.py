@@ -12,8 +12,12 @@ CONVERTED, REVERTED, REPAIRED, PLANNED, ALREADY, GONE, REFUSED, FAILED = (
     'converted', 'reverted', 'repaired', 'planned', 'already', 'gone',
     'refused', 'failed')
 
-#: Those that say that the stack has changed (or would in a dry run).
-CHANGED = (CONVERTED, REVERTED, REPAIRED, PLANNED)
+#: What a verification finds.
+OK, DAMAGED = 'ok', 'damaged'
+
+#: Those that say that the stack has changed (or would in a dry run), or was
+#: verified: they count for --limit.
+CHANGED = (CONVERTED, REVERTED, REPAIRED, PLANNED, OK, DAMAGED)
 
 #: Codes of failures that are no refusal of the converter's.
 ERROR, DATABASE, WORKER_DIED = 'error', 'database', 'worker_died'
@@ -43,7 +47,7 @@ class Outcome(typing.NamedTuple):
 
     @property
     def changed(self):
-        """Whether this is what changed the stack (or would in a dry run)."""
+        """Whether this counts for --limit; see CHANGED."""
         return self.outcome in CHANGED
 
     @property

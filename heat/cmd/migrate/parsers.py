@@ -111,8 +111,9 @@ def _add_run_options(parser):
                         help='check and plan, and print what would change or '
                              'why it cannot; nothing is written')
     parser.add_argument('--limit', type=_positive(int), metavar='N',
-                        help='change at most so many stacks; those that '
-                             'have to be left do not count')
+                        help='change at most so many stacks (with --verify: '
+                             'look at so many); those that have to be left '
+                             'do not count')
     parser.add_argument('--workers', type=_positive(int), metavar='N',
                         help='processes (default: one for each core, and '
                              'this process alone for up to %d stacks)'

@@ -25,7 +25,8 @@ PASSING = frozenset(refused.code for refused in (
 
 # In this order; {become} is what the stacks are to be.
 _WORDS = {outcomes.CONVERTED: 'converted', outcomes.REVERTED: 'reverted',
-          outcomes.REPAIRED: 'repaired',
+          outcomes.REPAIRED: 'repaired', outcomes.OK: 'ok',
+          outcomes.DAMAGED: 'damaged',
           outcomes.PLANNED: 'can become {become}',
           outcomes.ALREADY: 'already {become}',
           outcomes.GONE: 'deleted meanwhile', outcomes.REFUSED: 'refused',
@@ -84,6 +85,8 @@ def what_next(reasons):
     for (outcome, code), number in reasons.items():
         if outcome == outcomes.FAILED:
             failed += number
+        elif outcome == outcomes.DAMAGED:
+            continue
         elif code in PASSING:
             busy += number
         else:

@@ -26,15 +26,27 @@ class VerifyCommandTest(case.CommandTestCase):
                         for outcome in outcomes]
 
     def test_a_converted_stack_is_as_it_should_be(self):
-        self.assertEqual((0, [('already', None)]), self.verify())
+        self.assertEqual((0, [('ok', None)]), self.verify())
 
     def test_a_lost_graph_is_told(self):
         self.lose_the_graph()
-        self.assertEqual((2, [('refused', 'rows_differ')]), self.verify())
+        self.assertEqual((2, [('damaged', 'rows_differ')]), self.verify())
 
     def test_all_looks_at_convergence_stacks(self):
         self.legacy(name='another')
-        self.assertEqual((0, [('already', None)]), self.verify('--all'))
+        self.assertEqual((0, [('ok', None)]), self.verify('--all'))
+
+    def test_a_limit_counts_each_stack(self):
+        convergence_migrate.convert(self.ctx, self.legacy(name='another'))
+        self.assertEqual((1, [('ok', None)]),
+                         self.verify('--all', '--limit', '1'))
+
+    def test_summary_of_a_damaged_stack(self):
+        self.lose_the_graph()
+        _status, out, _err = self.run_command(
+            'migrate-convergence-1', '--verify', '--all')
+        self.assertIn('Damaged: rows_differ, 1 stack\n', out)
+        self.assertTrue(out.endswith(': 1 damaged.\n'), out)
 
     def test_a_legacy_stack_is_refused(self):
         self.assertEqual((2, [('refused', 'legacy')]),
@@ -47,7 +59,7 @@ class VerifyCommandTest(case.CommandTestCase):
         self.assertEqual((0, ['repaired']),
                          (status, [outcome['outcome']
                                    for outcome in outcomes]))
-        self.assertEqual((0, [('already', None)]), self.verify())
+        self.assertEqual((0, [('ok', None)]), self.verify())
 
     def test_one_thing_at_a_time(self):
         status, _out, err = self.run_command(

@@ -99,7 +99,8 @@ class ReferenceTest(common.HeatTestCase):
     def test_outcomes(self):
         self.assertEqual(
             [outcome.CONVERTED, outcome.REVERTED, outcome.REPAIRED,
-             outcome.PLANNED, outcome.ALREADY, outcome.GONE, outcome.REFUSED,
+             outcome.PLANNED, outcome.OK, outcome.DAMAGED,
+             outcome.ALREADY, outcome.GONE, outcome.REFUSED,
              outcome.FAILED],
             first_column('heat-manage-convergence.rst', 'Outcome'))
 
