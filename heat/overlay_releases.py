@@ -61,6 +61,7 @@ REFINED = {
             'self, cnxt, stack, engine_id, func, *args, **kwargs',
         'ThreadGroupManager.start_with_acquired_lock':
             'self, stack, lock, func, *args, **kwargs',
+        'EngineListener.listening': 'self, ctxt',
         'EngineService.__init__': 'self, host, topic',
         'EngineService.start': 'self',
         'EngineService.update_stack':

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""EngineService that converts a legacy stack before it updates it."""
+"""EngineService that converts a legacy stack before it updates it.
+
+And an EngineListener that tells whether this engine has the protection.
+"""
 
 import copy
 
@@ -34,6 +37,14 @@ LOG = logging.getLogger(__name__)
 # Refused with these, a stack converts with migrate_on_update_failed.
 _FOR_FAILED = (migrate_exception.NotCompleteYet,
                migrate_exception.BackupInUse)
+
+
+class EngineListener(_heat.EngineListener):
+    """Heat's listener of one engine process, with one question more."""
+
+    def has_migrate_protection(self, ctxt):
+        """Tell heat-manage whether this engine has migrate_protection."""
+        return migrate_options.protects()
 
 
 class EngineService(_heat.EngineService):
@@ -235,4 +246,5 @@ _heat.worker.WorkerService.stop_traversal = race_protection.cancel(
     _heat.worker.WorkerService.stop_traversal)
 _heat.stack_object.Stack.update_by_id = classmethod(race_protection.store(
     _heat.stack_object.Stack.update_by_id.__func__))
+_heat.EngineListener = EngineListener
 _heat.EngineService = EngineService

@@ -14,8 +14,9 @@ from heat.common.migrate import broker as migrate_broker
 
 CONF = cfg.CONF
 
-_UNUSABLE_TRANSPORT = (oslo_messaging.InvalidTransportURL,
-                       oslo_messaging.DriverLoadFailure)
+#: What a transport_url raises that oslo.messaging can do nothing with.
+UNUSABLE_TRANSPORT = (oslo_messaging.InvalidTransportURL,
+                      oslo_messaging.DriverLoadFailure)
 
 
 def can_notify():
@@ -28,7 +29,7 @@ def can_notify():
     try:
         # Registers the options.
         oslo_messaging.get_notification_transport(CONF).cleanup()
-    except _UNUSABLE_TRANSPORT as exc:
+    except UNUSABLE_TRANSPORT as exc:
         return _cannot_notify(errors.one_line(exc))
     options = CONF.oslo_messaging_notifications
     if any(driver.startswith('messaging') for driver in options.driver):
@@ -52,7 +53,7 @@ def connect_to_engines():
     try:
         messaging.setup()
         error = migrate_broker.error(CONF.transport_url)
-    except _UNUSABLE_TRANSPORT as exc:
+    except UNUSABLE_TRANSPORT as exc:
         error = errors.one_line(exc)
     if error:
         raise errors.CommandError(_('No engine can be called: %s') % error)

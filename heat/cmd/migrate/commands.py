@@ -22,12 +22,12 @@ from heat.cmd.migrate import log
 from heat.cmd.migrate import outcome
 from heat.cmd.migrate import parsers
 from heat.cmd.migrate import progress
+from heat.cmd.migrate import protection
 from heat.cmd.migrate import report
 from heat.cmd.migrate import run
 from heat.cmd.migrate import summary
 from heat.cmd.migrate import workers
 from heat.common import context as heat_context
-from heat.common.migrate import options as migrate_options
 from heat.common.migrate import text as migrate_text
 from heat.common.migrate import version as migrate_version
 from heat.db.migrate import counts as migrate_counts
@@ -183,7 +183,8 @@ class _Migration:
         kind = (self._convergence, self._args.project,
                 None if getattr(self._args, 'include_native', True)
                 else migrate_events.CONVERSION)
-        return (run.all_stacks(context, *kind),
+        check = functools.partial(self._check_engines, context)
+        return (run.all_stacks(context, *kind, before_next=check),
                 migrate_counts.count_roots(context, *kind))
 
     def _check_arguments(self):
@@ -234,12 +235,21 @@ class _Migration:
         size = self._args.workers
         if self._via_engines:
             broker.connect_to_engines()
-            return engines.Engines(engines.hosts_up(context), size,
-                                   warn=_warn)
-        if self._action.outcome in (outcome.CONVERTED, outcome.REVERTED):
-            _warn_of_unguarded_engines(context)
+            hosts = engines.hosts_up(context)
+        if total:
+            self._check_engines(context)
+        if self._via_engines:
+            return engines.Engines(hosts, size, warn=_warn)
         notify = broker.can_notify()
         return workers.staff(self._action, size, total, notify)
+
+    def _check_engines(self, context):
+        """See that no engine would overlook what becomes of the stacks.
+
+        :raises Unprotected: when one would
+        """
+        if self._action.outcome in (outcome.CONVERTED, outcome.REVERTED):
+            protection.check(context, self._args.unprotected, _warn)
 
     def _run(self, stacks, total, staff, page, stop):
         args = self._args
@@ -260,16 +270,22 @@ class _Migration:
         going = run.Run(stacks, staff, add, show,
                         run.Pace(args.max_rate, args.pause_file), stop,
                         args.limit, args.retry)
+        unprotected = None
         try:
             going.go()
+        except protection.Unprotected as exc:
+            unprotected = exc
         finally:
             show.close()
             counts.end(time.monotonic() - begun)
-        if not going.complete:
+        status = counts.exit_status(going.complete)
+        if unprotected:
+            _warn('ERROR: Ended before the last stack: %s' % unprotected)
+            status = summary.FAILED
+        elif not going.complete:
             _warn('Ended before the last stack (%s): run the command again to '
                   'go on.' % ('stopped by a signal' if stop.requested else
                               '--limit'))
-        status = counts.exit_status(going.complete)
         LOG.info('Run ended with exit status %(status)d: %(summary)s', {
             'status': status,
             'summary': next(counts.summary(time.monotonic() - begun))})
@@ -287,16 +303,6 @@ class _Migration:
 
 def _warn(line):
     print(report.printable(line), file=sys.stderr, flush=True)
-
-
-def _warn_of_unguarded_engines(context):
-    """Say what this run cannot keep engines from; see heat.engine.service."""
-    hosts = engines.hosts_listed(context)
-    if hosts and not migrate_options.protects():
-        _warn('Engines are running (%s), and here migrate_protection is '
-              'false. An engine without it does not notice that a stack is '
-              'converted or reverted while it begins an operation on it: set '
-              'it to true for all engines, or stop them.' % ', '.join(hosts))
 
 
 def add_parsers(subparsers, run_as):

@@ -49,7 +49,8 @@ class _StockEngine(Exception):
     """The engine that was called runs without the overlay."""
 
 
-def _listed(context):
+def listed(context):
+    """The services of the engines that have reported lately; asks none."""
     # Heat itself does not try this read again when the database fails.
     get_all = db_api.retry_on_db_error(service_object.Service.get_all)
     return [service for service in map(
@@ -57,17 +58,12 @@ def _listed(context):
         if service['status'] == 'up']
 
 
-def hosts_listed(context):
-    """The hosts of the engines that have reported lately; asks no engine."""
-    return sorted({service['host'] for service in _listed(context)})
-
-
 def hosts_up(context):
     """The hosts of the engines that answer, once for each engine process.
 
     :raises CommandError: when there is none
     """
-    up = _listed(context)
+    up = listed(context)
     # One that was killed is still listed as up for some minutes.
     with futures.ThreadPoolExecutor() as pool:
         alive = list(pool.map(_is_alive, up))

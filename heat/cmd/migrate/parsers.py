@@ -15,7 +15,8 @@ exit status:
   1  some stacks are busy: run it again; or they are not in a state to be
      changed: mend them, then run it again. Also when a signal or --limit
      ended the run before the last stack: run it again
-  2  something failed or stays refused, or the arguments are wrong
+  2  something failed or stays refused, the arguments are wrong, or an engine
+     runs without the protection
 """
 
 _MIGRATE_EPILOG = """\
@@ -131,6 +132,9 @@ def _add_run_options(parser):
                              'time; the table is wider than 80 characters')
     parser.add_argument('--by', choices=['project'],
                         help='add a summary for each project')
+    parser.add_argument('--unprotected', action='store_true',
+                        help='go on although an engine is running that does '
+                             'not answer or has no migrate_protection')
     parser.add_argument('--report', metavar='FILE.html',
                         help='also write a page for a browser, which only '
                              'this user can read; with --project it names no '

@@ -85,24 +85,25 @@ class Pace:
 
 
 def all_stacks(context, convergence=False, project=None, event=None,
-               page=PAGE):
+               page=PAGE, before_next=None):
     """Yield the root stacks to handle, oldest first, read page by page.
 
     Each stack is yielded only once, also if it stays unchanged.
 
     :param convergence: stacks to revert, and not to convert
     :param event: as in heat.db.migrate.counts.count_roots
+    :param before_next: called before each page but the first
     """
     selection = (convergence, project, event)
     mixed = migrate_counts.get_mixed_roots(context, *selection)
     known = frozenset(stack.id for stack in mixed)
     # A mixed tree whose root another process changes meanwhile is in both.
-    others = (stack for stack in _pages(context, page, selection)
-              if stack.id not in known)
+    pages = _pages(context, page, selection, before_next)
+    others = (stack for stack in pages if stack.id not in known)
     yield from heapq.merge(others, mixed, key=migrate_counts.age)
 
 
-def _pages(context, size, selection):
+def _pages(context, size, selection, before_next):
     after = None
     while True:
         stacks = migrate_counts.get_page(context, size, after, *selection)
@@ -110,6 +111,8 @@ def _pages(context, size, selection):
         if len(stacks) < size:
             return
         after = stacks[-1]
+        if before_next:
+            before_next()
 
 
 def named_stacks(context, stack_ids):

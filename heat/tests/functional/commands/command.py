@@ -66,6 +66,8 @@ class Commands(fixtures.Fixture):
         super().__init__()
         self._conf = configuration.merged({
             'auth_encryption_key': cfg.CONF.auth_encryption_key,
+            # As the engine of the test, which another process cannot ask.
+            'transport_url': 'fake://',
             'database': {'connection': connection}}, conf)
         self._started = 0
 

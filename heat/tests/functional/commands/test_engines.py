@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""The commands hand stacks to running engines."""
+"""The commands beside running engines, and by means of them."""
 
+from heat.cmd.migrate import protection
 from heat.tests.functional.commands import command
 from heat.tests.functional.harness import case
 from heat.tests.functional.harness import databases
@@ -15,7 +16,7 @@ _LEGACY = {'source': {'template': command.SMALL}}
 class _ViaEnginesTestCase(case.DeploymentTestCase):
 
     legacy_stacks = _LEGACY
-    conf = {'convergence_engine': True}
+    conf = {'convergence_engine': True, 'migrate_protection': True}
 
     def setUp(self):
         super().setUp()
@@ -71,7 +72,7 @@ class TwoEnginesTest(_ViaEnginesTestCase):
     def test_dry_run_of_the_rest_needs_no_engine(self):
         self.migrate('--workers', '4')
         done = self.heat.heat_manage('migrate-convergence-1', *self.ids)
-        self.assertIn('%d convergence already' % _COUNT, done.stdout)
+        self.assertIn('%d already convergence' % _COUNT, done.stdout)
 
 
 class StockEngineTest(_ViaEnginesTestCase):
@@ -81,12 +82,44 @@ class StockEngineTest(_ViaEnginesTestCase):
 
     def test_engine_without_the_overlay_is_named_and_left_out(self):
         stock, = self.heat.start_engines(1, stock=True)
-        found, errors = self.migrate()
+        found, errors = self.migrate('--unprotected')
         self.assertAllConverted()
         self.assertEqual({self.heat.engines[0].name}, self.hosts(found))
         self.assertEqual(1, errors.count(
             'No stack is handed to the engine on host %s any more: it runs '
             'without the convergence overlay.' % stock.name))
+
+
+class ProtectionTest(case.DeploymentTestCase):
+    """The engine that is always there has the protection."""
+
+    backend = databases.MYSQL
+    engines = 1
+    conf = {'convergence_engine': True, 'migrate_protection': True}
+    legacy_stacks = {name: {'template': command.SMALL}
+                     for name in ('protected', 'unprotected')}
+
+    def migrate(self, name, *arguments, status=0):
+        """Convert a stack, and see how that ends; returns the errors."""
+        stack_id = self.stack_id(name)
+        done = self.heat.heat_manage('migrate-convergence-1', stack_id,
+                                     *arguments)
+        self.assertEqual(status, done.returncode, done.stdout + done.stderr)
+        self.assertEqual({not status}, self.tree(stack_id).convergence())
+        return done.stderr
+
+    def test_a_protected_engine_answers_so(self):
+        self.heat.kill_engines()
+        self.heat.start_engines(1)
+        self.assertNotIn('protection', self.migrate('protected'))
+
+    def test_engines_without_it_are_named_until_the_operator_goes_on(self):
+        off, = self.heat.start_engines(1, migrate_protection=False)
+        stock, = self.heat.start_engines(1, stock=True)
+        errors = self.migrate('unprotected', status=2)
+        self.assertIn('(%s: %s; %s: %s)' % (
+            off.name, protection.OFF, stock.name, protection.STOCK), errors)
+        self.migrate('unprotected', '--unprotected')
 
 
 class NoEngineTest(_ViaEnginesTestCase):

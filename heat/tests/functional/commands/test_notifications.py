@@ -25,8 +25,8 @@ class NotificationTest(command.CommandTestCase):
 
     def use(self, transport_url):
         self.commands = self.useFixture(command.Commands(
-            self.database.url, transport_url=transport_url,
-            oslo_messaging_notifications={'driver': 'messagingv2'}))
+            self.database.url, oslo_messaging_notifications={
+                'driver': 'messagingv2', 'transport_url': transport_url}))
 
     def received(self, url, level):
         """The notifications of a level that lie in the queue, by type."""

@@ -98,14 +98,15 @@ class Deployment(clients.Clients, fixtures.Fixture):
 
     # Engines
 
-    def start_engines(self, count, stock=None):
+    def start_engines(self, count, stock=None, **conf):
         """Start more engines and wait until Heat lists them as up.
 
         :param stock: without the overlay (default: as the deployment).
+        :param conf: options of these engines only.
         :returns: the new ``processes.Process``.
         """
         stock = self.stock if stock is None else stock
-        engines = [self._start_engine(stock) for _ in range(count)]
+        engines = [self._start_engine(stock, conf) for _ in range(count)]
         for engine in engines:
             engine.wait_until(lambda: self._registered(engine), 'service row')
         up = self.services_up()
@@ -114,13 +115,13 @@ class Deployment(clients.Clients, fixtures.Fixture):
             raise processes.Unready('Not up: %s' % ', '.join(missing))
         return engines
 
-    def _start_engine(self, stock):
+    def _start_engine(self, stock, conf):
         # A name of its own even after a restart, so that the rows of the
         # past are told apart.
         name = 'engine-%d' % self._started
         self._started += 1
         own = os.path.join(self.folder, name + '.conf')
-        configuration.write(own, {'host': name})
+        configuration.write(own, dict(conf, host=name))
         engine = self.useFixture(processes.Process(
             name, [processes.command('heat-engine', self.bin_dir),
                    '--config-file', self.config_file, '--config-file', own],
@@ -149,9 +150,17 @@ class Deployment(clients.Clients, fixtures.Fixture):
         self.engines = []
 
     def kill_engines(self):
-        """End all engines at once, whatever they are doing."""
+        """End all engines at once, whatever they are doing.
+
+        Heat would list them as up for two more minutes, and heat-manage would
+        not convert beside engines that do not answer.
+        """
         for engine in self.engines:
             engine.kill()
+        with self.database.engine.begin() as connection:
+            connection.execute(models.Service.__table__.delete().where(
+                models.Service.host.in_(
+                    [engine.name for engine in self.engines])))
         self.engines = []
 
     def restart_engines(self, stock=None, **conf):

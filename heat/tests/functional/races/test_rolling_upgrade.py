@@ -128,15 +128,17 @@ class LostRaceTest(_RollingUpgradeTestCase):
         self.threads = futures.ThreadPoolExecutor()
         self.addCleanup(self.threads.shutdown)
 
-    def lose_race(self, name, operate):
+    def lose_race(self, name, operate, *arguments):
         """Have an operation lose the race against a command.
 
+        :param arguments: further ones of the command
         :returns: the future of the operation
         """
         stack_id = self.stack_id(name)
         with held_table.held(self.heat.database, models.Event):
             command = self.threads.submit(
-                self.heat.heat_manage, 'migrate-convergence-1', stack_id)
+                self.heat.heat_manage, 'migrate-convergence-1', stack_id,
+                *arguments)
             held_table.wait_for_waiting(self.heat.database, 1)
             operation = self.threads.submit(operate, stack_id)
             held_table.wait_for_waiting(self.heat.database, 2)
@@ -160,7 +162,7 @@ class LostRaceTest(_RollingUpgradeTestCase):
         stack_id = self.stack_id('unguarded')
         self.only_engine(stock=True)
 
-        operation = self.lose_race('unguarded', self.patch)
+        operation = self.lose_race('unguarded', self.patch, '--unprotected')
 
         operation.result(_PATIENCE)
         self.heat.wait_for('unguarded', 'UPDATE_COMPLETE')
@@ -169,7 +171,8 @@ class LostRaceTest(_RollingUpgradeTestCase):
         self.assertEqual([False, True], [
             row['convergence'] for row in self.tree(stack_id).stacks])
 
-        done = self.heat.heat_manage('migrate-convergence-1', stack_id)
+        done = self.heat.heat_manage('migrate-convergence-1', stack_id,
+                                     '--unprotected')
 
         self.assertEqual(0, done.returncode, done.stdout + done.stderr)
         self.assertConvergence('unguarded', before)
