@@ -48,13 +48,18 @@ class Pair(typing.NamedTuple):
         return '%s-%s' % (self.heat, self.python)
 
 
-#: Besides the newest release in .venv.
+#: Besides the newest release in .venv: each release on the Python that most of
+#: its operators have, and the oldest Python.
 PAIRS = (
-    Pair('22', '3.11', FULL),
-    Pair('23', '3.11', TELLING),
-    Pair('24', '3.11', TELLING),
-    Pair('25', '3.11', TELLING),
-    Pair('26', '3.11', TELLING),
+    Pair('22', '3.12', FULL),
+    Pair('22', '3.9', TELLING),
+    Pair('23', '3.12', TELLING),
+    Pair('24', '3.13', TELLING),
+    Pair('25', '3.12', TELLING),
+    Pair('26', '3.13', TELLING),
+    Pair('22', '3.10', TELLING, often=False),
+    Pair('24', '3.9', TELLING, often=False),
+    Pair('27', '3.13', TELLING, often=False),
 )
 
 _VERSION = 'import sys; print("%d.%d" % sys.version_info[:2])'

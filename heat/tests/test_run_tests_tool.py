@@ -108,6 +108,26 @@ class PairsTest(testtools.TestCase):
     def test_missing_python_is_none(self):
         self.assertIsNone(self.pairs.find_python('3.11'))
 
+    def test_page_tells_where_each_pair_is_run(self):
+        page = self.page('doc/source/operator/releases.rst')
+        for pair in self.pairs.PAIRS:
+            tested = {(True, self.pairs.FULL): 'CI: all tests',
+                      (True, self.pairs.TELLING): 'CI: telling tests',
+                      (False, self.pairs.TELLING): '``tox -e matrix``'}[
+                          pair.often, pair.tests]
+            self.assertIn((pair.heat, pair.python, tested), page)
+
+    def page(self, name):
+        """Return (Heat, Python, tested) of each row of the page's table."""
+        text = (sources.CHECKOUT / name).read_text()
+        rows, heat = set(), None
+        for row in text.split('   * -')[1:]:
+            cells = [cell.strip() for cell in row.split('\n\n')[0].split(
+                '     -')]
+            heat = cells[0].partition(' ')[0] or heat
+            rows.add((heat, cells[1], cells[-1]))
+        return rows
+
     def test_pair_without_its_python_is_left_out(self):
         self.useFixture(fixtures.EnvironmentVariable('CI_REQUIRE_BACKENDS'))
         self.assertEqual((), self.run_without_python().results)
