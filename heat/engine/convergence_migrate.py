@@ -12,40 +12,26 @@ in one transaction. :func:`convert` does both, and logs and records the result.
 import contextlib
 import dataclasses
 import functools
-import types
 
-from keystoneauth1 import exceptions as ks_exceptions
 from oslo_db import exception as db_exception
-from oslo_log import log as logging
 from oslo_utils import timeutils
 import sqlalchemy
 
-from heat.common import context as heat_context
-from heat.common import exception
-from heat.common.migrate import deadline as migrate_deadline
 from heat.common.migrate import exception as migrate_exception
 from heat.common.migrate import options as migrate_options
-from heat.common.migrate import text as migrate_text
 from heat.common import service_utils
-from heat.db import api as db_api
 from heat.db.migrate import leftovers as migrate_db_leftovers
 from heat.db.migrate import tree as migrate_tree
 from heat.db.migrate import write as migrate_write
 from heat.engine.migrate import dead_engines as migrate_dead_engines
 from heat.engine.migrate import events as migrate_events
 from heat.engine.migrate import failed as migrate_failed
-from heat.engine.migrate import graph as migrate_graph
 from heat.engine.migrate import leftovers as migrate_leftovers
 from heat.engine.migrate import plan as migrate_plan
 from heat.engine.migrate import revert as migrate_revert
+from heat.engine.migrate import templates as migrate_templates
 from heat.engine.migrate import timed_planning
 from heat.engine.migrate import verify as migrate_verify
-from heat.engine import stack as parser
-
-LOG = logging.getLogger(__name__)
-
-# Raised when Keystone no longer knows a trust or a user.
-_UNAUTHORIZED = (exception.AuthorizationFailure, ks_exceptions.Unauthorized)
 
 _DATABASE_ERRORS = (db_exception.DBError, sqlalchemy.exc.SQLAlchemyError)
 
@@ -152,9 +138,10 @@ def verify(context, stack_id, stored_credentials=True):
             stack=migrate_plan.label(tree.root))
     with _second_look(context, whole):
         dead_locks = _check(context, tree, failed=True)
-        findings, made = migrate_verify.compare(
-            tree, graph, _Templates(context, tree,
-                                    stored_credentials).requirements)
+        templates = migrate_templates.Templates(context, tree,
+                                                stored_credentials)
+        findings, made = migrate_verify.compare(tree, graph,
+                                                templates.requirements)
     return findings, dataclasses.replace(
         migrate_plan.with_left_out(made, whole, split),
         dead_locks=dead_locks)
@@ -329,7 +316,8 @@ def _plan(context, stack_id, stored_credentials, make, convergence, ignored,
         if changes:
             dead_locks = _check(context, split.tree, split.out, convergence,
                                 failed)
-        templates = _Templates(context, split.tree, stored_credentials)
+        templates = migrate_templates.Templates(context, split.tree,
+                                                stored_credentials)
         if failed:
             made = _make_failed(context, split.tree, templates)
         else:
@@ -350,109 +338,3 @@ def _fills(context, whole, tree, requirements):
     _findings, made = migrate_verify.compare(tree, found[1], requirements)
     migrate_verify.check_fills(made)
     return made.fills
-
-
-class _Templates:
-    """Parses the templates of a tree.
-
-    The stored credentials are read once for the whole tree, when the first
-    template is parsed. If they cannot be used, the stack is refused only if a
-    plug-in asks for them.
-    """
-
-    def __init__(self, context, tree, stored_credentials):
-        self._context = context
-        self._tree = tree
-        self._stored_credentials = stored_credentials
-        self._loader = None if stored_credentials else context
-
-    def _parse(self, function, row, *args):
-        label = migrate_plan.label(row)
-        migrate_deadline.of(self._context).check(label)
-        if self._loader is None:
-            self._loader = _stored_context(self._context, self._tree.root)
-        return function(self._loader, row, label, *args)
-
-    def requirements(self, row, is_target=True):
-        """The requirements of a StackRow; see migrate_graph.requirements.
-
-        :param is_target: whether the next update goes by this template
-        """
-        try:
-            return self._parse(migrate_graph.requirements, row, is_target)
-        except migrate_exception.ImplicitDependencies as exc:
-            if self._stored_credentials:
-                _refuse_credentials(self._tree.root, exc)
-            raise
-
-    def definitions(self, row):
-        """The definitions of a StackRow; see migrate_graph.definitions."""
-        return self._parse(migrate_graph.definitions, row)
-
-    def prepared(self, row):
-        """See migrate_graph.prepared."""
-        return self._parse(migrate_graph.prepared, row)
-
-
-def _refuse_credentials(row, error):
-    """Raise Credentials if bad credentials are the cause of an error.
-
-    Heat wraps some errors in others.
-    """
-    while error is not None:
-        if isinstance(error, migrate_exception.Credentials):
-            raise error
-        if isinstance(error, _UNAUTHORIZED):
-            raise migrate_exception.Credentials(
-                stack=migrate_plan.label(row),
-                error=migrate_text.of_error(error)) from error
-        error = error.__cause__ or error.__context__
-
-
-def _stored_context(context, row):
-    """The context to load a stack with when there is no request of its user.
-
-    It is Heat's own, but made once for the whole tree, and without a Stack
-    object, for which Heat would parse the template. If the credentials cannot
-    be read, the context can do everything except ask a service.
-    """
-    owner = types.SimpleNamespace(context=context,
-                                  user_creds_id=row.user_creds_id,
-                                  root_stack_id=lambda: None)
-    # Heat itself does not try this read again when the database fails.
-    make = db_api.retry_on_db_error(parser.Stack.stored_context)
-    try:
-        return make(owner)
-    except _DATABASE_ERRORS:
-        # The credentials are not the cause.
-        raise
-    except Exception as exc:
-        return _WithoutCredentials(row, exc)
-    finally:
-        # It became the context of log lines, although Heat passes
-        # overwrite=False. Each line would then ask Keystone for the user,
-        # even if the trust is gone.
-        context.update_store()
-
-
-class _WithoutCredentials(heat_context.StoredContext):
-    """The context of a stack whose stored credentials cannot be read.
-
-    :param row: the heat.db.migrate.tree.StackRow of the root stack
-    :param error: what reading them has ended with
-    """
-
-    def __init__(self, row, error):
-        super().__init__(username=row.username, project_id=row.tenant,
-                         is_admin=False, overwrite=False)
-        self._row = row
-        self._error = error
-
-    @property
-    def auth_plugin(self):
-        """What each client of a service begins with."""
-        error = 'they are gone or damaged'
-        if not migrate_text.is_pythons(self._error):
-            error = migrate_text.of_error(self._error)
-        raise migrate_exception.Credentials(
-            stack=migrate_plan.label(self._row), error=error)

@@ -12,6 +12,7 @@ from heat.common import messaging
 from heat.common.migrate import broker as migrate_broker
 from heat.common.migrate import exception as migrate_exception
 from heat.common import service_utils
+from heat.db import api as db_api
 from heat.db.migrate import write as migrate_write
 from heat.db import models
 from heat.engine import convergence_migrate
@@ -115,7 +116,7 @@ class DeadEngineTest(DeadEngineTestCase):
         write = migrate_write.write
 
         def steal(*args):
-            with convergence_migrate.db_api.context_manager.writer.using(
+            with db_api.context_manager.writer.using(
                     self.ctx) as session:
                 session.execute(models.StackLock.__table__.update().values(
                     engine_id='living'))

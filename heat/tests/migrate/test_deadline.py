@@ -20,6 +20,7 @@ from heat.db.migrate import retry as migrate_retry
 from heat.db.migrate import write as migrate_write
 from heat.db import models
 from heat.engine import convergence_migrate
+from heat.engine.migrate import graph as migrate_graph
 from heat.engine.migrate import timed_planning
 from heat.engine import service
 from heat.tests import common
@@ -121,14 +122,14 @@ class HookDeadlineTest(test_hook.HookTestCase):
 
     def test_before_the_next_stack_is_planned(self):
         self.after(convergence_migrate.migrate_tree, 'get_locks')
-        with mock.patch.object(convergence_migrate.migrate_graph,
+        with mock.patch.object(migrate_graph,
                                'requirements') as requirements:
             self.update()
         self.assertLegacy()
         requirements.assert_not_called()
 
     def test_after_planning(self):
-        self.after(convergence_migrate.migrate_graph, 'requirements')
+        self.after(migrate_graph, 'requirements')
         self.update()
         self.assertLegacy()
 

@@ -18,6 +18,7 @@ from heat.db import api as db_api
 from heat.db.migrate import counts as migrate_counts
 from heat.db import models
 from heat.engine import convergence_migrate
+from heat.engine.migrate import graph as migrate_graph
 from heat.tests.migrate import fixtures as migrate_fixtures
 from heat.tests.migrate import test_convergence_migrate
 
@@ -121,7 +122,7 @@ class JsonTest(FuzzTestCase):
     @SETTINGS
     @hypothesis.given(template=JSON, environment=JSON)
     def test_json_of_any_shape(self, template, environment):
-        dumps = convergence_migrate.migrate_graph.json.dumps
+        dumps = migrate_graph.json.dumps
         self.damage('raw_template', 'template', dumps(template))
         self.damage('raw_template', 'environment', dumps(environment))
         self.assertIsNotNone(self.convert() if template != {} else '')

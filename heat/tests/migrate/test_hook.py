@@ -15,7 +15,9 @@ from heat.db.migrate import counts as migrate_counts
 from heat.db.migrate import tree as migrate_tree
 from heat.db import models
 from heat.engine import convergence_migrate
+from heat.engine.migrate import credentials as migrate_credentials
 from heat.engine.migrate import events as migrate_events
+from heat.engine.migrate import graph as migrate_graph
 from heat.engine import service
 from heat.engine import stack_lock
 from heat.tests.migrate import fixtures as migrate_fixtures
@@ -68,8 +70,8 @@ class UpdateTest(HookTestCase):
         converge.assert_called_once()
 
     def test_the_stack_is_loaded_with_the_context_of_the_request(self):
-        with mock.patch.object(convergence_migrate,
-                               '_stored_context') as stored:
+        with mock.patch.object(migrate_credentials,
+                               'stored_context') as stored:
             self.update()
         stored.assert_not_called()
         self.assertTrue(self.converted())
@@ -166,7 +168,7 @@ class NeverWorseOffTest(HookTestCase):
             self.set_values(models.Stack, self.stack.id,
                             deleted_at=self.stack.created_time)
             raise AttributeError('gone')
-        with mock.patch.object(convergence_migrate.migrate_graph,
+        with mock.patch.object(migrate_graph,
                                'requirements', delete):
             self.assertRaises(dispatcher.ExpectedException, self.update)
         self.assertEqual([], self.events(self.stack))

@@ -18,10 +18,11 @@ FORBIDDEN = {
     'heat/cmd': ('heat.sandbox',),
 }
 
-# These do something, where the others compute: they write the events of
-# stacks, read which engines are in service, and store the rows of stacks that
-# lost a race.
-DOING = {'heat/engine/migrate/dead_engines.py',
+# These do something, where the others compute: they read the credentials of
+# stacks and which engines are in service, write the events of stacks, and
+# store the rows of stacks that lost a race.
+DOING = {'heat/engine/migrate/credentials.py',
+         'heat/engine/migrate/dead_engines.py',
          'heat/engine/migrate/events.py',
          'heat/engine/migrate/race_protection.py'}
 

@@ -11,12 +11,14 @@ from oslo_config import cfg
 from oslo_messaging.rpc import dispatcher
 
 from heat.common import exception
+from heat.db import api as db_api
 from heat.db.migrate import counts as migrate_counts
 from heat.db.migrate import tree as migrate_tree
 from heat.db import models
 from heat.engine import convergence_migrate
 from heat.engine.migrate import dead_engines
 from heat.engine.migrate import events as migrate_events
+from heat.engine.migrate import graph as migrate_graph
 from heat.engine.migrate import race_protection
 from heat.engine import service
 from heat import overlay
@@ -83,7 +85,7 @@ class EngineTest(Logged, test_hook.HookTestCase):
 
     def add_row(self, name, physical_id):
         row = self.resources(self.stack)['a']
-        with convergence_migrate.db_api.context_manager.writer.using(
+        with db_api.context_manager.writer.using(
                 self.ctx) as session:
             session.add(models.Resource(
                 stack_id=self.stack.id, name=name, action='CREATE',
@@ -96,7 +98,7 @@ class EngineTest(Logged, test_hook.HookTestCase):
         self.assertLogged('… […]')
 
     def test_snapshots(self):
-        with convergence_migrate.db_api.context_manager.writer.using(
+        with db_api.context_manager.writer.using(
                 self.ctx) as session:
             session.add(models.Snapshot(
                 id='one', stack_id=self.stack.id, tenant='t', name='one',
@@ -126,7 +128,7 @@ class EngineTest(Logged, test_hook.HookTestCase):
         self.assertLogged('Converting stack … failed')
 
     def test_plug_in_that_fails(self):
-        with mock.patch.object(convergence_migrate.migrate_graph,
+        with mock.patch.object(migrate_graph,
                                '_graph', FAULT):
             self.update()
         self.assertLogged('Reading stack … met')

@@ -13,6 +13,7 @@ from heat.db import api as db_api
 from heat.db.migrate import tree as migrate_tree
 from heat.db import models
 from heat.engine import convergence_migrate
+from heat.engine.migrate import graph as migrate_graph
 from heat.engine.migrate import verify as migrate_verify
 from heat.tests.migrate import fixtures as migrate_fixtures
 from heat.tests.migrate import test_convergence_migrate
@@ -240,7 +241,7 @@ class FoundTest(VerifyTestCase):
 
     def test_the_template_is_not_needed_after_an_update(self):
         self.set_deps(*CHAIN, *CLEANUP)
-        with mock.patch.object(convergence_migrate.migrate_graph,
+        with mock.patch.object(migrate_graph,
                                'requirements') as requirements:
             self.assertEqual([], self.found())
         requirements.assert_not_called()

@@ -30,10 +30,10 @@ class _Commands:
     def test_old_name_of_the_command_and_the_table(self):
         stack_id = self.create(command.SMALL)['stack_id']
         done = self.manage('migrate_convergence_1', stack_id)
-        self.assertIn('1 converted to convergence', done.stdout)
+        self.assertIn('1 converted.', done.stdout)
         self.assertEqual({True}, self.tree(stack_id).convergence())
         again = self.manage('migrate_convergence_1', stack_id)
-        self.assertIn('1 convergence already', again.stdout)
+        self.assertIn('1 already convergence.', again.stdout)
 
     def test_all_converts_with_worker_processes(self):
         ids = self.create_many(30)
@@ -46,7 +46,7 @@ class _Commands:
     def test_dry_run_writes_nothing(self):
         stack_id = self.create(command.NESTED)['stack_id']
         before = self.tree(stack_id)
-        done = self.manage('migrate-convergence-1', '--all', '--dry-run')
+        done = self.manage('migrate-convergence-1', stack_id, '--dry-run')
         self.assertIn('4 stacks, %d resources' % len(before.resources),
                       done.stdout)
         self.assertEqual(before, self.tree(stack_id))
@@ -136,7 +136,10 @@ class _Commands:
             {(tenant, 'convergence'): 1, (tenant, 'failed'): 1,
              (tenant, 'ready'): 1, ('other', 'ready'): 1},
             {(count['project'], count['state']): count['roots']
-             for count in counts})
+             for count in counts if 'state' in count})
+        self.assertEqual([{'with_failed': 'ready', 'project': tenant,
+                           'roots': 1}],
+                         [count for count in counts if 'state' not in count])
 
 
 class SQLiteCommandTest(_Commands, command.CommandTestCase):
