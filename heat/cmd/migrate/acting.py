@@ -14,8 +14,8 @@ from heat.engine.migrate import events as migrate_events
 
 LOG = logging.getLogger(__name__)
 
-_UNEXPECTED = ('Stack %s was left as it was: an unexpected %s came between. '
-               'The log tells more.')
+_UNEXPECTED = ('Stack %s is unchanged: its conversion ended with an '
+               'unexpected %s. See the log.')
 
 
 def act(action, stack):

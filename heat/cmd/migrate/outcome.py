@@ -22,8 +22,8 @@ CHANGED = (CONVERTED, REVERTED, REPAIRED, PLANNED, OK, DAMAGED)
 #: Codes of failures that are no refusal of the converter's.
 ERROR, DATABASE, WORKER_DIED = 'error', 'database', 'worker_died'
 
-_DIED = ('The process that had stack %s in hand ended (%s), which leaves the '
-         'stack as it was: see the log, and run the command again.')
+_DIED = ('The worker process of stack %s ended (%s). The stack is unchanged: '
+         'see the log, and run the command again.')
 
 
 class Outcome(typing.NamedTuple):

@@ -112,15 +112,15 @@ def _add_run_options(parser):
                         help='check and plan, and print what would change or '
                              'why it cannot; nothing is written')
     parser.add_argument('--limit', type=_positive(int), metavar='N',
-                        help='change at most so many stacks (with --verify: '
-                             'look at so many); those that have to be left '
-                             'do not count')
+                        help='stop after changing N stacks (with --verify: '
+                             'after looking at N); refused stacks are not '
+                             'counted')
     parser.add_argument('--workers', type=_positive(int), metavar='N',
                         help='processes (default: one for each core, and '
                              'this process alone for up to %d stacks)'
                         % workers.FEW)
     parser.add_argument('--max-rate', type=_positive(float), metavar='N',
-                        help='begin at most so many stacks a second')
+                        help='begin at most N stacks a second')
     parser.add_argument('--pause-file', metavar='PATH',
                         help='begin no stack while this file exists')
     parser.add_argument('--retry', type=_duration, metavar='DURATION',

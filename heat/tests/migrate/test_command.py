@@ -134,7 +134,7 @@ class MigrateTest(case.CommandTestCase):
         self.assertEqual(2, status)
         self.assertEqual([('failed', 'error'), ('converted', None)],
                          [(done['outcome'], done['code']) for done in found])
-        self.assertIn('an unexpected LookupError came between. The log',
+        self.assertIn('ended with an unexpected LookupError. See the log',
                       found[0]['message'])
 
     def test_failing_database_does_not_show_what_was_to_be_written(self):
