@@ -154,8 +154,11 @@ class EngineService(_heat.EngineService):
 
 
 def _as_converted(cnxt, row):
-    """The legacy stack with the template that a conversion gives it."""
+    """The stack with the template that a conversion gives it."""
     stack = _heat.parser.Stack.load(cnxt, stack=row)
+    if row.convergence:
+        # Only stacks below it are legacy: its template stays.
+        return stack
     template_id = migrate_failed.target_template_id(row)
     if template_id != row.raw_template_id:
         stack.defn = stack.defn.clone_with_new_template(

@@ -54,6 +54,23 @@ class FailedTest(test_hook.HookTestCase):
             self.patch_update()
         self.assertEqual(target, converge.call_args.kwargs['template'].t)
 
+    def test_the_template_of_a_convergence_root_stays(self):
+        self.set_target(migrate_fixtures.template_of({'a': [], 'b': []}))
+        self.set_values(models.Stack, self.stack.id, convergence=True)
+        self.legacy({}, name='child', owner_id=self.stack.id)
+        validated = []
+
+        def stop(engine, cnxt, stack, *args):
+            validated.append(stack.t.id)
+            raise exception.StackValidationFailed(message='no')
+
+        with mock.patch.object(service.EngineService,
+                               '_prepare_stack_updates', new=stop):
+            self.assertRaises(dispatcher.ExpectedException, self.update)
+        own = self.row(self.stack).raw_template_id
+        # The update itself follows the check before it.
+        self.assertEqual([own, own], validated)
+
     def test_without_the_option_it_stays_legacy(self):
         cfg.CONF.set_override('migrate_on_update_failed', False)
         self.update()
