@@ -322,9 +322,9 @@ def _plan(context, stack_id, stored_credentials, make, convergence, ignored,
             made = _make_failed(context, split.tree, templates)
         else:
             made = make(split.tree, templates.requirements)
-            if convergence and migrate_plan.is_mixed(split.tree):
-                made = dataclasses.replace(made, fills=_fills(
-                    context, tree, split.tree, templates.requirements))
+        if convergence and migrate_plan.is_mixed(split.tree):
+            made = dataclasses.replace(made, fills=_fills(
+                context, tree, split.tree, templates.requirements))
     return dataclasses.replace(migrate_plan.with_left_out(made, tree, split),
                                dead_locks=dead_locks)
 

@@ -188,6 +188,15 @@ class TwoInBackup(BackupResources):
                 "them up, and run the conversion again.")
 
 
+class ConvergedBackup(BackupResources):
+    msg_fmt = _("Stack %(stack)s is a convergence stack, but its backup stack "
+                "%(backup)s of the legacy engine holds the resource "
+                "%(resource)s. No update deletes it. Delete it in the cloud "
+                "if nothing uses it. Then set action = 'DELETE', "
+                "status = 'COMPLETE' in its row of the table resource, and "
+                "run the conversion again.")
+
+
 class CircularBackup(BackupResources):
     msg_fmt = _("Stack %(stack)s and its backup stack have resources that "
                 "depend on each other in a circle: update the stack, which "

@@ -110,6 +110,9 @@ def name_the_option(refused, tree, locks):
         return
     try:
         check(tree, locks)
+    except migrate_exception.ConvergedBackup:
+        # The other refusal advises an update, which would not help either.
+        raise
     except migrate_exception.MigrationRefused:
         return
     raise with_option(**refused.kwargs) from refused
@@ -132,6 +135,8 @@ def check(tree, locks):
         if not row.backup:
             _check_state(row, locks)
     _check_backups(tree, backups)
+    if migrate_plan.to_change(tree, convergence=True):
+        _check_converged_backups(tree, backups)
     for row in tree.stacks:
         if row.id in locks:
             raise migrate_exception.Locked(stack=migrate_plan.label(row),
@@ -164,6 +169,18 @@ def _check_backups(tree, backups):
                 stack=migrate_plan.label(tree.root), resource=row.name,
                 backup=migrate_plan.label(backup))
         seen.add(key)
+
+
+def _check_converged_backups(tree, backups):
+    """Refuse rows that no plan would move: their owner is not planned."""
+    converged = {row.id: row for row in tree.stacks if row.convergence}
+    for row in tree.resources:
+        backup = backups.get(row.stack_id)
+        if backup and backup.owner_id in converged and not _is_empty(row):
+            raise migrate_exception.ConvergedBackup(
+                stack=migrate_plan.label(converged[backup.owner_id]),
+                backup=migrate_plan.label(backup), resource='%s (%s)' % (
+                    row.name, row.physical_resource_id))
 
 
 def target_template_id(row):

@@ -294,11 +294,15 @@ def make(tree, requirements):
 def of_stacks(tree, stacks):
     """The plan of a tree whose legacy stacks are planned already."""
     rows = to_change(tree, convergence=True)
+    planned = {stack.id for stack in stacks}
+    held = {row.stack_id for row in tree.resources}
+    empty_backups = tuple(
+        row.id for row in tree.stacks if row.backup and
+        (row.owner_id in planned or row.id not in held))
     snapshots = snapshots_of(tree, rows)
     return Plan(stack_id=tree.root.id, label=label(tree.root),
                 convergence=True, tree=tree, stacks=stacks,
-                empty_backups=tuple(row.id for row in tree.stacks
-                                    if row.backup) if rows else (),
+                empty_backups=empty_backups if rows else (),
                 snapshots=migrate_snapshots.to_mend(snapshots),
                 warnings=tuple(migrate_snapshots.warnings(
                     label(tree.root), snapshots)))

@@ -137,6 +137,59 @@ class RefusedTest(FailedCase):
         self.assert_refused(migrate_exception.OrphanResources, 'stray')
 
 
+class MixedTest(FailedCase):
+    """A convergence stack with a backup stack, and a legacy child."""
+
+    def setUp(self):
+        super().setUp()
+        self.set_values(models.Stack, self.stack.id, convergence=True,
+                        status='COMPLETE', current_traversal='traversal')
+        self.child = self.legacy({'c': []}, name='child',
+                                 owner_id=self.stack.id)
+        self.set_values(models.Stack, self.child.id, action='UPDATE',
+                        status='FAILED')
+        self.set_values(models.Resource, self.resources(self.stack)['a'].id,
+                        physical_resource_id=self.child.id)
+
+    def backup_deleted_at(self):
+        with db_api.context_manager.reader.using(self.ctx) as session:
+            return session.get(models.Stack, self.backup.id).deleted_at
+
+    def test_a_backup_stack_in_use_of_a_convergence_stack_is_refused(self):
+        self.add_row(self.backup, 'a', 'phys-1')
+        self.assert_refused(migrate_exception.ConvergedBackup,
+                            self.backup.id, 'phys-1')
+
+    def test_without_the_option_the_same_reason_is_given(self):
+        self.add_row(self.backup, 'a')
+        self.assertRaises(migrate_exception.ConvergedBackup,
+                          convergence_migrate.plan, self.ctx, self.stack.id)
+
+    def test_a_convergence_tree_with_one_can_be_verified(self):
+        self.add_row(self.backup, 'a')
+        self.set_values(models.Stack, self.child.id, convergence=True)
+        findings, _plan = convergence_migrate.verify(self.ctx, self.stack.id)
+        self.assertTrue(findings)
+
+    def test_a_backup_stack_with_rows_stays_if_its_owner_does(self):
+        self.add_row(self.backup, 'a', action='DELETE')
+        self.convert()
+        self.assertTrue(self.row(self.child).convergence)
+        self.assertIsNone(self.backup_deleted_at())
+
+    def test_one_without_rows_is_deleted(self):
+        self.convert()
+        self.assertIsNotNone(self.backup_deleted_at())
+
+    def test_what_the_convergence_stack_lacks_is_filled_in(self):
+        self.convert()
+        rows = self.resources(self.stack)
+        self.assertEqual([rows['a'].id], rows['b'].requires)
+        self.assertEqual({'edges': [
+            [[rows['b'].id, True], [rows['a'].id, True]]]},
+            self.row(self.stack).current_deps)
+
+
 class TextTest(FailedCase):
 
     def refusal(self):
