@@ -272,8 +272,9 @@ class _Planner:
         backed_up = {row.name: row for row in old if not _is_empty(row)}
         dropped += [row for row in old if _is_empty(row)]
         homes = self._find_homes(main, backed_up, dropped)
-        kept = [row for rows in (main, backed_up) for row in rows.values()
-                if row.id in homes]
+        main, backed_up = ({name: row for name, row in found.items()
+                            if row.id in homes} for found in (main, backed_up))
+        kept = [*main.values(), *backed_up.values()]
         requires = self._find_requires(kept, homes)
         self._check_order(main, backed_up, requires)
         return FailedStack(
@@ -289,8 +290,7 @@ class _Planner:
             dropped=tuple(dropped),
             stored_edges=tuple(self._edges(main, backed_up, kept, homes,
                                            requires)),
-            moved=tuple(_moved(row, main) for row in backed_up.values()
-                        if row.id in homes))
+            moved=tuple(_moved(row, main) for row in backed_up.values()))
 
     def _read_definitions(self):
         self._in_target = self._definitions(self._target)
@@ -448,8 +448,7 @@ class _Planner:
         chosen = {row.name: row.id for row in backed_up.values()
                   if row.name not in main or homes[row.id] is self._target}
         for name, row in main.items():
-            if row.id in homes:
-                chosen.setdefault(name, row.id)
+            chosen.setdefault(name, row.id)
         graph = self._graph(self._target) if rows else {}
         for name in sorted(chosen.keys() & graph.keys()):
             node = chosen[name], True

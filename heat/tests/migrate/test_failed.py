@@ -289,6 +289,19 @@ class WrittenTest(FailedCase):
         self.assertEqual(older, self.resource(newer).replaces)
         self.assertEqual(newer, self.resource(older).replaced_by)
 
+    def test_a_row_of_the_backup_stack_without_content_is_no_original(self):
+        for stack in (self.stack, self.backup):
+            self.set_values(models.RawTemplate, stack.t.id,
+                            template={'no': 'version'})
+        old = self.add_row(self.backup, 'a', None, action='CREATE',
+                           status='FAILED', id=-1)
+        self.convert()
+        rows = self.resources(self.stack)
+        self.assertIsNone(self.resource(old))
+        self.assertIsNone(rows['a'].replaces)
+        self.assertNotIn(str(old), json.dumps(
+            self.row(self.stack).current_deps))
+
     def test_after_a_swap_only_the_newer_names_the_other(self):
         newer = self.add_row(self.backup, 'a')
         older = self.resources(self.stack)['a'].id
