@@ -71,6 +71,9 @@ class EngineService(_heat.EngineService):
         """Convert a legacy stack, then update it as Heat does."""
         if migrate_options.migrates_on_update():
             self._convert_before_update(cnxt, stack_identity, args, kwargs)
+        # Heat changes what it is given, which may be needed once more.
+        again = (copy.deepcopy((args, kwargs)) if migrate_options.protects()
+                 else (args, kwargs))
         try:
             return super().update_stack(cnxt, stack_identity, *args, **kwargs)
         except dispatcher.ExpectedException as exc:
@@ -81,6 +84,7 @@ class EngineService(_heat.EngineService):
         # A signal that scales a group was answered before this update began.
         LOG.info('Stack %s was reverted while its update began: it is '
                  'updated as a legacy stack', stack_id)
+        args, kwargs = again
         return super().update_stack(cnxt, stack_identity, *args, **kwargs)
 
     def _convert_before_update(self, cnxt, stack_identity, args, kwargs):
@@ -94,9 +98,14 @@ class EngineService(_heat.EngineService):
         error = self._convert(cnxt, stack, deadline)
         if cfg.CONF.migrate_on_update_failed and isinstance(error,
                                                             _FOR_FAILED):
-            if not self._is_valid(cnxt, stack_identity, *args, **kwargs):
+            error = self._check_update(cnxt, stack_identity, *args, **kwargs)
+            if _is_invalid(error):
+                LOG.info('Stack %(stack)s stays legacy: its update is not '
+                         'valid (%(error)s)', {'stack': stack.id,
+                                               'error': type(error).__name__})
                 return
-            error = self._convert(cnxt, stack, deadline, failed=True)
+            if error is None:
+                error = self._convert(cnxt, stack, deadline, failed=True)
         if error is not None:
             _tell_why_not(cnxt, stack, error)
 
@@ -114,13 +123,15 @@ class EngineService(_heat.EngineService):
         except Exception as exc:
             return exc
 
-    def _is_valid(self, cnxt, stack_identity, template, params, files, args,
-                  environment_files=None, files_container=None,
-                  template_id=None):
-        """Whether Heat finds an update of the stack valid once converted.
+    def _check_update(self, cnxt, stack_identity, template, params, files,
+                      args, environment_files=None, files_container=None,
+                      template_id=None):
+        """Let Heat check an update of the stack as if it were converted.
 
         With an invalid update the stack stays legacy: this conversion
         cannot be reverted, and the update reports its error itself.
+
+        :returns: the error that the check ended with, or None
         """
         try:
             stack = _as_converted(cnxt, self._get_stack(cnxt, stack_identity))
@@ -130,13 +141,8 @@ class EngineService(_heat.EngineService):
             given = copy.deepcopy((template, params, environment_files, files,
                                    files_container, args))
             self._prepare_stack_updates(cnxt, stack, *given, template_id)
-            return True
         except Exception as exc:
-            error = type(exc).__name__
-        LOG.info('Stack %(stack)s stays legacy: its update is not valid '
-                 '(%(error)s)', {'stack': stack_identity['stack_id'],
-                                 'error': error})
-        return False
+            return exc
 
     @context.request_context
     def migrate_convergence_1(self, ctxt, stack_id):
@@ -151,6 +157,11 @@ class EngineService(_heat.EngineService):
                                         by='by the operator')
         except migrate_exception.MigrationRefused as exc:
             raise _as_heat_has_it(exc)
+
+
+def _is_invalid(error):
+    """Whether an update is at fault, and not a service that it needs."""
+    return isinstance(error, (exception.HeatException, ValueError))
 
 
 def _as_converted(cnxt, row):
@@ -201,7 +212,7 @@ def _as_heat_has_it(refused):
     if isinstance(refused, migrate_exception.Locked):
         return exception.ActionInProgress(
             stack_name=stack,
-            action='by engine %s' % refused.kwargs['engine'])
+            action='by engine %s' % refused.kwargs.get('engine', '(unknown)'))
     return exception.Error('%s [%s]' % (refused, refused.code))
 
 

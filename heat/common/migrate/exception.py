@@ -118,6 +118,7 @@ class ResourceInProgress(InProgress):
 
 
 class Interrupted(InProgress):
+    transient = False
     msg_fmt = _("Stack %(stack)s has %(action)s in progress, but no engine "
                 "works on it: start any engine, which makes the stack "
                 "FAILED, and run the conversion again with --failed.")
@@ -143,6 +144,12 @@ class Locked(MigrationRefused):
     msg_fmt = _("Stack %(stack)s is locked by engine %(engine)s: run the "
                 "conversion again when its operation has ended. The lock of "
                 "an engine that is surely dead is taken over.")
+
+
+class LockedMeanwhile(Locked):
+    msg_fmt = _("Stack %(stack)s was locked by an engine while it was being "
+                "converted: run the conversion again when the operation of "
+                "that engine has ended.")
 
 
 class TreeChanged(MigrationRefused):

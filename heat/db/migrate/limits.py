@@ -39,6 +39,7 @@ class _Session:
         self._deadline = deadline
         self._label = label
         self._told = None
+        self._connection = None
         dialect = session.get_bind().dialect
         mariadb = getattr(dialect, 'is_mariadb', False)
         self._begin, self._limit, self._end = {
@@ -77,11 +78,11 @@ class _Session:
         if self._limit is None or (
                 self._told is not None and left > self._told - _SLACK):
             return
-        connection = self._session.connection()
+        self._connection = self._session.connection()
         if self._told is None and self._begin:
-            connection.exec_driver_sql(self._begin)
+            self._connection.exec_driver_sql(self._begin)
         self._told = left
-        connection.exec_driver_sql(self._limit % {
+        self._connection.exec_driver_sql(self._limit % {
             'seconds': max(1, math.ceil(left)),
             'milliseconds': max(1, math.ceil(left * 1000))})
 
@@ -89,12 +90,12 @@ class _Session:
         """Restore the limits that the connection had."""
         if self._told is None or self._end is None:
             return
-        connection = self._session.connection()
+        # Not by the session: after an error in a flush it gives none.
         try:
-            connection.exec_driver_sql(self._end)
+            self._connection.exec_driver_sql(self._end)
         except Exception:
             # No other user of the pool must get it with these limits.
-            connection.invalidate()
+            self._connection.invalidate()
             raise
 
 

@@ -32,7 +32,8 @@ def call(function, deadline, label):
     options = cfg.CONF.database
     interval = options.db_retry_interval
     seen = set()
-    for left in range(options.db_max_retries, -1, -1):
+    # A negative number stands for none, as in oslo_db.api.wrap_db_retry.
+    for left in range(max(options.db_max_retries, 0), -1, -1):
         deadline.check(label)
         try:
             return function()

@@ -131,7 +131,7 @@ def _lock(session, plan, engine_id):
         for chunk in migrate_chunks.chunks(locks):
             session.execute(sqlalchemy.insert(models.StackLock), chunk)
     except db_exception.DBDuplicateEntry:
-        raise migrate_exception.Locked(stack=plan.label, engine='another')
+        raise migrate_exception.LockedMeanwhile(stack=plan.label)
 
 
 def _give_up_dead_locks(session, plan):

@@ -307,6 +307,11 @@ class RetryTest(common.HeatTestCase):
         cfg.CONF.set_override('db_max_retries', 3, 'database')
         self.assertEqual(4, self.calls(*[db_exception.DBDeadlock()] * 9))
 
+    def test_without_retries_it_is_called_once(self):
+        for number in (0, -1):
+            cfg.CONF.set_override('db_max_retries', number, 'database')
+            self.assertEqual(1, self.calls())
+
 
 class LimitsTest(test_convergence_migrate.MigrateTestCase):
 
@@ -329,3 +334,22 @@ class LimitsTest(test_convergence_migrate.MigrateTestCase):
         session.execute.assert_not_called()
         session.scalar.assert_not_called()
         session.scalars.assert_not_called()
+
+    def test_after_an_error_the_connection_gets_its_limits_back(self):
+        session = mock.Mock()
+        session.get_bind.return_value.dialect = mock.Mock(is_mariadb=True)
+        session.get_bind.return_value.dialect.name = 'mysql'
+        connection = session.connection.return_value
+
+        def fail():
+            with migrate_limits.within(session, migrate_deadline.Deadline(60),
+                                       _LABEL) as limited:
+                limited.execute('SELECT 1')
+                # As SQLAlchemy does after an error in a flush.
+                session.connection.side_effect = ZeroDivisionError()
+                raise ValueError()
+
+        self.assertRaises(ValueError, fail)
+        self.assertEqual(migrate_limits._MYSQL_END +
+                         migrate_limits._MARIADB_END,
+                         connection.exec_driver_sql.call_args[0][0])

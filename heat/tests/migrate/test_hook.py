@@ -201,6 +201,27 @@ class NeverWorseOffTest(HookTestCase):
         service.ThreadGroupManager.start.assert_called_once()
 
 
+class AgainTest(HookTestCase):
+    """An update that lost a race with a revert runs once more."""
+
+    def test_it_runs_with_what_the_user_has_sent(self):
+        seen = []
+
+        def update(_self, _context, _identity, _template, params, *_args):
+            seen.append(dict(params))
+            params['changed'] = 'by Heat'
+            if len(seen) == 1:
+                raise dispatcher.ExpectedException()
+
+        self.patch('heat.engine.migrate.race_protection.lost_to_revert',
+                   return_value=True)
+        with mock.patch.object(service.EngineService.__mro__[1],
+                               'update_stack', update):
+            self.update()
+
+        self.assertEqual([{}, {}], seen)
+
+
 class RpcTest(HookTestCase):
     """The method behind heat-manage of any host, with Heat's exceptions."""
 

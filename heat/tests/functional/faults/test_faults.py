@@ -60,8 +60,12 @@ class _Faults:
             ended = self.runner.run(
                 fault_table.COMMAND, moments.index(_LATE), name, always=True)
             self.assertEqual(2, ended.exitcode, ended.output)
-            self.assertEqual(1 + fault_process.RETRIES,
-                             ended.moments.count(_LATE))
+            # Only a deadlock depends on others and may end: see _manner in
+            # heat.db.migrate.retry.
+            tries = 2 if name in (fault_errors.LOST,
+                                  fault_errors.LOCK_TIMEOUT) else (
+                1 + fault_process.RETRIES)
+            self.assertEqual(tries, ended.moments.count(_LATE), name)
             self.assertEqual(fault_table.LEGACY,
                              self.state(self.rows.read()))
 

@@ -42,6 +42,8 @@ class Host(fixtures.Fixture):
     def _setUp(self):
         self.root = os.path.realpath(
             self.useFixture(fixtures.TempDir()).path)
+        # As the root of a host: the engine runs as another user.
+        os.chmod(self.root, 0o755)
         self.home = self.root + self._home
         self.admin = os.path.join(self.root, 'admin')
         os.mkdir(self.admin)
