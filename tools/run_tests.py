@@ -192,10 +192,10 @@ def build_parser():
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog='examples: ./run_tests.sh unit\n'
                '          ./run_tests.sh --only test_sandbox\n'
-               '          ./run_tests.sh 22-3.11 --only test_oracle')
+               '          ./run_tests.sh 22-3.12 --only test_oracle')
     parser.add_argument(
         'step', nargs='*', choices=[[], *FAST, *GROUPS, *BY_NAME],
-        metavar='STEP', help='default: %s; the pairs of "releases": %s' % (
+        metavar='STEP', help='default: %s; the pairs: %s' % (
             ' '.join(FAST), ' '.join(BY_NAME)))
     parser.add_argument('--all', action='store_true',
                         help='run every step, and all of it')

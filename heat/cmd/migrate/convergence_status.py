@@ -27,7 +27,7 @@ examples:
 states:
   convergence  all stacks of the tree are convergence stacks
   ready        legacy, and nothing seen that keeps it from being converted
-  any other    legacy, and why it would be refused to convert it
+  any other    legacy, and the reason that prevents a conversion
 
 Root stacks that are failed, or have a backup stack in use, are counted once
 more by what migrate-convergence-1 --failed would do. Nested stacks that Heat
