@@ -191,7 +191,9 @@ def sandbox():
     except environment.OverlayError as exc:
         print('heat-sandbox: %s' % exc, file=sys.stderr)
         return 2
-    # -P: a source tree of Heat in the current folder is not meant.
-    os.execve(sys.executable, [sys.executable, '-P', '-m',
-                               'heat.sandbox.main'] + sys.argv[1:],
+    # The current folder may hold a source tree of Heat, which is not meant.
+    # -P says so only since Python 3.11.
+    start = ("import sys; sys.path[:1] == [''] and sys.path.pop(0); "
+             "from heat.sandbox import main; sys.exit(main.main())")
+    os.execve(sys.executable, [sys.executable, '-c', start] + sys.argv[1:],
               environment.with_overlay())

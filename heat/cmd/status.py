@@ -27,6 +27,7 @@ class Checks(_heat.Checks):
     def _check_legacy_stacks(self):
         """Warn while there are stacks that the legacy engine has to run."""
         try:
+            database.do_not_wait()
             with database.database_errors():
                 admin = context.get_admin_context()
                 left = [tally for tally in migrate_counts.tally(admin)

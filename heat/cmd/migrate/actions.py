@@ -30,14 +30,6 @@ def _convert(context, stack_id, **options):
     return convergence_migrate.convert(context, stack_id, by=BY, **options)
 
 
-def _convert_failed(context, stack_id):
-    return convergence_migrate.convert(context, stack_id, by=BY, failed=True)
-
-
-def _plan_failed(context, stack_id):
-    return convergence_migrate.plan(context, stack_id, failed=True)
-
-
 def _revert(context, stack_id):
     return convergence_migrate.revert(context, stack_id, by=BY)
 
@@ -54,18 +46,14 @@ def ignoring_unreferenced(action):
 
 def with_failed(action):
     """A conversion, or the plan of one, also of stacks not COMPLETE."""
-    return action._replace(run=functools.partial(action.run, failed=True))
+    return action._replace(run=functools.partial(action.run, failed=True),
+                           title=action.title + ', also of failed stacks')
 
 
 CONVERT = Action(_convert, outcome.CONVERTED, 'Conversion to convergence')
-CONVERT_FAILED = Action(_convert_failed, outcome.CONVERTED,
-                        'Conversion to convergence, also of failed stacks')
 REVERT = Action(_revert, outcome.REVERTED, 'Reversion to legacy')
 PLAN = Action(convergence_migrate.plan, outcome.PLANNED,
               'Conversion to convergence, dry run')
-PLAN_FAILED = Action(_plan_failed, outcome.PLANNED,
-                     'Conversion to convergence, also of failed stacks, '
-                     'dry run')
 PLAN_REVERT = Action(convergence_migrate.plan_revert, outcome.PLANNED,
                      'Reversion to legacy, dry run')
 VERIFY = Action(convergence_migrate.check_rows, outcome.PLANNED,

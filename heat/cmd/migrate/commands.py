@@ -105,6 +105,9 @@ def do_status(args):
     database.check_database()
     context = heat_context.get_admin_context()
     if args.list:
+        if args.deep or args.format == 'prometheus':
+            raise errors.CommandError('--list goes neither with --deep nor '
+                                      'with --format prometheus.')
         convergence_status.show_stacks(migrate_counts.list_state(
             context, args.list, args.project), args.format)
         return summary.DONE

@@ -190,7 +190,7 @@ def show_leftovers(leftovers, form):
         for leftover in leftovers:
             print(json.dumps(leftover._asdict()))
         return
-    if not leftovers:
+    if not leftovers or form != 'table':
         return
     table = prettytable.PrettyTable(_LEFTOVER_COLUMNS)
     table.align = 'l'

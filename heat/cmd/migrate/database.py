@@ -19,14 +19,20 @@ from heat import version
 CONF = cfg.CONF
 
 
+def do_not_wait():
+    """Say at once when the database is down.
+
+    A service waits for its database when it starts.
+    """
+    CONF.set_default('max_retries', 0, group='database')
+
+
 def check_database():
     """Check that the database answers and has the schema of this Heat.
 
     :raises CommandError: with what is wrong
     """
-    # A service waits for its database when it starts. A command had better
-    # say at once that it is down.
-    CONF.set_default('max_retries', 0, group='database')
+    do_not_wait()
     with database_errors():
         found = db_migration.db_version()
     scripts = script.ScriptDirectory.from_config(

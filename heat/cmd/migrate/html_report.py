@@ -54,6 +54,9 @@ class Page:
         self._outcomes = collections.Counter()
         self._projects = collections.defaultdict(collections.Counter)
         # Before the first stack: what cannot be written is known then.
+        if os.path.isdir(path):
+            raise errors.CommandError('The report %s cannot be written: it is '
+                                      'a folder.' % path)
         try:
             handle, self._temporary = tempfile.mkstemp(
                 prefix='.convergence-', dir=os.path.dirname(path) or '.')

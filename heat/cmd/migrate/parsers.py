@@ -107,14 +107,13 @@ def _add_selection(parser):
                         help='with --all, only the stacks of this project')
 
 
-def _add_run_options(parser):
+def _add_run_options(parser, of_limit=''):
     parser.add_argument('--dry-run', action='store_true',
                         help='check and plan, and print what would change or '
                              'why it cannot; nothing is written')
     parser.add_argument('--limit', type=_positive(int), metavar='N',
-                        help='stop after changing N stacks (with --verify: '
-                             'after looking at N); refused stacks are not '
-                             'counted')
+                        help='stop after changing N stacks%s; refused stacks '
+                             'are not counted' % of_limit)
     parser.add_argument('--workers', type=_positive(int), metavar='N',
                         help='processes (default: one for each core, and '
                              'this process alone for up to %d stacks)'
@@ -157,7 +156,7 @@ def add_migrate(subparsers, function):
         'convert legacy root stacks to convergence, with everything nested '
         'below them', _MIGRATE_EPILOG, aliases=['migrate_convergence_1'])
     _add_selection(parser)
-    _add_run_options(parser)
+    _add_run_options(parser, ' (with --verify: after looking at N)')
     parser.add_argument('--failed', action='store_true',
                         help='also convert stacks whose last operation '
                              'failed or was interrupted; such a conversion '

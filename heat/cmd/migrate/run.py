@@ -16,6 +16,9 @@ from heat.db.migrate import counts as migrate_counts
 #: through all stacks; one takes 20 MB here.
 PAGE = 50000
 
+#: Stacks after which engines may have come that were not there before.
+ASK_EVERY = 1000
+
 # Seconds until a stop or the end of a pause is seen at the latest.
 _TICK = 0.25
 
@@ -92,18 +95,22 @@ def all_stacks(context, convergence=False, project=None, event=None,
 
     :param convergence: stacks to revert, and not to convert
     :param event: as in heat.db.migrate.counts.count_roots
-    :param before_next: called before each page but the first
+    :param before_next: called after each ASK_EVERY stacks, before the next
     """
     selection = (convergence, project, event)
     mixed = migrate_counts.get_mixed_roots(context, *selection)
     known = frozenset(stack.id for stack in mixed)
     # A mixed tree whose root another process changes meanwhile is in both.
-    pages = _pages(context, page, selection, before_next)
-    others = (stack for stack in pages if stack.id not in known)
-    yield from heapq.merge(others, mixed, key=migrate_counts.age)
+    others = (stack for stack in _pages(context, page, selection)
+              if stack.id not in known)
+    stacks = heapq.merge(others, mixed, key=migrate_counts.age)
+    for number, stack in enumerate(stacks):
+        if before_next and number and number % ASK_EVERY == 0:
+            before_next()
+        yield stack
 
 
-def _pages(context, size, selection, before_next):
+def _pages(context, size, selection):
     after = None
     while True:
         stacks = migrate_counts.get_page(context, size, after, *selection)
@@ -111,8 +118,6 @@ def _pages(context, size, selection, before_next):
         if len(stacks) < size:
             return
         after = stacks[-1]
-        if before_next:
-            before_next()
 
 
 def named_stacks(context, stack_ids):

@@ -44,4 +44,6 @@ def error(url=None):
             refused.append('%s:%s: %s' % (
                 host.hostname, host.port,
                 ' '.join(str(exc).split()) or type(exc).__name__))
+    if not refused:
+        return 'transport_url names no host'
     return 'the message broker does not answer (%s)' % '; '.join(refused)

@@ -307,7 +307,8 @@ class ScreenTest(case.CommandTestCase):
         everything = run.all_stacks
         self.useFixture(fixtures.MonkeyPatch(
             'heat.cmd.migrate.run.all_stacks',
-            lambda *args: itertools.chain(many, everything(*args))))
+            lambda *args, **kwargs: itertools.chain(
+                many, everything(*args, **kwargs))))
         status, out, _err = self.run_command(
             'migrate-convergence-1', '--all', '--dry-run')
         self.assertEqual(2, status)

@@ -2,7 +2,6 @@
 
 """No stack is converted or reverted beside an engine without protection."""
 
-import functools
 import os
 import time
 
@@ -138,21 +137,20 @@ class ProtectionTest(_ProtectionTestCase):
         self.assertEqual([], self.asked)
 
 
-class PagesTest(_ProtectionTestCase):
-    """The engines are asked again at each page of --all."""
+class MeanwhileTest(_ProtectionTestCase):
+    """The engines are asked again while --all is at work."""
 
     def setUp(self):
         super().setUp()
         self.others = [self.legacy('legacy-%d' % number)
                        for number in range(2)]
         self.engine(1, protection.PROTECTED)
-        self.patchobject(run, 'all_stacks', side_effect=functools.partial(
-            run.all_stacks, page=1))
+        self.useFixture(fixtures.MockPatchObject(run, 'ASK_EVERY', 1))
 
-    def test_each_page(self):
+    def test_after_so_many_stacks(self):
         status, _out, err = self.run_command('migrate-convergence-1', '--all')
         self.assertEqual((0, ''), (status, err))
-        self.assertEqual([['engine-1']] * 4, self.asked)
+        self.assertEqual([['engine-1']] * 3, self.asked)
 
     def test_an_engine_that_comes_later_ends_the_run(self):
         def ask(engine_ids):

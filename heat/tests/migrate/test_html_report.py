@@ -77,6 +77,12 @@ class PageTest(PageCase):
 
         self.assertIn('none/report.html cannot be written', str(error))
 
+    def test_a_folder_in_the_place_of_the_page(self):
+        error = self.assertRaises(errors.CommandError, html_report.Page,
+                                  str(self.folder), 'A title')
+
+        self.assertIn('it is a folder', str(error))
+
     def test_names_are_no_markup(self):
         text = self.page(*[_outcome(name=name) for name in HOSTILE])
 

@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 
+import io
+
+import fixtures
 from prometheus_client import parser
 
+from heat.cmd.migrate import convergence_status
 from heat.cmd.migrate import prometheus
 from heat.db.migrate import counts as migrate_counts
+from heat.db.migrate import leftovers as migrate_leftovers
 from heat.tests import common
 
 
@@ -31,3 +36,11 @@ class MetricsTest(common.HeatTestCase):
 
             self.assertIn(('heat_root_stacks', ('project', name or ''),
                            ('state', 'ready')), found)
+
+    def test_nothing_else_follows_the_metrics(self):
+        leftover = migrate_leftovers.Leftover(
+            *[()] * len(migrate_leftovers.Leftover._fields))
+        out = io.StringIO()
+        with fixtures.MonkeyPatch('sys.stdout', out):
+            convergence_status.show_leftovers([leftover], 'prometheus')
+        self.assertEqual('', out.getvalue())

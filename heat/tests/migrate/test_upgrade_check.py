@@ -3,6 +3,7 @@
 from unittest import mock
 
 import fixtures
+from oslo_config import cfg
 from oslo_db import exception as db_exception
 from oslo_upgradecheck import upgradecheck
 
@@ -49,6 +50,7 @@ class UpgradeCheckTest(common.HeatTestCase):
             result = self.checks._check_legacy_stacks()
         self.assertCode(upgradecheck.Code.FAILURE, result)
         self.assertIn('cannot be used: down', result.details)
+        self.assertEqual(0, cfg.CONF.database.max_retries)
 
     def test_overlay_with_its_versions(self):
         result = self.checks._check_overlay()
