@@ -147,8 +147,10 @@ class EngineTest(Logged, test_hook.HookTestCase):
     def test_update_of_a_failed_stack_that_is_not_valid(self):
         cfg.CONF.set_override('migrate_on_update_failed', True)
         self.set_values(models.Stack, self.stack.id, status='FAILED')
-        with mock.patch.object(self.engine, '_prepare_stack_updates', FAULT):
-            self.assertRaises(ZeroDivisionError, self.update)
+        invalid = mock.Mock(side_effect=exception.StackValidationFailed(
+            message='invalid'))
+        with mock.patch.object(self.engine, '_prepare_stack_updates', invalid):
+            self.assertRaises(dispatcher.ExpectedException, self.update)
         self.assertLogged('Stack … stays legacy')
 
     def test_update_that_lost_to_a_revert(self):

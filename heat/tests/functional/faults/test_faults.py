@@ -62,9 +62,8 @@ class _Faults:
             self.assertEqual(2, ended.exitcode, ended.output)
             # Only a deadlock depends on others and may end: see _manner in
             # heat.db.migrate.retry.
-            tries = 2 if name in (fault_errors.LOST,
-                                  fault_errors.LOCK_TIMEOUT) else (
-                1 + fault_process.RETRIES)
+            deadlock = name in (fault_errors.DEADLOCK, fault_errors.GALERA)
+            tries = 1 + fault_process.RETRIES if deadlock else 2
             self.assertEqual(tries, ended.moments.count(_LATE), name)
             self.assertEqual(fault_table.LEGACY,
                              self.state(self.rows.read()))
