@@ -49,7 +49,7 @@ class Pair(typing.NamedTuple):
 #: its operators have, and the oldest Python.
 PAIRS = (
     Pair('22', '3.12', TELLING),
-    Pair('23', '3.12', TELLING),
+    Pair('23', '3.12', TELLING, often=False),
     Pair('24', '3.13', TELLING),
     Pair('25', '3.12', TELLING),
     Pair('26', '3.13', TELLING),
