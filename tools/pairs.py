@@ -51,7 +51,7 @@ PAIRS = (
     Pair('22', '3.12', TELLING),
     Pair('23', '3.12', TELLING, often=False),
     Pair('24', '3.13', TELLING),
-    Pair('25', '3.12', TELLING),
+    Pair('25', '3.12', TELLING, often=False),
     Pair('26', '3.13', TELLING),
     Pair('22', '3.9', TELLING, often=False),
     Pair('22', '3.10', TELLING, often=False),

@@ -253,8 +253,8 @@ class UnreferencedTest(LeftoversTestCase):
     def test_not_ignored_while_its_owner_is_not_complete(self):
         self.write(models.Stack, models.Stack.id == self.root_id,
                    status='FAILED')
-        self.refused(self.root_id, migrate_exception.NotComplete)
-        self.refused(self.root_id, migrate_exception.NotComplete,
+        self.refused(self.root_id, migrate_exception.NotCompleteYet)
+        self.refused(self.root_id, migrate_exception.NotCompleteYet,
                      ignore_unreferenced=True)
         self.assertEqual(['failed'], self.legacy_states())
 
