@@ -16,9 +16,8 @@ from heat.common import exception
 from heat.common import messaging
 from heat.common.migrate import exception as migrate_exception
 from heat.common import service_utils
-from heat.db import api as db_api
 from heat.db.migrate import tree as migrate_tree
-from heat.objects import service as service_object
+from heat.engine.migrate import dead_engines as migrate_dead_engines
 from heat.rpc import api as rpc_api
 from heat.rpc import client as rpc_client
 
@@ -49,21 +48,12 @@ class _StockEngine(Exception):
     """The engine that was called runs without the overlay."""
 
 
-def listed(context):
-    """The services of the engines that have reported lately; asks none."""
-    # Heat itself does not try this read again when the database fails.
-    get_all = db_api.retry_on_db_error(service_object.Service.get_all)
-    return [service for service in map(
-        service_utils.format_service, get_all(context))
-        if service['status'] == 'up']
-
-
 def hosts_up(context):
     """The hosts of the engines that answer, once for each engine process.
 
     :raises CommandError: when there is none
     """
-    up = listed(context)
+    up = migrate_dead_engines.in_service(context)
     # One that was killed is still listed as up for some minutes.
     with futures.ThreadPoolExecutor() as pool:
         alive = list(pool.map(_is_alive, up))

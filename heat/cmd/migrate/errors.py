@@ -2,6 +2,8 @@
 
 """Errors that stop a command, and errors in one line."""
 
+from heat.common.migrate import text as migrate_text
+
 
 class CommandError(Exception):
     """The command cannot begin or go on; the text is the line to print."""
@@ -16,4 +18,4 @@ def one_line(error):
     while (inner := getattr(error, 'inner_exception', None) or
            getattr(error, 'orig', None)) is not None:
         error = inner
-    return ' '.join(str(error).split()) or type(error).__name__
+    return migrate_text.one_line(error)

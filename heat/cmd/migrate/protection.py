@@ -17,12 +17,12 @@ import time
 import oslo_messaging
 
 from heat.cmd.migrate import broker
-from heat.cmd.migrate import engines
 from heat.cmd.migrate import errors
 from heat.common import context as heat_context
 from heat.common import messaging
 from heat.common.migrate import broker as migrate_broker
 from heat.common.migrate import options as migrate_options
+from heat.engine.migrate import dead_engines as migrate_dead_engines
 from heat.rpc import api as rpc_api
 from heat.rpc import listener_client
 
@@ -62,7 +62,7 @@ def check(context, go_on, warn):
     :param warn: called with a line that the operator should read
     :raises Unprotected: names the hosts and says what to do
     """
-    listed = engines.listed(context)
+    listed = migrate_dead_engines.in_service(context)
     if not listed:
         return
     if not _can_ask():

@@ -6,6 +6,8 @@ import kombu
 from oslo_config import cfg
 import oslo_messaging
 
+from heat.common.migrate import text as migrate_text
+
 _TIMEOUT = 5  # seconds
 
 
@@ -42,8 +44,7 @@ def error(url=None):
         except Exception as exc:
             # With any error this host cannot be used.
             refused.append('%s:%s: %s' % (
-                host.hostname, host.port,
-                ' '.join(str(exc).split()) or type(exc).__name__))
+                host.hostname, host.port, migrate_text.one_line(exc)))
     if not refused:
         return 'transport_url names no host'
     return 'the message broker does not answer (%s)' % '; '.join(refused)

@@ -45,6 +45,11 @@ def is_pythons(error):
     return type(error).__module__.partition('.')[0] in _STANDARD
 
 
+def one_line(error):
+    """The text of an error in one line, or its type if it has no text."""
+    return ' '.join(str(error).split()) or type(error).__name__
+
+
 def of_error(error):
     """An exception in one line, for the middle of a sentence.
 

@@ -30,7 +30,7 @@ def of(context, engine_ids):
     """
     if not engine_ids:
         return set()
-    up = _in_service(context)
+    up = {service['engine_id'] for service in in_service(context)}
     suspects = sorted(set(engine_ids) - up)
     if not suspects or not _can_ask():
         return set()
@@ -38,12 +38,13 @@ def of(context, engine_ids):
             if not _answers(context, engine_id)}
 
 
-def _in_service(context):
+def in_service(context):
+    """The services of the engines that have reported lately; asks none."""
     # Heat itself does not try this read again when the database fails.
     get_all = db_api.retry_on_db_error(service_object.Service.get_all)
-    return {service['engine_id'] for service in map(
+    return [service for service in map(
         service_utils.format_service, get_all(context))
-        if service['status'] == 'up'}
+        if service['status'] == 'up']
 
 
 def _can_ask():
