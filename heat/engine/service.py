@@ -2,7 +2,7 @@
 
 """EngineService that converts a legacy stack before it updates it.
 
-And an EngineListener that tells whether this engine has the protection.
+The EngineListener says whether this engine has the protection.
 """
 
 import copy

@@ -65,7 +65,7 @@ def line(counts, become, seconds):
 
 
 def exit_status(reasons, complete=True):
-    """The exit status that tells what became of all of the stacks.
+    """The exit status of a run, from the outcomes of all stacks.
 
     :param reasons: the (outcome, code) of those that stay as they are
     :param complete: false when there are stacks that nobody looked at
