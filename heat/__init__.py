@@ -1,5 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 
-from heat import overlay
+from heat import overlay_interrupt
+
+overlay_interrupt.begin()
+
+from heat import overlay  # noqa: E402
 
 overlay.put_in_front()
+
+if overlay.refusal() is not None:
+    overlay_interrupt.over()

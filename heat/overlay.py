@@ -2,9 +2,9 @@
 
 """Put the modules of this folder in front of the installed Heat.
 
-The *installed* module is always the one that ends up in ``sys.modules``: a
-file of ours that has the name of one of Heat's loads the installed module,
-subclasses what it refines and rebinds those names there.
+``sys.modules`` always holds the *installed* module. A file here with the name
+of one of Heat's loads the installed module, subclasses what it refines, and
+rebinds these names in it.
 
 The overlay is active as a whole or not at all. With a Heat that it is not
 tested with, it loads none of its files, and the log says so in one line.
@@ -17,10 +17,11 @@ import os
 import re
 import sys
 
+from heat import overlay_interrupt
 from heat import overlay_releases
 
-# Not oslo.log: this runs before Heat sets it up, and until then Python itself
-# writes an error to stderr.
+# Not oslo.log: this runs before Heat sets it up. Until then Python writes
+# errors to stderr.
 LOG = logging.getLogger(__name__)
 
 ROOT = os.path.dirname(os.path.realpath(__file__))
@@ -35,17 +36,16 @@ _NO_HEAT = (
     'The convergence overlay in %s found no installed Heat to put itself in '
     'front of: install openstack-heat where %s finds it.')
 
-# The folder or file that pip, or a distribution, leaves beside the package.
-_DISTRIBUTION = re.compile(
-    r'openstack[_-]heat-([^-]+?)(?:-py[\d.]+)?\.(?:dist|egg)-info$')
+# The metadata that pip, or a distribution, puts beside the package.
+_DISTRIBUTION = r'(?i)%s-([^-]+?)(?:-py[\d.]+)?\.(?:dist|egg)-info$'
 
 _refusal = None
 _release = None
 
 
 def _is_ours(entry):
-    # A second copy, say a checkout in PYTHONPATH beside an enabled wheel, is
-    # no installed Heat either.
+    # A second copy is no installed Heat either, for example a checkout in
+    # PYTHONPATH beside an enabled wheel.
     path = os.path.realpath(entry)
     return ((path + os.sep).startswith(ROOT + os.sep) or
             os.path.isfile(os.path.join(path, 'heat', 'overlay.py')))
@@ -94,8 +94,9 @@ def put_in_front():
     if spec is None or spec.origin is None:
         raise ImportError(_NO_HEAT % (ROOT, sys.executable), name='heat')
     folder = os.path.dirname(spec.origin)
-    version = _version(folder)
-    reason = overlay_releases.why_not(version, folder)
+    version = _version('openstack-heat', folder)
+    reason = overlay_releases.why_not(version, folder,
+                                      _version('sqlalchemy', folder))
     if reason is None:
         package = extend('heat')
         _release = overlay_releases.of(version)
@@ -105,11 +106,12 @@ def put_in_front():
                                'folder': folder, 'reason': reason}
         LOG.error(_refusal)
     package.overlay = sys.modules[__name__]
+    package.overlay_interrupt = overlay_interrupt
     package.overlay_releases = overlay_releases
 
 
 def refusal():
-    """Return why Heat runs as the stock one, None if the overlay is active.
+    """Return why the overlay is not active, None if it is.
 
     :returns: the line that was logged.
     """
@@ -125,19 +127,24 @@ def release():
     return _release
 
 
-def _version(folder):
-    """The version of the distribution that a heat folder belongs to."""
+def _version(name, folder):
+    """The version of a distribution installed beside a heat folder.
+
+    :param name: its name, in small letters.
+    """
     beside = os.path.dirname(folder)
-    found = [match[1] for match in map(_DISTRIBUTION.match,
-                                       os.listdir(beside)) if match]
-    # importlib.metadata takes longer to load than all the rest of this.
-    return found[0] if len(found) == 1 else _version_from_metadata(beside)
+    pattern = re.compile(_DISTRIBUTION % name.replace('-', '[_-]'))
+    found = [match[1] for match in map(pattern.match, os.listdir(beside))
+             if match]
+    # To load importlib.metadata takes longer than everything else here.
+    return found[0] if len(found) == 1 else _version_from_metadata(
+        name, beside)
 
 
-def _version_from_metadata(beside):
+def _version_from_metadata(name, beside):
     from importlib import metadata
     # The distribution beside the package first: sys.path may hold others.
     path = [beside] + sys.path
-    for found in metadata.distributions(name='openstack-heat', path=path):
+    for found in metadata.distributions(name=name, path=path):
         return found.version
     return None

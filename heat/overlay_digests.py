@@ -2,8 +2,8 @@
 
 """SHA-256 of the files of Heat that the overlay refines.
 
-Written by tools/digests.py: a file with one of these digests is as tested, and
-need not be parsed to know it.
+tools/digests.py writes this file. A file of Heat with one of these digests is
+as tested, and need not be parsed.
 """
 
 #: {module: the digests of its file in the published releases of Heat}

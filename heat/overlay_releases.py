@@ -3,12 +3,14 @@
 """The Heat releases that the overlay is tested with, and what it refines.
 
 Everything that depends on the release of Heat belongs here. The overlay
-refuses a release that is not in ``TESTED``, and a Heat whose refined functions
-have other parameters: see :func:`why_not`.
+refuses a release that is not in ``TESTED``, and a Python or SQLAlchemy that it
+is not tested with. It also refuses a Heat whose refined functions have other
+parameters. See :func:`why_not`.
 """
 
 import hashlib
 import os
+import sys
 import typing
 
 from heat import overlay_digests
@@ -17,11 +19,11 @@ from heat import overlay_digests
 class Release(typing.NamedTuple):
     """The properties in which releases of Heat differ.
 
-    :ivar converged_actions: a convergence stack is suspended, resumed,
-        checked and snapshotted by traversals, too; its snapshots have an
-        action and rows in the table resource_snapshot. Before, all that is
-        done as the legacy engine does it: under the stack lock, with
-        snapshots in one piece, which are deleted together with their stack.
+    :ivar converged_actions: traversals also suspend, resume, check and
+        snapshot a convergence stack. Its snapshots have an action, and rows in
+        the table resource_snapshot. Older releases do this as the legacy
+        engine does, under the stack lock. Their snapshots are in one piece,
+        and are deleted with their stack.
     """
 
     converged_actions: bool
@@ -38,9 +40,15 @@ TESTED = {
     '27': Release(converged_actions=True),
 }
 
+#: The oldest and the newest Python that the overlay is tested with.
+PYTHONS = ((3, 9), (3, 14))
+
+#: The series of SQLAlchemy that the overlay is tested with.
+SQLALCHEMY = ('1.4', '2.0', '2.1')
+
 #: {module: {qualified name: its parameters}}, the same in all of ``TESTED``.
 #: The parameters are those of Heat's own source as :func:`ast.unparse` writes
-#: them; ``None`` says only that the name has to be there.
+#: them; ``None`` means only that the name must exist.
 REFINED = {
     'heat.engine.stack_lock': {
         'StackLock.acquire': 'self, retry=True',
@@ -52,6 +60,8 @@ REFINED = {
     },
     'heat.engine.worker': {
         'WorkerService.stop_traversal': 'self, stack',
+        'WorkerService._retrigger_replaced':
+            'self, is_update, rsrc, stack, check_resource',
     },
     'heat.objects.stack': {
         'Stack.update_by_id': 'cls, context, stack_id, values',
@@ -64,6 +74,8 @@ REFINED = {
         'EngineListener.listening': 'self, ctxt',
         'EngineService.__init__': 'self, host, topic',
         'EngineService.start': 'self',
+        'EngineService._get_stack':
+            'self, cnxt, stack_identity, show_deleted=False',
         'EngineService.update_stack':
             'self, cnxt, stack_identity, template, params, files, args, '
             'environment_files=None, files_container=None, '
@@ -92,17 +104,17 @@ def of(version):
     return TESTED.get(version.partition('.')[0])
 
 
-def why_not(version, folder):
+def why_not(version, folder, sqlalchemy=None):
     """Return why the overlay must not be active on an installed Heat.
 
-    This runs at the start of every process that uses Heat, before the first
-    module of Heat's is loaded. A source file with a known digest is as
-    tested. Any other file, for example one that a distribution has patched,
-    is parsed.
+    This runs at the start of every process that uses Heat, before any module
+    of Heat's is loaded. A source file with a known digest is as tested. Any
+    other file, for example one that a distribution has patched, is parsed.
 
     :param version: the version of the openstack-heat distribution, or None
         when it is not known.
     :param folder: the folder of the installed ``heat`` package.
+    :param sqlalchemy: the version of SQLAlchemy, or None when it is not known.
     :returns: a clause that says why not, or None when all is as tested.
     """
     if version is None:
@@ -111,11 +123,27 @@ def why_not(version, folder):
     if of(version) is None:
         return ('the overlay is tested with Heat %s only'
                 % ', '.join(sorted(TESTED)))
+    reason = _other_libraries(sqlalchemy)
+    if reason is not None:
+        return reason
     for module, names in REFINED.items():
         path = os.path.join(folder, *module.split('.')[1:]) + '.py'
         reason = _difference(module, path, names)
         if reason is not None:
             return reason
+    return None
+
+
+def _other_libraries(sqlalchemy):
+    """Return which Python or SQLAlchemy is untested, or None."""
+    oldest, newest = PYTHONS
+    python = sys.version_info[:2]
+    if not oldest <= python <= newest:
+        return ('the overlay is tested with Python %d.%d to %d.%d only, and '
+                'this is %d.%d' % (oldest + newest + python))
+    if sqlalchemy and '.'.join(sqlalchemy.split('.')[:2]) not in SQLALCHEMY:
+        return ('the overlay is tested with SQLAlchemy %s only, and %s is '
+                'installed' % (', '.join(SQLALCHEMY), sqlalchemy))
     return None
 
 
@@ -129,6 +157,6 @@ def _difference(module, path, names):
     digest = hashlib.sha256(source).hexdigest()
     if digest in overlay_digests.DIGESTS.get(module, ()):
         return None
-    # Only here: the parser takes as long to load as all the rest.
+    # Only here: to load the parser takes as long as everything else.
     from heat import overlay_source
     return overlay_source.difference(source, path, names)

@@ -10,7 +10,7 @@ def difference(source, path, names):
 
     :param source: the content of the file, as bytes
     :param names: as in heat.overlay_releases.REFINED
-    :returns: a clause that says in what, or None if it does not
+    :returns: a clause that says how it differs, or None if it does not
     """
     try:
         tree = ast.parse(source)

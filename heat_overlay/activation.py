@@ -17,13 +17,13 @@ def collect(python=None):
     """Find out whether Heat runs with the overlay.
 
     :param python: argument list that starts the Python that Heat runs in.
-    :returns: what ``probe.report`` says and beside it ``tested``, the list
-        ``means`` of what activates the overlay and ``since``.
+    :returns: the dict of ``probe.report`` with ``tested``, ``since`` and
+        ``means``, the list of what activates the overlay.
     :raises OverlayError: when that Python does not work.
     """
     answer = environment.ask(python)
     if not answer['active'] and not answer['refusal']:
-        # Would it be, if it were put in front?
+        # Find out whether it would be active in front of Heat.
         answer['refusal'] = environment.ask(
             python, environment.with_overlay())['refusal']
     tree = answer['overlay'] or heat_overlay.tree()
@@ -32,7 +32,8 @@ def collect(python=None):
     if tree in environment.python_path():
         means.insert(0, 'PYTHONPATH')
     hidden = None
-    if answer['active'] and answer['heat']:
+    if answer['heat'] and (answer['active'] or
+                           means and not answer['refusal']):
         hidden = readable.unreadable(
             answer['heat']['location'], os.path.join(tree, 'heat'),
             *[path for folder in enabled for path in startup.paths(folder)])
@@ -50,7 +51,7 @@ def collect(python=None):
 
 
 def _version(tree):
-    # Another tree than our own is not what this distribution installed.
+    # This distribution has not installed another tree.
     if tree != heat_overlay.tree():
         return None
     try:
@@ -62,9 +63,9 @@ def _version(tree):
 def exit_status(status):
     """Return 0 for active, 1 for not active and 2 for refused or hidden."""
     if status['active']:
-        # For this user; others run the stock Heat, and so may the engine.
+        # It is active for this user only; the engine may run as another user.
         return REFUSED if status['unreadable'] else ACTIVE
-    # Only an overlay that somebody has put in front can be refused.
+    # Only an overlay in front of Heat can be refused.
     return REFUSED if status['means'] or not status['heat'] else NOT_ACTIVE
 
 
@@ -85,8 +86,8 @@ def as_text(status):
         ('Python', '%(version)s at %(location)s' % status['python']),
     ]
     if status['unreadable']:
-        rows.append(('Reason', 'others than its owner cannot read %s, and the '
-                     'engine may run as one of them' % status['unreadable']))
+        rows.append(('Reason', 'other users cannot read %s, and the engine '
+                     'may run as one of them' % status['unreadable']))
     if status['refusal']:
         rows.append(('Reason', status['refusal']))
     return ['%-25s %s' % (name + ':', value) for name, value in rows]

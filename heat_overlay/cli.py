@@ -2,9 +2,9 @@
 
 """The commands heat-overlay and heat-sandbox.
 
-Exit status of heat-overlay: 0 done (of status: active), 1 of status: not
-active, 2 refused or failed, with one line on stderr that says why; ``run``
-ends with the exit status of the command that it starts.
+Exit status of heat-overlay: 0 done (status: active), 1 not active (status
+only), 2 refused or failed; one line on stderr has the reason. ``run`` has the
+exit status of the command that it starts.
 """
 
 import argparse
@@ -22,26 +22,26 @@ from heat_overlay import startup
 _EXAMPLES = """\
 examples:
   heat-overlay run heat-manage --help   run one command with the overlay
-  heat-overlay enable                   and then restart heat-engine: for good
-  heat-overlay status --format json     what is active, for a script
-  heat-overlay disable                  Heat is the stock one again
+  heat-overlay enable                   load it always; restart heat-engine
+  heat-overlay status --format json     print the status for a script
+  heat-overlay disable                  return to the stock Heat
   PYTHONPATH="$(heat-overlay path)" heat-engine
                                         for a unit file or an image
 
 exit status:
-  0  done; of status: the overlay is active
-  1  of status: the overlay is not active
-  2  refused or failed, the reason is on stderr
+  0  done; for status: the overlay is active
+  1  only for status: the overlay is not active
+  2  refused or failed; the reason is on stderr
 """
 
 
 def do_run(args):
-    """Replace this process by a command with the overlay in front of Heat."""
+    """Replace this process with a command that has the overlay."""
     words = args.words[1:] if args.words[:1] == ['--'] else args.words
     if not words:
         raise environment.OverlayError(
             'run needs a command, for example: heat-overlay run heat-engine')
-    # The commands of the same environment first: it need not be in PATH.
+    # Commands of the same environment come first: it may not be in PATH.
     path = os.pathsep.join([os.path.dirname(sys.executable),
                             os.environ.get('PATH', os.defpath)])
     command = shutil.which(words[0], path=path)
@@ -49,8 +49,15 @@ def do_run(args):
         raise environment.OverlayError(
             'There is no command %s here or in PATH.' % words[0])
     environment.require_usable(environment.python_of(command))
-    # A Python that is not in PATH finds itself by the name it is called with.
-    os.execve(command, [command] + words[1:], environment.with_overlay())
+    try:
+        # A Python that is not in PATH finds itself by the name it is called
+        # with.
+        os.execve(command, [command] + words[1:], environment.with_overlay())
+    except OSError as exc:
+        raise environment.OverlayError(
+            'Cannot start %s: %s. The first line of a script names its '
+            'interpreter, for example #!/bin/sh.'
+            % (command, exc.strerror)) from exc
 
 
 def do_path(args):
@@ -70,9 +77,9 @@ def do_enable(args):
     if hidden is not None:
         startup.remove(folder)
         raise environment.OverlayError(
-            'Nothing is enabled: others than its owner cannot read %s, and '
-            'the engine may run as one of them. Make it readable (chmod -R '
-            'go+rX) and enable the overlay again.' % hidden)
+            'Nothing is enabled: other users cannot read %s, and the engine '
+            'may run as one of them. Make it readable (chmod -R go+rX) and '
+            'enable the overlay again.' % hidden)
     answer = environment.ask(args.python, environment.without_overlay())
     if not answer['active'] or answer['overlay'] != tree:
         startup.remove(folder)
@@ -83,7 +90,7 @@ def do_enable(args):
                 ', '.join(answer['site_dirs'])))
     if changed:
         print('The overlay is enabled for Heat %s by start-up files in %s. '
-              'Restart heat-engine to take it up.' % (
+              'Restart heat-engine to use it.' % (
                   answer['heat']['version'], folder))
     else:
         print('The overlay is enabled already, since %s.'
@@ -133,8 +140,8 @@ def build_parser():
     """Return the argument parser of heat-overlay."""
     parser = argparse.ArgumentParser(
         prog='heat-overlay',
-        description='Start the installed OpenStack Heat with the convergence '
-                    'overlay in front of it.',
+        description='Run the installed OpenStack Heat with the convergence '
+                    'overlay.',
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(metavar='COMMAND', required=True)
@@ -152,21 +159,21 @@ def build_parser():
     path.set_defaults(func=do_path)
 
     enable = commands.add_parser(
-        'enable', help='put the overlay in front of Heat for good',
+        'enable', help='load the overlay whenever Heat starts',
         epilog='example: heat-overlay enable --python /usr/bin/python3')
     _add_python(enable)
     _add_site_dir(enable)
     enable.set_defaults(func=do_enable)
 
     disable = commands.add_parser(
-        'disable', help='undo enable',
+        'disable', help='remove the start-up files of enable',
         epilog='example: heat-overlay disable --python /usr/bin/python3')
     _add_python(disable)
     _add_site_dir(disable)
     disable.set_defaults(func=do_disable)
 
     show = commands.add_parser(
-        'status', help='say whether Heat runs with the overlay',
+        'status', help='show whether Heat runs with the overlay',
         epilog='example: heat-overlay status --format json')
     _add_python(show)
     show.add_argument('--format', choices=('text', 'json'), default='text')
@@ -185,15 +192,18 @@ def main(argv=None):
 
 
 def sandbox():
-    """Replace this process by heat-sandbox with the overlay in front."""
+    """Replace this process with heat-sandbox, with the overlay in front."""
     try:
         environment.require_usable()
     except environment.OverlayError as exc:
         print('heat-sandbox: %s' % exc, file=sys.stderr)
         return 2
-    # The current folder may hold a source tree of Heat, which is not meant.
-    # -P says so only since Python 3.11.
-    start = ("import sys; sys.path[:1] == [''] and sys.path.pop(0); "
+    # The current folder may hold a source tree of Heat, which must not be
+    # used. The option -P is new in Python 3.11. Ctrl-C while Heat is loaded
+    # ends it without a traceback.
+    start = ("import signal, sys; sys.path[:1] == [''] and sys.path.pop(0); "
+             "signal.getsignal(signal.SIGINT) is signal.default_int_handler "
+             "and signal.signal(signal.SIGINT, signal.SIG_DFL); "
              "from heat.sandbox import main; sys.exit(main.main())")
     os.execve(sys.executable, [sys.executable, '-c', start] + sys.argv[1:],
               environment.with_overlay())

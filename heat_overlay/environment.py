@@ -13,7 +13,7 @@ from heat_overlay import probe
 
 
 class OverlayError(Exception):
-    """heat-overlay cannot do what it was asked for; the text says why."""
+    """heat-overlay cannot do what was requested; the text says why."""
 
 
 def python_path():
@@ -37,10 +37,10 @@ def without_overlay():
 
 
 def ask(python=None, env=None):
-    """Start a Python and return what ``probe.report`` says there.
+    """Start a Python and return the dict of ``probe.report`` there.
 
-    :param python: argument list that starts the interpreter, with the options
-        that it is to have; default: this one.
+    :param python: argument list that starts the interpreter, with its options;
+        default: this one.
     :param env: its environment; default: that of this process.
     :raises OverlayError: when it cannot be started or does not answer.
     """
@@ -51,7 +51,7 @@ def ask(python=None, env=None):
         raise OverlayError('Cannot start the Python that Heat runs in: %s'
                            % exc) from exc
     try:
-        # Whatever else a start-up file prints comes first.
+        # Other output of start-up files comes first.
         return json.loads(done.stdout.splitlines()[-1])
     except (IndexError, ValueError) as exc:
         raise OverlayError('%s does not work as a Python: %s' % (
@@ -61,7 +61,7 @@ def ask(python=None, env=None):
 def require_usable(python=None):
     """Make sure that the overlay can be active in a Python.
 
-    :returns: what the probe says of it with the overlay in front.
+    :returns: the dict of the probe with the overlay in front.
     :raises OverlayError: when the overlay would refuse its Heat.
     """
     answer = ask(python, with_overlay())
@@ -76,11 +76,16 @@ def python_of(command):
     """Return the argument list of the Python that a script names, or None.
 
     :param command: path of an executable file.
+    :raises OverlayError: when this user cannot read it.
     """
-    with open(command, 'rb') as script:
-        first = script.readline(4096)
+    try:
+        with open(command, 'rb') as script:
+            first = script.readline(4096)
+    except OSError as exc:
+        raise OverlayError('Cannot read %s: %s.' % (
+            command, exc.strerror)) from exc
     if not first.startswith(b'#!'):
         return None
-    argv = shlex.split(os.fsdecode(first[2:].strip()))
+    argv = os.fsdecode(first[2:].strip()).split()
     names = [os.path.basename(word) for word in argv]
     return argv if any(n.startswith('python') for n in names) else None

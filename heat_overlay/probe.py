@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Print, as JSON, which Heat this Python runs and if the overlay is active.
+"""Print as JSON which Heat this Python has, and if the overlay is active.
 
-This file is started as a script by the Python that is asked about, with
-``heat_overlay.environment`` reading what it prints.
+The Python in question runs this file as a script. ``heat_overlay.environment``
+reads the output.
 """
 
 from importlib import metadata

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""The start-up files that put the overlay in front of Heat for good.
+"""The start-up files that load the overlay whenever Heat starts.
 
 ``site`` reads them when Python starts. A plain path line in a ``.pth`` file
-would be of no use, it comes after site-packages; so code has to run. Python
+would not work, because it comes after site-packages. So code must run. Python
 up to 3.17 runs the import line of the ``.pth`` file. From 3.15 on Python
-prefers the ``.start`` file of the same name and from 3.18 on it knows only
-that (PEP 829). Older ones ignore it, so both are always written: Debian
-shares a folder between several releases of Python.
+prefers the ``.start`` file of the same name, and from 3.18 on it reads only
+that (PEP 829). Older releases ignore it. Both are always written, because
+Debian shares a folder between several releases of Python.
 """
 
 import datetime
@@ -20,8 +20,8 @@ MODULE = '_heat_overlay_startup'
 PTH = 'heat-overlay.pth'
 START = 'heat-overlay.start'
 
-# The module outlives the package on purpose: after "pip uninstall" a name
-# that Python cannot import would make every Python command complain.
+# The module stays after "pip uninstall" on purpose. If it were gone, every
+# Python command would print an import error.
 _MODULE_TEXT = """\
 # Written by "heat-overlay enable"; "heat-overlay disable" removes it.
 import os
@@ -42,7 +42,7 @@ def activate():
 
 
 def _contents(tree):
-    # In the order of writing: nothing may name a module that is not there.
+    # In the order of writing: no file may name a missing module.
     return {
         MODULE + '.py': _MODULE_TEXT % tree,
         START: '%s:activate\n' % MODULE,
@@ -68,7 +68,7 @@ def _is_right(path, text):
 
 
 def write(folder, tree):
-    """Write the start-up files; files that are right already stay untouched.
+    """Write the start-up files; correct files are not changed.
 
     :returns: False if there was nothing to do.
     :raises OverlayError: when the folder cannot be written to.
@@ -81,7 +81,8 @@ def write(folder, tree):
             path = os.path.join(folder, name)
             with open(path + '.new', 'w', encoding='utf-8') as new:
                 new.write(text)
-                # The engine runs as somebody else, whatever the umask is.
+                # The engine runs as another user, so the umask must not
+                # matter.
                 os.fchmod(new.fileno(), 0o644)
             os.replace(path + '.new', path)
     except OSError as exc:
@@ -98,7 +99,7 @@ def remove(folder):
     :raises OverlayError: when a file cannot be removed.
     """
     removed = False
-    # What Python has compiled of the module would be left without it.
+    # Otherwise the compiled module would be left.
     compiled = glob.glob(os.path.join(
         glob.escape(folder), '__pycache__', MODULE + '.*.pyc'))
     for name in [*reversed(_contents('')), *compiled]:
@@ -115,10 +116,19 @@ def remove(folder):
 
 
 def enabled(folders, tree):
-    """Return those folders whose start-up files put a tree in front."""
+    """Return those folders whose start-up files put a tree in front.
+
+    Files that this user cannot read count as files of this tree.
+    """
     return [folder for folder in folders
             if os.path.exists(os.path.join(folder, PTH)) and
-            _read(os.path.join(folder, MODULE + '.py')) == _MODULE_TEXT % tree]
+            _is_of(os.path.join(folder, MODULE + '.py'), tree)]
+
+
+def _is_of(module, tree):
+    text = _read(module)
+    return (os.path.exists(module) if text is None
+            else text == _MODULE_TEXT % tree)
 
 
 def since(folder):

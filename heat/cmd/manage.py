@@ -2,45 +2,43 @@
 
 """heat-manage with the commands that convert stacks to convergence."""
 
-import os
-import signal
 import sys
+import warnings
 
+from oslo_config import cfg
 
-def _end(_number, _frame):
-    """End at once: nothing has begun, and a traceback would tell nobody."""
-    os.write(2, b'Stopped before it began: nothing was changed.\n')
-    os._exit(1)
+from heat import overlay
+from heat import overlay_interrupt
 
-
-# Loading Heat takes some seconds, in which Ctrl-C is no error either.
-_LOADED_BY_COMMAND = os.path.basename(sys.argv[0]) == 'heat-manage'
-if _LOADED_BY_COMMAND:
-    signal.signal(signal.SIGINT, _end)
-
-from oslo_config import cfg  # noqa: E402
-
-from heat import overlay  # noqa: E402
+# Nine lines above each report: which library an engine uses.
+if overlay_interrupt.command() == 'heat-manage':
+    warnings.filterwarnings('ignore', r'\s*Eventlet is deprecated')
 
 # The installed module comes first: it is what the rest of this file refines.
 _heat = overlay.installed(__name__)
 
-from heat.cmd.migrate import commands  # noqa: E402
+from heat.cmd.migrate import parsers  # noqa: E402
 
 _heat_parsers = _heat.add_command_parsers
 
 
-def _run_as(function):
-    """Exit with the status of a command; Heat's main ignores return values."""
+def _run_as(name):
+    """Make a function that runs a command and exits with its status.
+
+    Heat's main ignores return values.
+    """
     def run():
-        sys.exit(function(cfg.CONF.command))
+        # Heat's own commands need nothing of this.
+        from heat.cmd.migrate import commands
+        overlay_interrupt.over()
+        sys.exit(getattr(commands, name)(cfg.CONF.command))
     return run
 
 
 def add_command_parsers(subparsers):
     """Add Heat's own commands and those that convert stacks."""
     _heat_parsers(subparsers)
-    commands.add_parsers(subparsers, _run_as)
+    parsers.add_all(subparsers, _run_as)
 
 
 _heat.add_command_parsers = add_command_parsers
@@ -48,5 +46,6 @@ _heat.command_opt = cfg.SubCommandOpt(
     'command', title=_heat.command_opt.title, help=_heat.command_opt.help,
     handler=add_command_parsers)
 
-if _LOADED_BY_COMMAND:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# Heat's own commands are loaded now, and handle Ctrl-C as without the overlay.
+if not parsers.NAMES.intersection(sys.argv):
+    overlay_interrupt.over()

@@ -3,10 +3,16 @@
 """heat-status with the upgrade checks of the conversion to convergence."""
 
 import os
+import warnings
 
 from oslo_upgradecheck import upgradecheck
 
 from heat import overlay
+from heat import overlay_interrupt
+
+# As in heat-manage: nine lines above each report.
+if overlay_interrupt.command() == 'heat-status':
+    warnings.filterwarnings('ignore', r'\s*Eventlet is deprecated')
 
 # The installed module comes first: it is what the rest of this file refines.
 _heat = overlay.installed(__name__)
@@ -25,7 +31,7 @@ class Checks(_heat.Checks):
     """Heat's upgrade checks, and ours."""
 
     def _check_legacy_stacks(self):
-        """Warn while there are stacks that the legacy engine has to run."""
+        """Warn while there are legacy stacks."""
         try:
             database.do_not_wait()
             with database.database_errors():
@@ -37,11 +43,11 @@ class Checks(_heat.Checks):
             return upgradecheck.Result(upgradecheck.Code.FAILURE, str(exc))
         if not left:
             return upgradecheck.Result(upgradecheck.Code.SUCCESS)
-        return upgradecheck.Result(upgradecheck.Code.WARNING, _tell(
+        return upgradecheck.Result(upgradecheck.Code.WARNING, _in_words(
             left, leftovers))
 
     def _check_overlay(self):
-        """Compare what the overlay refines with what it was tested with."""
+        """Compare the functions that the overlay refines."""
         reason = overlay_releases.why_not(
             migrate_version.heat_version(),
             os.path.dirname(os.path.dirname(os.path.realpath(
@@ -52,7 +58,8 @@ class Checks(_heat.Checks):
                 '%s: %s' % (migrate_version.both(), reason))
         return upgradecheck.Result(
             upgradecheck.Code.SUCCESS, _(
-                '%s: what it refines is what it was tested with')
+                '%s: the functions that it refines are those that it is '
+                'tested with')
             % migrate_version.both())
 
     _upgrade_checks = _heat.Checks._upgrade_checks + (
@@ -61,8 +68,8 @@ class Checks(_heat.Checks):
     )
 
 
-def _tell(left, leftovers):
-    """What the tallies of legacy trees, and the leftovers, come to."""
+def _in_words(left, leftovers):
+    """The counts of legacy trees and of leftovers, as sentences."""
     text = [_('Legacy stacks left: %(roots)d root, %(nested)d nested. Trees '
               'that are ready to be converted: %(ready)d (heat-manage '
               'migrate-convergence-1 --all).') % {

@@ -6,34 +6,33 @@ The update hook (heat.engine.service), the RPC method and heat-manage call
 this converter. :func:`plan` reads a root stack with everything below it, and
 computes what to write or refuses with a reason. :func:`apply` writes the plan
 in one transaction. :func:`convert` does both, and logs and records the result.
+heat.engine.convergence_migrate_alone does both at once, if it can.
 :func:`revert` makes a stack legacy again.
 """
 
-import contextlib
 import dataclasses
 import functools
 
-from oslo_db import exception as db_exception
 from oslo_utils import timeutils
-import sqlalchemy
 
 from heat.common.migrate import exception as migrate_exception
 from heat.common.migrate import options as migrate_options
 from heat.common import service_utils
-from heat.db.migrate import leftovers as migrate_db_leftovers
+from heat.db.migrate import packet as migrate_packet
 from heat.db.migrate import tree as migrate_tree
 from heat.db.migrate import write as migrate_write
-from heat.engine.migrate import dead_engines as migrate_dead_engines
+from heat.engine import convergence_migrate_alone as migrate_alone
+from heat.engine import convergence_migrate_read as migrate_read
 from heat.engine.migrate import events as migrate_events
 from heat.engine.migrate import failed as migrate_failed
+from heat.engine.migrate import graph_size as migrate_graph_size
 from heat.engine.migrate import leftovers as migrate_leftovers
 from heat.engine.migrate import plan as migrate_plan
+from heat.engine.migrate import planning as migrate_planning
 from heat.engine.migrate import revert as migrate_revert
 from heat.engine.migrate import templates as migrate_templates
 from heat.engine.migrate import timed_planning
 from heat.engine.migrate import verify as migrate_verify
-
-_DATABASE_ERRORS = (db_exception.DBError, sqlalchemy.exc.SQLAlchemyError)
 
 # How often a stack is planned if it changes before the plan is written.
 ATTEMPTS = 3
@@ -45,7 +44,7 @@ def list_opts():
 
 
 def plan(context, stack_id, stored_credentials=True,
-         ignore_unreferenced=False, failed=False):
+         ignore_unreferenced=False, failed=False, found=None):
     """Read a stack tree and compute its conversion; nothing is written.
 
     :param context: the request or admin context
@@ -55,27 +54,29 @@ def plan(context, stack_id, stored_credentials=True,
     :param ignore_unreferenced: leave out nested stacks that no resource
         names, and all that is nested in them
     :param failed: also plan a tree with stacks that are not COMPLETE
+    :param found: what was read of the tree already, as
+        heat.db.migrate.tree.get_with_locks has it
     :returns: a heat.engine.migrate.plan.Plan, printable and immutable
     :raises MigrationRefused: with the reason when it cannot be converted
     """
-    return _plan(context, stack_id, stored_credentials, migrate_plan.make,
+    return _plan(context, stack_id, stored_credentials, migrate_planning.make,
                  convergence=True, ignored=lambda _rows: ignore_unreferenced,
-                 failed=failed)
+                 failed=failed, found=found)
 
 
 def check_failed(context, stack_id):
-    """Look whether a tree that is not COMPLETE could be converted so.
+    """Check from its rows that a tree that is not COMPLETE can be converted.
 
-    :raises MigrationRefused: if not, as far as its rows tell
+    :raises MigrationRefused: if not; its templates and plug-ins are not read
     """
-    tree = _read(context, stack_id)
-    _check(context, tree, failed=True)
+    tree, locks = migrate_read.read(context, stack_id)
+    migrate_read.check(context, tree, locks, failed=True)
 
 
 def plan_revert(context, stack_id, stored_credentials=True):
-    """Compute how a convergence stack becomes legacy again; as :func:`plan`.
+    """Compute how a convergence stack becomes legacy; as :func:`plan`.
 
-    :raises MigrationRefused: when the legacy engine could not go on with it
+    :raises MigrationRefused: when the legacy engine could not run it
     """
     return _plan(context, stack_id, stored_credentials, migrate_revert.make,
                  convergence=False, ignored=migrate_leftovers.are_legacy)
@@ -85,12 +86,12 @@ def apply(context, plan, engine_id=None, by='on request'):
     """Write a plan: all of it in one transaction, or nothing.
 
     :param engine_id: id of the engine that converts; a command has none
-    :param by: in a few words, what made this conversion happen
+    :param by: in a few words, what started this conversion
     :raises MigrationRefused: when the tree has changed since it was planned
     """
-    migrate_write.write(context, plan,
+    migrate_write.write(context, (plan,),
                         engine_id or service_utils.generate_engine_id(),
-                        migrate_events.event_values(plan, by))
+                        [migrate_events.event_values(plan, by)])
 
 
 def convert(context, stack_id, stored_credentials=True, engine_id=None,
@@ -109,7 +110,8 @@ def convert(context, stack_id, stored_credentials=True, engine_id=None,
     """
     planner = functools.partial(
         plan, ignore_unreferenced=ignore_unreferenced, failed=failed)
-    return _run(planner, context, stack_id, stored_credentials, engine_id, by)
+    return _run(planner, context, stack_id, stored_credentials, engine_id, by,
+                at_once=migrate_alone.convert)
 
 
 def revert(context, stack_id, stored_credentials=True, engine_id=None,
@@ -125,25 +127,27 @@ def revert(context, stack_id, stored_credentials=True, engine_id=None,
 def verify(context, stack_id, stored_credentials=True):
     """Verify that the rows of a convergence stack have what Heat reads.
 
-    :returns: a tuple of heat.engine.migrate.verify.Finding, and the plan
-        that :func:`apply` would fill in what is missing with
+    :returns: a tuple of heat.engine.migrate.verify.Finding, and the plan with
+        which :func:`apply` would add what is missing
     :raises MigrationRefused: when the stack cannot be verified
     """
-    whole, graph = _read(context, stack_id, migrate_tree.get_with_graph)
+    whole, graph = migrate_read.of_root(
+        context, stack_id, migrate_tree.get_with_graph(context, stack_id))
     split = migrate_leftovers.leave_out(
         whole, migrate_leftovers.are_not_to_verify)
     tree = split.tree
     if migrate_plan.to_change(tree, convergence=True):
         raise migrate_exception.StillLegacy(
             stack=migrate_plan.label(tree.root))
-    with _second_look(context, whole):
-        dead_locks = _check(context, tree, failed=True)
+    with migrate_read.second_look(context, whole):
+        dead_locks = migrate_read.check(context, tree, migrate_tree.get_locks(
+            context, [row.id for row in tree.stacks]), failed=True)
         templates = migrate_templates.Templates(context, tree,
                                                 stored_credentials)
         findings, made = migrate_verify.compare(tree, graph,
                                                 templates.requirements)
     return findings, dataclasses.replace(
-        migrate_plan.with_left_out(made, whole, split),
+        migrate_planning.with_left_out(made, whole, split),
         dead_locks=dead_locks)
 
 
@@ -167,7 +171,13 @@ def plan_repair(context, stack_id, stored_credentials=True):
     """
     made = verify(context, stack_id, stored_credentials)[1]
     migrate_verify.check_fills(made)
+    _check_size(context, made)
     return made
+
+
+def _check_size(context, made):
+    migrate_graph_size.check(
+        made, lambda: migrate_packet.get_limit(context))
 
 
 def repair(context, stack_id, stored_credentials=True, engine_id=None,
@@ -180,17 +190,17 @@ def repair(context, stack_id, stored_credentials=True, engine_id=None,
                 engine_id, by)
 
 
-def _run(planner, context, stack_id, stored_credentials, engine_id, by):
+def _run(planner, context, stack_id, stored_credentials, engine_id, by,
+         at_once=None):
     watch = timeutils.StopWatch()
     with watch:
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                made = timed_planning.call(
-                    context, stack_id, planner, context, stack_id,
-                    stored_credentials)
+                made = _attempt(planner, context, stack_id,
+                                stored_credentials, engine_id, by,
+                                at_once if attempt == 1 else None)
                 if made.nothing_to_do:
                     return made
-                apply(context, made, engine_id, by)
                 break
             except migrate_exception.TreeChanged:
                 if attempt == ATTEMPTS:
@@ -198,104 +208,30 @@ def _run(planner, context, stack_id, stored_credentials, engine_id, by):
             except migrate_exception.StackNotFound as exc:
                 if attempt == 1:
                     raise
-                # It was there before.
+                # The first attempt has read the stack, so it was deleted
+                # since.
                 raise migrate_exception.StackGone(stack=stack_id) from exc
     migrate_events.migrated(context, made, watch.elapsed(), by)
     return made
 
 
-def _refuse_nested(context, row):
-    root = migrate_tree.get_root_id(context, row.id)
-    if root is None:
-        raise _dangling(context, row)
-    raise migrate_exception.NestedStack(stack=migrate_plan.label(row),
-                                        root=root)
+def _attempt(planner, context, stack_id, stored_credentials, engine_id, by,
+             at_once):
+    """Plan a tree and write the plan; returns the plan.
 
-
-def _dangling(context, row):
-    shared = migrate_db_leftovers.get_shared(context, row.id)
-    known = {'stack': migrate_plan.label(row), 'id': row.id,
-             'owner': row.owner_id}
-    if not shared:
-        return migrate_exception.DanglingStack(**known)
-    below = migrate_db_leftovers.get_below(context, row.id)
-    return migrate_exception.Adopted(
-        shared=migrate_leftovers.in_words(shared),
-        below=(' Then abandon what is nested in it: %s.' % ', '.join(below)
-               if below else ''), **known)
-
-
-def _read(context, stack_id, get=migrate_tree.get):
-    """Read the tree of a root stack, and what ``get`` reads with it."""
-    found = get(context, stack_id)
-    if found is None:
-        raise migrate_exception.StackNotFound(stack=stack_id)
-    tree = found if get is migrate_tree.get else found[0]
-    if tree.root.owner_id:
-        _refuse_nested(context, tree.root)
-    return found
-
-
-@contextlib.contextmanager
-def _second_look(context, tree):
-    """Read a tree again before anybody is told what is wrong with it.
-
-    Its user may delete or update the stack while it is planned, and then
-    all kinds of things go wrong, which are no reasons.
-
-    :raises StackGone: when it has been deleted
-    :raises TreeChanged: when it is not the tree any more that was planned;
-        a reason that passes by itself needs no other one in its place
+    :param at_once: does both if it can, see migrate_alone.convert
     """
-    try:
-        yield
-    except _DATABASE_ERRORS:
-        raise
-    except Exception as exc:
-        now = migrate_tree.get(context, tree.root.id)
-        if now is None:
-            raise migrate_exception.StackGone(
-                stack=migrate_plan.label(tree.root)) from exc
-        if now != tree and not getattr(exc, 'transient', False):
-            raise migrate_exception.TreeChanged(
-                stack=migrate_plan.label(tree.root)) from exc
-        raise
-
-
-def _check(context, tree, left_out=(), convergence=False, failed=False):
-    """Refuse a tree that cannot be converted or reverted, from its rows.
-
-    :param left_out: stack rows that stay as they are
-    :param convergence: whether it is to be converted: then the reason names
-        --failed where that would help
-    :param failed: take stacks that are not COMPLETE as well
-    :returns: the locks of dead engines
-    """
-    locks = migrate_tree.get_locks(
-        context, [row.id for row in (*tree.stacks, *left_out)])
-    dead = migrate_dead_engines.of(context, set(locks.values()))
-    dead_locks = tuple(sorted((stack_id, engine_id) for stack_id, engine_id
-                              in locks.items() if engine_id in dead))
-    for stack_id, _engine_id in dead_locks:
-        del locks[stack_id]
-    migrate_plan.check_idle(left_out, locks)
-    if failed:
-        migrate_failed.check(tree, locks)
-        return dead_locks
-    try:
-        migrate_plan.check(tree, locks)
-    except (migrate_exception.NotComplete,
-            migrate_exception.BackupResources) as exc:
-        if convergence:
-            migrate_failed.name_the_option(exc, tree, locks)
-        raise
-    except migrate_exception.UnreferencedNested as exc:
-        shared = migrate_db_leftovers.get_shared(context, exc.kwargs['id'])
-        if not shared:
-            raise
-        raise migrate_exception.UnreferencedShared(
-            shared=migrate_leftovers.in_words(shared), **exc.kwargs)
-    return dead_locks
+    if at_once is not None:
+        made, found = at_once(context, stack_id, stored_credentials, engine_id,
+                              by)
+        if made is not None:
+            return made
+        planner = functools.partial(planner, found=found)
+    made = timed_planning.call(context, stack_id, planner, context, stack_id,
+                               stored_credentials)
+    if not made.nothing_to_do:
+        apply(context, made, engine_id, by)
+    return made
 
 
 def _make_failed(context, tree, templates):
@@ -306,16 +242,16 @@ def _make_failed(context, tree, templates):
 
 
 def _plan(context, stack_id, stored_credentials, make, convergence, ignored,
-          failed=False):
-    tree = _read(context, stack_id)
-    split = migrate_leftovers.leave_out(tree, ignored)
+          failed=False, found=None):
+    tree, locks = migrate_read.read(context, stack_id, found)
+    split = migrate_leftovers.leave_out(tree, ignored, failed)
     dead_locks = ()
-    with _second_look(context, tree):
+    with migrate_read.second_look(context, tree):
         changes = migrate_plan.to_change(split.tree, convergence)
         failed = failed and changes and migrate_failed.concerns(split.tree)
         if changes:
-            dead_locks = _check(context, split.tree, split.out, convergence,
-                                failed)
+            dead_locks = migrate_read.check(
+                context, split.tree, locks, split.out, convergence, failed)
         templates = migrate_templates.Templates(context, split.tree,
                                                 stored_credentials)
         if failed:
@@ -325,12 +261,14 @@ def _plan(context, stack_id, stored_credentials, make, convergence, ignored,
         if convergence and migrate_plan.is_mixed(split.tree):
             made = dataclasses.replace(made, fills=_fills(
                 context, tree, split.tree, templates.requirements))
-    return dataclasses.replace(migrate_plan.with_left_out(made, tree, split),
-                               dead_locks=dead_locks)
+        _check_size(context, made)
+    return dataclasses.replace(
+        migrate_planning.with_left_out(made, tree, split),
+        dead_locks=dead_locks)
 
 
 def _fills(context, whole, tree, requirements):
-    """What the convergence stacks of a mixed tree lack, to be filled in."""
+    """The values that the convergence stacks of a mixed tree lack."""
     found = migrate_tree.get_with_graph(context, whole.root.id)
     if found is None or found[0] != whole:
         raise migrate_exception.TreeChanged(

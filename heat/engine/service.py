@@ -2,7 +2,7 @@
 
 """EngineService that converts a legacy stack before it updates it.
 
-The EngineListener says whether this engine has the protection.
+The EngineListener answers whether this engine has the protection.
 """
 
 import copy
@@ -23,16 +23,19 @@ from heat.common.migrate import exception as migrate_exception  # noqa: E402
 from heat.common.migrate import memory as migrate_memory  # noqa: E402
 from heat.common.migrate import options as migrate_options  # noqa: E402
 from heat.common.migrate import version as migrate_version  # noqa: E402
-from heat.db.migrate import counts as migrate_counts  # noqa: E402
-from heat.db.migrate import tree as migrate_tree  # noqa: E402
+from heat.db.migrate import roots as migrate_roots  # noqa: E402
+from heat.db.migrate import state as migrate_state  # noqa: E402
 from heat.engine import convergence_migrate  # noqa: E402
 from heat.engine.migrate import events as migrate_events  # noqa: E402
-from heat.engine.migrate import failed as migrate_failed  # noqa: E402
+from heat.engine.migrate import failed_templates  # noqa: E402
 from heat.engine.migrate import plan as migrate_plan  # noqa: E402
 from heat.engine.migrate import race_protection  # noqa: E402
 from heat.engine.migrate import timed_planning  # noqa: E402
 
 LOG = logging.getLogger(__name__)
+
+# The attribute of a request's context with the stack that Heat reads next.
+_STACK = '_migrate_stack'
 
 # Refused with these, a stack converts with migrate_on_update_failed.
 _FOR_FAILED = (migrate_exception.NotCompleteYet,
@@ -40,10 +43,10 @@ _FOR_FAILED = (migrate_exception.NotCompleteYet,
 
 
 class EngineListener(_heat.EngineListener):
-    """Heat's listener of one engine process, with one question more."""
+    """Heat's listener of one engine process, with one more RPC method."""
 
     def has_migrate_protection(self, ctxt):
-        """Tell heat-manage whether this engine has migrate_protection."""
+        """Answer heat-manage whether this engine has migrate_protection."""
         return migrate_options.protects()
 
 
@@ -53,8 +56,8 @@ class EngineService(_heat.EngineService):
     def __init__(self, host, topic):
         super().__init__(host, topic)
         if migrate_options.migrates_on_update():
-            # Heat forks its workers after that, each with this service.
-            migrate_memory.settle()
+            # Heat forks its workers after this.
+            migrate_memory.freeze()
 
     def start(self):
         super().start()
@@ -64,14 +67,25 @@ class EngineService(_heat.EngineService):
                         'get legacy nested stacks. Set convergence_engine = '
                         'true as well.')
         elif migrate_options.migrates_on_update():
-            _tell_what_is_left()
+            _log_what_is_left()
 
     @context.request_context
     def update_stack(self, cnxt, stack_identity, *args, **kwargs):
         """Convert a legacy stack, then update it as Heat does."""
+        unrecorded = None
         if migrate_options.migrates_on_update():
-            self._convert_before_update(cnxt, stack_identity, args, kwargs)
-        # Heat changes what it is given, which may be needed once more.
+            unrecorded = self._convert_before_update(cnxt, stack_identity,
+                                                     args, kwargs)
+        try:
+            return self._update_stack(cnxt, stack_identity, args, kwargs)
+        finally:
+            if unrecorded is not None:
+                # What held the row of the stack is over: the update has
+                # written that row, too.
+                _record(cnxt, *unrecorded)
+
+    def _update_stack(self, cnxt, stack_identity, args, kwargs):
+        # Heat changes its arguments, which may be needed again.
         again = (copy.deepcopy((args, kwargs)) if migrate_options.protects()
                  else (args, kwargs))
         try:
@@ -87,18 +101,50 @@ class EngineService(_heat.EngineService):
         args, kwargs = again
         return super().update_stack(cnxt, stack_identity, *args, **kwargs)
 
+    def _get_stack(self, cnxt, *args, **kwargs):
+        """Read a stack as Heat does, unless the hook has just read it."""
+        stack = vars(cnxt).pop(_STACK, None)
+        if stack is not None:
+            return stack
+        return super()._get_stack(cnxt, *args, **kwargs)
+
+    def _legacy_stack(self, cnxt, stack_identity):
+        """Return the State of a stack that an update should convert, or None.
+
+        Heat begins an update by reading the stack. This is that reading, with
+        Heat's check whether this user may update the stack. Its error is the
+        error of the update.
+        """
+        try:
+            stack, state = migrate_state.get_with(
+                cnxt, stack_identity['stack_id'],
+                lambda: self._get_stack(cnxt, stack_identity))
+        except exception.HeatException:
+            raise
+        except Exception:
+            LOG.exception('Cannot tell whether stack %s is legacy; it is '
+                          'updated as it is', stack_identity['stack_id'])
+            return None
+        if _is_to_convert(state):
+            return state
+        # Heat reads the stack next.
+        setattr(cnxt, _STACK, stack)
+
     def _convert_before_update(self, cnxt, stack_identity, args, kwargs):
+        """Convert a legacy stack, or report why not.
+
+        :returns: the State and the reason if the event could not be stored
+        """
         deadline = migrate_deadline.Deadline(migrate_options.update_timeout())
-        stack = _legacy_stack(cnxt, stack_identity['stack_id'])
+        stack = self._legacy_stack(cnxt, stack_identity)
         if stack is None:
             return
-        # Heat's own check of who may update which stack, before we touch it;
-        # its error is the one that the update would have ended with.
-        self._get_stack(cnxt, stack_identity)
         error = self._convert(cnxt, stack, deadline)
         if cfg.CONF.migrate_on_update_failed and isinstance(error,
                                                             _FOR_FAILED):
-            error = self._check_update(cnxt, stack_identity, *args, **kwargs)
+            error = self._check_update(
+                cnxt, stack, deadline, lambda timed: self._prepare_update(
+                    timed, stack_identity, *args, **kwargs))
             if _is_invalid(error):
                 LOG.info('Stack %(stack)s stays legacy: its update is not '
                          'valid (%(error)s)', {'stack': stack.id,
@@ -107,7 +153,7 @@ class EngineService(_heat.EngineService):
             if error is None:
                 error = self._convert(cnxt, stack, deadline, failed=True)
         if error is not None:
-            _tell_why_not(cnxt, stack, error)
+            return _report_refusal(cnxt, stack, error)
 
     def _convert(self, cnxt, stack, deadline, **options):
         """Convert a stack; an error is returned, not raised.
@@ -123,26 +169,32 @@ class EngineService(_heat.EngineService):
         except Exception as exc:
             return exc
 
-    def _check_update(self, cnxt, stack_identity, template, params, files,
-                      args, environment_files=None, files_container=None,
-                      template_id=None):
+    def _check_update(self, cnxt, stack, deadline, prepare):
         """Let Heat check an update of the stack as if it were converted.
 
         With an invalid update the stack stays legacy: this conversion
-        cannot be reverted, and the update reports its error itself.
+        cannot be reverted, and the update reports its error itself. The
+        check asks the cloud, so it has the deadline of the conversion.
 
+        :param prepare: called with a context
         :returns: the error that the check ended with, or None
         """
+        label = migrate_plan.label(stack)
         try:
-            stack = _as_converted(cnxt, self._get_stack(cnxt, stack_identity))
-            self.resource_enforcer.enforce_stack(stack,
-                                                 is_registered_policy=True)
-            # Heat fills in what it is given.
-            given = copy.deepcopy((template, params, environment_files, files,
-                                   files_container, args))
-            self._prepare_stack_updates(cnxt, stack, *given, template_id)
+            timed = timed_planning.TimedContext.copy(cnxt, deadline, label)
+            timed_planning.call(timed, label, prepare, timed)
         except Exception as exc:
             return exc
+
+    def _prepare_update(self, cnxt, stack_identity, template, params, files,
+                        args, environment_files=None, files_container=None,
+                        template_id=None):
+        stack = _as_converted(cnxt, self._get_stack(cnxt, stack_identity))
+        self.resource_enforcer.enforce_stack(stack, is_registered_policy=True)
+        # Heat changes its arguments.
+        given = copy.deepcopy((template, params, environment_files, files,
+                               files_container, args))
+        self._prepare_stack_updates(cnxt, stack, *given, template_id)
 
     @context.request_context
     def migrate_convergence_1(self, ctxt, stack_id):
@@ -155,22 +207,39 @@ class EngineService(_heat.EngineService):
             convergence_migrate.convert(ctxt, stack_id,
                                         engine_id=self.engine_id,
                                         by='by the operator')
-        except migrate_exception.MigrationRefused as exc:
-            raise _as_heat_has_it(exc)
+            return
+        except Exception as exc:
+            error = exc
+        # oslo.log adds an exception that is being handled to each log line.
+        _report_to_owner(ctxt, stack_id, error)
+        if isinstance(error, migrate_exception.MigrationRefused):
+            error = _as_heat_has_it(error)
+        raise error
+
+
+def _report_to_owner(context, stack_id, error):
+    try:
+        stack = migrate_state.get(context, stack_id)
+    except Exception:
+        LOG.exception('Cannot record why stack %s was left', stack_id)
+        return
+    if stack is not None:
+        migrate_events.report_to_owner(context, stack, error)
 
 
 def _is_invalid(error):
-    """Whether an update is at fault, and not a service that it needs."""
-    return isinstance(error, (exception.HeatException, ValueError))
+    """Whether the update itself is invalid, and not only a service failed."""
+    return (isinstance(error, (exception.HeatException, ValueError)) and
+            not isinstance(error, migrate_exception.MigrationRefused))
 
 
 def _as_converted(cnxt, row):
     """The stack with the template that a conversion gives it."""
     stack = _heat.parser.Stack.load(cnxt, stack=row)
     if row.convergence:
-        # Only stacks below it are legacy: its template stays.
+        # Only stacks below it are legacy: its template does not change.
         return stack
-    template_id = migrate_failed.target_template_id(row)
+    template_id = failed_templates.target_template_id(row)
     if template_id != row.raw_template_id:
         stack.defn = stack.defn.clone_with_new_template(
             _heat.templatem.Template.load(cnxt, template_id),
@@ -179,9 +248,9 @@ def _as_converted(cnxt, row):
     return stack
 
 
-def _tell_what_is_left():
+def _log_what_is_left():
     try:
-        left = migrate_counts.count_roots(context.get_admin_context())
+        left = migrate_roots.count_roots(context.get_admin_context())
     except Exception:
         LOG.exception('Cannot count the legacy stacks')
         return
@@ -191,7 +260,7 @@ def _tell_what_is_left():
 
 
 def _as_heat_has_it(refused):
-    """The exception of Heat's for a refusal, which any caller can receive.
+    """Heat's own exception for a refusal, which any caller can receive.
 
     A caller on a host without this overlay has no MigrationRefused: RPC
     would turn it into a RemoteError with a traceback.
@@ -216,28 +285,23 @@ def _as_heat_has_it(refused):
     return exception.Error('%s [%s]' % (refused, refused.code))
 
 
-def _legacy_stack(cnxt, stack_id):
-    """Return the State of a stack that an update should convert, or None."""
-    try:
-        stack = migrate_tree.get_state(cnxt, stack_id)
-    except Exception:
-        LOG.exception('Cannot tell whether stack %s is legacy; it is updated '
-                      'as it is', stack_id)
-        return None
-    if stack is None or stack.owner_id or not stack.legacy:
-        return None
+def _is_to_convert(stack):
+    """Whether an update should convert the stack with this State."""
+    if stack.owner_id or not stack.legacy:
+        return False
     if stack.action in (_heat.parser.Stack.SUSPEND,
                         _heat.parser.Stack.DELETE):
         # Heat refuses these updates.
-        return None
+        return False
     projects = cfg.CONF.migrate_on_update_projects
-    if projects and stack.tenant not in projects:
-        return None
-    return stack
+    return not projects or stack.tenant in projects
 
 
-def _tell_why_not(cnxt, stack, exc):
-    """Log and record why the stack stays legacy, whatever it was."""
+def _report_refusal(cnxt, stack, exc):
+    """Log and record why the stack stays legacy; it raises nothing.
+
+    :returns: the stack and the reason if the event has to be stored later
+    """
     try:
         if not isinstance(exc, migrate_exception.MigrationRefused):
             LOG.exception('Converting stack %s failed', stack.id,
@@ -245,6 +309,16 @@ def _tell_why_not(cnxt, stack, exc):
             exc = migrate_exception.Unexpected(stack=stack.name,
                                                error=type(exc).__name__)
         migrate_events.refused(cnxt, stack, exc)
+    except migrate_exception.OutOfTime:
+        return stack, exc
+    except Exception:
+        LOG.exception('Cannot record why stack %s was not converted',
+                      stack.id)
+
+
+def _record(cnxt, stack, reason):
+    try:
+        migrate_events.record(cnxt, stack, reason)
     except Exception:
         LOG.exception('Cannot record why stack %s was not converted',
                       stack.id)
@@ -258,6 +332,8 @@ _heat.ThreadGroupManager.start_with_lock = race_protection.last_delete(
     _heat.ThreadGroupManager.start_with_lock)
 _heat.worker.WorkerService.stop_traversal = race_protection.cancel(
     _heat.worker.WorkerService.stop_traversal)
+_heat.worker.WorkerService._retrigger_replaced = race_protection.message(
+    _heat.worker.WorkerService._retrigger_replaced)
 _heat.stack_object.Stack.update_by_id = classmethod(race_protection.store(
     _heat.stack_object.Stack.update_by_id.__func__))
 _heat.EngineListener = EngineListener

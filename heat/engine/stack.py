@@ -11,7 +11,8 @@ _heat = overlay.installed(__name__)
 
 from heat.common import exception  # noqa: E402
 from heat.common.migrate import options as migrate_options  # noqa: E402
-from heat.db.migrate import tree as migrate_tree  # noqa: E402
+from heat.db.migrate import lost_race as migrate_lost_race  # noqa: E402
+from heat.db.migrate import state as migrate_state  # noqa: E402
 from heat.engine import stack_lock  # noqa: E402
 from heat.objects import raw_template as raw_template_object  # noqa: E402
 from heat.objects import snapshot as snapshot_object  # noqa: E402
@@ -31,14 +32,15 @@ class Stack(_heat.Stack):
     Without migrate_protection this behaves as Heat, with no query.
     """
 
-    # The exp_trvsl of the last store() that met no row, in a tuple.
+    # The exp_trvsl of the last store() that found no row, in a tuple.
     _missed = None
 
     def store(self, *args, **kwargs):
         """Store the stack as Heat does; returns its id, or None for a miss.
 
-        A miss leaves nothing behind, except renewed credentials: they are
-        stored, because the old ones are deleted by then.
+        A miss leaves only renewed credentials: they are stored, because the
+        old ones are deleted by then. If the newer operation has stored its
+        own, these are deleted.
         """
         credentials, template_id = self.user_creds_id, self.t.id
         stack_id = super().store(*args, **kwargs)
@@ -49,9 +51,10 @@ class Stack(_heat.Stack):
         return stack_id
 
     def _tidy_up(self, credentials, template_id):
-        if self.user_creds_id != credentials:
-            stack_object.Stack.update_by_id(
-                self.context, self.id, {'user_creds_id': self.user_creds_id})
+        if (self.user_creds_id != credentials and
+                not migrate_lost_race.replace_credentials(
+                    self.context, self.id, credentials, self.user_creds_id)):
+            self._delete_user_cred()
         if template_id is None:
             raw_template_object.RawTemplate.delete(self.context, self.t.id)
             self.t.id = None
@@ -59,14 +62,14 @@ class Stack(_heat.Stack):
     def converge_stack(self, *args, **kwargs):
         """Begin an operation as Heat does.
 
-        :raises ActionInProgress: (409 at the API) when the request is lost
-            and no newer operation is at work
+        :raises ActionInProgress: (409 at the API) when the request is lost and
+            no newer operation runs
         """
         expected, self._missed = self.current_traversal, None
         super().converge_stack(*args, **kwargs)
         if self._missed == (expected,) and self.is_idle():
             if self.action == self.SNAPSHOT:
-                # Nobody could delete a snapshot that stays IN_PROGRESS.
+                # No user could delete a snapshot that stays IN_PROGRESS.
                 snapshot_object.Snapshot.delete(self.context,
                                                 self.current_traversal)
             raise stack_lock.StackLock.lost_race(self.name)
@@ -74,31 +77,38 @@ class Stack(_heat.Stack):
     def rollback(self):
         """Roll back as Heat does; if that is not possible, leave an event.
 
-        A rollback runs in a thread, so it has no answer to the user.
+        A rollback runs in a thread, so it cannot answer the user.
         """
-        self._missed = None
+        self._missed, refused = None, False
         try:
             super().rollback()
         except exception.ActionInProgress:
-            self.tell_dropped('The rollback')
-        else:
-            if self._missed == (None,) and self.is_idle():
-                self.tell_dropped('The rollback')
+            refused = True
+        # Not within the except, where oslo.log adds it to what is logged.
+        if refused or (self._missed == (None,) and self.is_idle()):
+            self.record_dropped('The rollback')
 
     def is_idle(self):
         """Whether no convergence operation runs on this stack now.
 
         Without migrate_protection the result is False, with no query.
         """
-        return migrate_options.protects() and not migrate_tree.is_at_work(
+        return migrate_options.protects() and not migrate_state.is_at_work(
             self.context, self.id)
 
-    def tell_dropped(self, what):
-        """Leave an event for a request that was answered and cannot run."""
+    def record_dropped(self, what):
+        """Leave an event for a request that was answered and cannot run.
+
+        :param what: the request in words, for example "The rollback"
+        """
+        self.record_lost(what, 'the stack has changed since it was requested, '
+                               'and no operation is in progress')
+
+    def record_lost(self, what, why):
+        """Leave an event for a request that was answered and was not begun."""
         row = stack_object.Stack.get_by_id(self.context, self.id,
                                            eager_load=False)
-        reason = ('%s was not begun: the stack has changed since it was '
-                  'requested, and no operation is in progress.' % what)
+        reason = '%s was not begun: %s.' % (what, why)
         LOG.warning('A request for stack %s is lost: %s', self.id, reason)
         if row is not None:
             # A client that waits for the end of an operation reads the state.

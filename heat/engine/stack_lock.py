@@ -11,7 +11,7 @@ _heat = overlay.installed(__name__)
 
 from heat.common import exception  # noqa: E402
 from heat.common.migrate import options as migrate_options  # noqa: E402
-from heat.db.migrate import tree as migrate_tree  # noqa: E402
+from heat.db.migrate import state as migrate_state  # noqa: E402
 from heat.engine.migrate import events as migrate_events  # noqa: E402
 
 LOG = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ class StackLock(_heat.StackLock):
             self.refuse_converted()
 
     def __enter__(self):
-        """Take the lock for as long as it takes to mark a resource.
+        """Take the lock while Heat marks a resource as unhealthy.
 
         Only a resource of a legacy stack is marked under it, in any Heat.
         """
@@ -50,9 +50,9 @@ class StackLock(_heat.StackLock):
         return self
 
     def refuse_converted(self):
-        """Give the lock back and raise, if the stack is no longer legacy.
+        """Release the lock and raise, if the stack is no longer legacy.
 
-        :raises ActionInProgress: also when that cannot be told
+        :raises ActionInProgress: also when that cannot be found out
         """
         try:
             name = self.converted_stack()
@@ -61,7 +61,7 @@ class StackLock(_heat.StackLock):
                           self.stack_id)
             name = self.stack_id
         if name is not None:
-            # Heat's callers leave the lock alone on ActionInProgress.
+            # Heat's callers do not release the lock after ActionInProgress.
             self.release()
             raise self.lost_race(name)
 
@@ -72,7 +72,7 @@ class StackLock(_heat.StackLock):
         """
         if not migrate_options.protects():
             return None
-        return migrate_tree.get_convergence_name(self.context, self.stack_id)
+        return migrate_state.get_convergence_name(self.context, self.stack_id)
 
     def reverted_stack(self):
         """Whether the stack, loaded as convergence, has become legacy.
@@ -80,8 +80,8 @@ class StackLock(_heat.StackLock):
         Without migrate_protection the result is False, with no query.
         """
         return (migrate_options.protects() and
-                migrate_tree.get_convergence_name(self.context,
-                                                  self.stack_id) is None)
+                migrate_state.get_convergence_name(self.context,
+                                                   self.stack_id) is None)
 
     @staticmethod
     def lost_race(name):

@@ -13,6 +13,10 @@ from oslo_utils import netutils
 LOG = logging.getLogger(__name__)
 
 
+class CannotListen(Exception):
+    """The API cannot listen on the address; the text says why."""
+
+
 def is_loopback(host):
     """Whether every address of a host name or address is loopback.
 
@@ -41,16 +45,20 @@ class Server(socketserver.ThreadingMixIn, simple_server.WSGIServer):
         """Bind and listen.
 
         :param port: 0 takes a free port.
-        :raises OSError: when the address cannot be bound.
+        :raises CannotListen: when the address cannot be bound.
         """
-        info = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        self.address_family = info[0]
         self.host = host
-        super().__init__(info[4][:2], _Handler)
+        try:
+            info = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+            self.address_family = info[0]
+            super().__init__(info[4][:2], _Handler)
+        except OSError as error:
+            raise CannotListen('cannot listen on %s port %d: %s' % (
+                host, port, error.strerror)) from error
 
     def server_bind(self):
-        # The inherited method asks the resolver for the host's full name,
-        # which nobody needs and which can take seconds.
+        # The inherited method resolves the full name of the host. That can
+        # take seconds, and the name is not needed.
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = self.server_address[:2]
         self.setup_environ()

@@ -2,9 +2,9 @@
 
 """The files that a sandbox keeps in its data directory.
 
-``heat.conf`` and its companions are written at every start from the options
-of that start. ``heat-manage --config-file DATA/heat.conf`` works with them
-on the same database, also while the sandbox runs.
+Every start writes ``heat.conf`` and the other files from its options.
+``heat-manage --config-file DATA/heat.conf`` uses the same database, also while
+the sandbox runs.
 """
 
 import dataclasses
@@ -123,8 +123,8 @@ class DataDirectory:
     def database_url(self):
         """The SQLAlchemy URL of the database.
 
-        Its timeout is how many seconds a statement waits while another
-        thread or process writes; SQLite's own default is 5.
+        A statement waits for the timeout (in seconds) while another thread or
+        process writes. SQLite's default is 5.
         """
         return sqlalchemy.engine.URL.create(
             'sqlite', database=self.database,
@@ -176,8 +176,8 @@ def write(data, convergence, migrate_on_update, debug=False):
 def write_token(data, endpoint):
     """Write the token that the noauth filter adds to every request.
 
-    Its service catalog names this sandbox, so that Heat's own resource types
-    that want a Heat (OS::Heat::Stack) find it.
+    Its service catalog has this sandbox. Resource types such as
+    OS::Heat::Stack find it there.
     """
     identity = {'id': PROJECT, 'name': PROJECT,
                 'domain': {'id': 'default', 'name': 'Default'}}
@@ -203,9 +203,9 @@ def _write(path, text):
 def _policy():
     """Heat's default policy for a user whose only role is ``admin``.
 
-    The noauth filter gives no other role, where Heat's defaults want
-    ``member`` or ``reader``. The user stays within their own project, as an
-    ordinary user of a cloud would.
+    The noauth filter gives no other role, and Heat's defaults require
+    ``member`` or ``reader``. The user is limited to their own project, like an
+    ordinary user of a cloud.
     """
     rules = {'context_is_admin': '!'}
     for rule in policies.list_rules():

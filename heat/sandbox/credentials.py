@@ -12,9 +12,9 @@ from heat.common import context
 class StoredContext(context.StoredContext):
     """A stack's stored credentials, already authenticated.
 
-    For example, a signal to a resource runs with the credentials that the
-    stack was created with, and Heat asks Keystone for their token. Here they
-    get the token that the noauth filter gives to every request.
+    For example, a signal to a resource runs with the stored credentials, and
+    Heat asks Keystone for their token. Here they get the token that the noauth
+    filter gives to every request.
     """
 
     def __init__(self, auth_token_info=None, **kwargs):
@@ -28,5 +28,5 @@ def _token():
 
 
 def use():
-    """Make every stack that is loaded from now on use StoredContext."""
+    """Make Heat load every stack with StoredContext from now on."""
     context.StoredContext = StoredContext

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""The SQLite database of a sandbox, fit for Heat's many threads."""
+"""Prepare the SQLite database of a sandbox for Heat's many threads."""
 
 import gc
 
@@ -17,18 +17,18 @@ _FORGOTTEN = 20  # attempts: longer than nearly all transactions take
 def prepare():
     """Bring the configured database to Heat's newest schema.
 
-    It is created when it does not exist. The stacks in it are kept.
+    The database is created if it is missing. Its stacks are kept.
     """
     writer = db_api.context_manager.writer.get_engine()
     log_ahead(writer)
-    # Only now: the migration inspects the schema over a second connection
-    # while its transaction is open, and two of them cannot write.
+    # Not before: the migration inspects the schema over a second connection
+    # while its transaction is open. Two connections cannot write at once.
     migration.db_sync()
     lock_on_begin(writer)
 
 
 def log_ahead(engine):
-    """Use write-ahead logging: readers and the writer do not wait.
+    """Use write-ahead logging, so readers and the writer do not wait.
 
     The mode is stored in the file, so it also holds for other processes.
     """
@@ -42,8 +42,8 @@ def log_ahead(engine):
 def lock_on_begin(engine):
     """Let every transaction of an engine begin with SQLite's write lock.
 
-    A transaction that reads first and writes later fails at once, without
-    any wait, when another one has written meanwhile.
+    Otherwise a transaction that reads first and writes later fails at once if
+    another one has written meanwhile.
     """
     sqlalchemy.event.listen(engine, 'before_cursor_execute', _begin,
                             retval=True)
@@ -51,7 +51,7 @@ def lock_on_begin(engine):
 
 def _begin(_connection, cursor, statement, parameters, _context,
            _executemany):
-    # oslo.db begins every transaction on SQLite with these very words.
+    # oslo.db begins every transaction on SQLite with this statement.
     if statement == 'BEGIN':
         _take_write_lock(cursor)
         statement = 'SELECT 1'

@@ -19,7 +19,7 @@ import sys
 import threading
 import warnings
 
-# futurist imports eventlet where it is installed, and Heat brings it along.
+# futurist imports eventlet if it is installed, and Heat depends on it.
 warnings.filterwarnings('ignore', r'\s*Eventlet is deprecated')
 
 # Threads or eventlet, as this release of Heat has it, before anything else.
@@ -50,12 +50,12 @@ _STOP_TIMEOUT = 30
 _DESCRIPTION = """\
 Run a whole Heat, API and engine, in one process on SQLite.
 
-It has no authentication: whoever reaches its port is its user. It listens on
-loopback only, and is for trying things out and for tests.
+It is for trials and tests. It has no authentication: anybody who reaches its
+port can use it. By default it listens on loopback only.
 """
 
 _EPILOG = """\
-example, with two terminals:
+example with two terminals:
 
   heat-sandbox --engine legacy --port 8004
 
@@ -63,11 +63,12 @@ example, with two terminals:
   export OS_ENDPOINT=http://127.0.0.1:8004/v1/admin
   openstack stack create --wait -t template.yaml mystack
 
-Stop it with Ctrl-C. Its stacks are there at the next start, which may use
-another engine: start it with --engine convergence --migrate-on-update and
-the next 'openstack stack update' converts a legacy stack.
+Stop it with Ctrl-C. It keeps its stacks for the next start, also with another
+engine. With --engine convergence --migrate-on-update, the next 'openstack
+stack update' of a legacy stack converts it.
 
-The data directory holds heat.conf, so that this works beside the sandbox:
+Other commands can use heat.conf in the data directory, also while the sandbox
+runs:
 
   heat-manage --config-file heat-sandbox/heat.conf db_version
 
@@ -83,7 +84,7 @@ def build_parser():
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         '--data-dir', metavar='DIRECTORY', default='heat-sandbox',
-        help='where to keep the database, heat.conf and the log; made when '
+        help='where to keep the database, heat.conf and the log; created if '
         'missing (default: %(default)s)')
     parser.add_argument(
         '--host', default='127.0.0.1',
@@ -94,13 +95,13 @@ def build_parser():
         '(default: %(default)s)')
     parser.add_argument(
         '--engine', choices=('legacy', 'convergence'), default='convergence',
-        help='what a new stack is created with (default: %(default)s)')
+        help='the engine of new stacks (default: %(default)s)')
     parser.add_argument(
         '--migrate-on-update', action='store_true',
-        help='an update converts a legacy stack to convergence')
+        help='convert a legacy stack to convergence when it is updated')
     parser.add_argument(
         '--config-file', metavar='FILE', action='append', default=[],
-        help="more of Heat's options, read after the sandbox's own; may be "
+        help='a file with more options of Heat, read after heat.conf; may be '
         'given more than once')
     parser.add_argument(
         '--debug', action='store_true', help='write a more detailed log')
@@ -119,7 +120,7 @@ def _port(text):
 
 
 def _refuse(parser, reason):
-    """Exit with status 2, and one line instead of the whole usage."""
+    """Exit with status 2 and one line, without the usage."""
     parser.exit(2, '%s: %s\n' % (parser.prog, reason))
 
 
@@ -154,7 +155,7 @@ class Sandbox(object):
     def __init__(self, data, host, port):
         """Make both ready to start.
 
-        :raises OSError: when the address cannot be bound.
+        :raises CannotListen: when the address cannot be bound.
         """
         self._server = api.Server(host, port)
         self.endpoint = self._server.url('/v1/' + sandbox_config.PROJECT)
@@ -184,8 +185,8 @@ class Sandbox(object):
 
 
 def _announce(endpoint, data):
-    print('This Heat has no authentication: whoever reaches its port is its '
-          'user.')
+    print('This Heat has no authentication: anybody who reaches its port can '
+          'use it.')
     print('Its data and its log are in %s' % data.path)
     print('For the openstack client:')
     print('export OS_AUTH_TYPE=none')
@@ -194,9 +195,9 @@ def _announce(endpoint, data):
 
 
 def _catch_signals():
-    """Let signals be read from a pipe, where green threads can wait too.
+    """Let signals be read from a pipe: green threads can wait for it too.
 
-    :returns: what to give to :func:`_wait_for_stop`.
+    :returns: the argument of :func:`_wait_for_stop`.
     """
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
@@ -217,8 +218,8 @@ def _wait_for_stop(signals):
 
 
 def _exit_at_once(_signal, _frame):
-    # Threads of Heat's that still work on a stack would keep an ordinary
-    # exit waiting.
+    # An ordinary exit would wait for threads of Heat's that still work on a
+    # stack.
     os._exit(1)
 
 
@@ -228,7 +229,7 @@ def _run(data, args):
     sandbox.start()
     _announce(sandbox.endpoint, data)
     _wait_for_stop(signals)
-    print('heat-sandbox: stopping; once more to stop at once', flush=True)
+    print('heat-sandbox: stopping; again to stop at once', flush=True)
     for number in _SIGNALS:
         signal.signal(number, _exit_at_once)
     if sandbox.stop():
@@ -248,22 +249,23 @@ def main(argv=None):
         data.create()
     except sandbox_config.UnusableDataDirectory as error:
         _refuse(parser, str(error))
-    # Messages never leave a sandbox's process, so that two engines on one
-    # database would never hear of each other.
+    # Messages never leave the process of a sandbox, so two engines on one
+    # database could not call each other.
     lock = lockutils.external_lock('lock', lock_path=data.path)
-    if not lock.acquire(blocking=False):
-        _refuse(parser, 'another sandbox is using %s; stop it or choose '
-                'another --data-dir' % data.path)
     try:
-        _configure(data, args)
-        return _run(data, args)
+        if not lock.acquire(blocking=False):
+            _refuse(parser, 'another sandbox is using %s; stop it or choose '
+                    'another --data-dir' % data.path)
+        try:
+            _configure(data, args)
+            return _run(data, args)
+        finally:
+            lock.release()
     except cfg.Error as error:
         _refuse(parser, str(error))
-    except OSError as error:
-        parser.exit(1, 'heat-sandbox: cannot listen on %s port %d: %s\n'
-                    % (args.host, args.port, error.strerror))
-    finally:
-        lock.release()
+    except (api.CannotListen, OSError) as error:
+        # The text of an OSError names the file.
+        parser.exit(1, '%s: %s\n' % (parser.prog, error))
 
 
 if __name__ == '__main__':

@@ -1,3 +1,3 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""heat-manage's commands that convert stacks, one module a subject."""
+"""The commands of heat-manage that convert stacks."""

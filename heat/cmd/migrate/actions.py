@@ -7,6 +7,7 @@ import typing
 
 from heat.cmd.migrate import outcome
 from heat.engine import convergence_migrate
+from heat.engine import convergence_migrate_batch
 
 BY = 'by the operator'
 
@@ -14,16 +15,22 @@ BY = 'by the operator'
 class Action(typing.NamedTuple):
     """What is done to each stack.
 
-    :ivar run: what does it, given a context and a stack id; returns a plan
-    :ivar outcome: the outcome of a stack that was not ``already``
-    :ivar title: what a report of it is called
-    :ivar nothing: the outcome of a stack that there is nothing to do for
+    :ivar run: a function of a context and a stack id; it returns a plan
+    :ivar outcome: the outcome of a stack on which it was done
+    :ivar title: the title of its report
+    :ivar nothing: the outcome of a stack that needs nothing
+    :ivar counted: the outcomes that count for --limit
+    :ivar together: a function of a context and a list of stack ids, or None.
+        It does the stacks that can be handled together, and returns
+        {stack id: plan}
     """
 
     run: typing.Callable
     outcome: str
     title: str
     nothing: str = outcome.ALREADY
+    counted: tuple = outcome.CHANGED
+    together: typing.Callable = None
 
 
 def _convert(context, stack_id, **options):
@@ -50,12 +57,17 @@ def with_failed(action):
                            title=action.title + ', also of failed stacks')
 
 
-CONVERT = Action(_convert, outcome.CONVERTED, 'Conversion to convergence')
+CONVERT = Action(_convert, outcome.CONVERTED, 'Conversion to convergence',
+                 together=functools.partial(convergence_migrate_batch.convert,
+                                            by=BY))
 REVERT = Action(_revert, outcome.REVERTED, 'Reversion to legacy')
 PLAN = Action(convergence_migrate.plan, outcome.PLANNED,
-              'Conversion to convergence, dry run')
+              'Conversion to convergence, dry run',
+              together=convergence_migrate_batch.plan)
 PLAN_REVERT = Action(convergence_migrate.plan_revert, outcome.PLANNED,
                      'Reversion to legacy, dry run')
 VERIFY = Action(convergence_migrate.check_rows, outcome.PLANNED,
-                'Verification of convergence stacks', outcome.OK)
-REPAIR = Action(_repair, outcome.REPAIRED, 'Repair of convergence stacks')
+                'Verification of convergence stacks', outcome.OK,
+                outcome.VERIFIED)
+REPAIR = Action(_repair, outcome.REPAIRED, 'Repair of convergence stacks',
+                outcome.OK)

@@ -14,7 +14,7 @@ from heat.common.migrate import broker as migrate_broker
 
 CONF = cfg.CONF
 
-#: What a transport_url raises that oslo.messaging can do nothing with.
+#: Raised for a transport_url that oslo.messaging cannot use.
 UNUSABLE_TRANSPORT = (oslo_messaging.InvalidTransportURL,
                       oslo_messaging.DriverLoadFailure)
 
@@ -22,9 +22,8 @@ UNUSABLE_TRANSPORT = (oslo_messaging.InvalidTransportURL,
 def can_notify():
     """Whether notifications are wanted and the broker accepts them.
 
-    If the broker is down, each notification would be retried for ever. No
-    connection stays open: the processes that are forked next connect
-    themselves.
+    If the broker is down, oslo.messaging would retry each notification for
+    ever. No connection stays open: the forked processes open their own.
     """
     try:
         # Registers the options.

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""heat-manage convergence-status: how many stacks are converted yet."""
+"""heat-manage convergence-status: how many stacks are converted."""
 
 import collections
 import itertools
 import json
 
-import prettytable
+from oslo_db import exception as db_exception
 
+from heat.cmd.migrate import columns
+from heat.cmd.migrate import errors
 from heat.cmd.migrate import outcome
 from heat.cmd.migrate import prometheus
 from heat.cmd.migrate import report
@@ -16,44 +18,28 @@ from heat.common.migrate import text as migrate_text
 from heat.common.migrate import version as migrate_version
 from heat.db.migrate import counts as migrate_counts
 from heat.engine import convergence_migrate
-
-EPILOG = """\
-examples:
-  heat-manage convergence-status
-  heat-manage convergence-status --format json | jq 'select(.state == "ready")'
-  heat-manage convergence-status --list failed
-  heat-manage convergence-status --format prometheus > heat.prom
-
-states:
-  convergence  all stacks of the tree are convergence stacks
-  ready        legacy, and nothing seen that keeps it from being converted
-  any other    legacy, and the reason that prevents a conversion
-
-Root stacks that are failed, or have a backup stack in use, are counted once
-more by what migrate-convergence-1 --failed would do. Nested stacks that Heat
-has left over are listed below, with their ids.
-
-This reads every stack, and every resource by an index: some seconds for a
-million resources. Write a file for Prometheus every few minutes, not seconds.
-
-exit status:
-  0  printed
-  1  with --deep: a signal ended it before the last stack
-  2  the database cannot be used, or the arguments are wrong
-"""
+from heat.engine.migrate import events as migrate_events
 
 _COLUMNS = ('State', 'Root stacks', 'Nested, legacy', 'Nested, convergence')
 
-_ROW = '  %-21s  %11s  %14s  %19s'
+_ROOTS = '  %-21s  %11s'
+_ROW = _ROOTS + '  %14s  %19s'
 
-_LEFTOVER_COLUMNS = ('Reason', 'Stack ID', 'Name', 'Project', 'Nested in',
-                     'Has the same resources')
+# How many other stacks are listed for a leftover stack. JSON lists all.
+_SHARED = 3
+
+# A name beside an id and the longest code.
+_NAME = 19
+
+# A project and a name beside an id. The table of states has the whole id of
+# each project.
+_PROJECT, _NAME_IN_LIST = 14, 25
 
 
 class Planned:
-    """Takes trees that rows alone call ready out of the ready ones.
+    """Corrects tallies: a tree with a refused plan is not ready.
 
-    It takes part in a heat.cmd.migrate.run.Run of dry runs as the report.
+    It is the report of a heat.cmd.migrate.run.Run of dry runs.
 
     :param context: to read the sizes of such trees with
     :param tallies: what migrate_counts.tally has found
@@ -66,8 +52,9 @@ class Planned:
         self.handled = self.left = 0
 
     def add(self, done):
-        """Take note of the Outcome of a dry run."""
+        """Count the Outcome of a dry run."""
         self.handled += 1
+        _check_database(done)
         if done.done or done.outcome == outcome.GONE:
             return
         self.left += 1
@@ -87,7 +74,7 @@ class Planned:
 
     @property
     def so_far(self):
-        """What was found until now, in words."""
+        """What was found so far, in words."""
         return '%d cannot be converted' % self.left
 
     @property
@@ -95,6 +82,12 @@ class Planned:
         """The tallies as they are now, by project and state."""
         return [tally for _key, tally in sorted(self._tallies.items())
                 if any(tally[2:])]
+
+
+def _check_database(done):
+    """Check that an Outcome says something about its stack."""
+    if done.code == outcome.DATABASE:
+        raise errors.CommandError(done.message)
 
 
 def show(tallies, form):
@@ -109,7 +102,7 @@ def show(tallies, form):
     print(migrate_version.both())
     for project, found in itertools.groupby(
             tallies, key=lambda tally: tally.project):
-        print('Project %s' % report.printable(project or '-'))
+        _project(project)
         print(_ROW % _COLUMNS)
         for tally in found:
             print(_ROW % tally[1:])
@@ -118,17 +111,18 @@ def show(tallies, form):
 
 
 def show_stacks(stacks, form):
-    """Print some heat.db.migrate.counts.RootStack, a line each.
+    """Print some heat.db.migrate.roots.RootStack, a line each.
 
-    A name may hold spaces, so that it comes last.
+    The name comes last because it may hold spaces.
     """
     for stack in stacks:
         if form == 'json':
             print(json.dumps({'id': stack.id, 'name': stack.name,
                               'project': stack.tenant}))
         else:
-            print(report.printable('%s  %s  %s' % (
-                stack.id, stack.tenant or '-', stack.name)))
+            print('%s  %s  %s' % (
+                stack.id, columns.cell(stack.tenant or '-', _PROJECT),
+                columns.shortened(stack.name or '-', _NAME_IN_LIST)))
 
 
 def _totals(tallies):
@@ -143,45 +137,79 @@ def _totals(tallies):
             engine, migrate_text.count(roots[is_convergence], 'root stack'),
             migrate_text.count(nested[is_convergence], 'nested stack'))
     if roots[False]:
-        yield ('To convert them: heat-manage migrate-convergence-1 --all (try '
-               'it with --dry-run first)')
+        yield 'Next: heat-manage migrate-convergence-1 --all --dry-run'
 
 
-def count_with_failed(context, project=None):
-    """Count the root stacks that are not COMPLETE by what --failed does.
+class WithFailed:
+    """Counts root stacks that are not COMPLETE, by the result of --failed.
 
-    :returns: {(project, READY or the code of the refusal): number}
+    It is the report of a heat.cmd.migrate.run.Run of dry runs.
+
+    :ivar found: {(project, READY or the code of the refusal): number}
     """
+
+    so_far = ''
+
+    def __init__(self):
+        self.found = collections.Counter()
+        self.handled = 0
+
+    def add(self, done):
+        """Count the Outcome of a dry run."""
+        self.handled += 1
+        _check_database(done)
+        if done.outcome != outcome.GONE:
+            self.found[done.project, migrate_counts.READY if done.done
+                       else done.code] += 1
+
+
+def failed_stacks(context, tallies, project=None):
+    """Read the root stacks that are not COMPLETE.
+
+    :param tallies: what migrate_counts.tally has found: without such stacks
+        they are not searched, which takes as long as the tally
+    """
+    if any(tally.state in migrate_counts.NOT_COMPLETE for tally in tallies):
+        return migrate_counts.get_failed(context, project)
+    return []
+
+
+def count_with_failed(context, tallies, project=None):
+    """As WithFailed, but by rows alone; returns what it has found."""
     found = collections.Counter()
-    for stack in migrate_counts.get_failed(context, project):
+    for stack in failed_stacks(context, tallies, project):
         state = migrate_counts.READY
         try:
             convergence_migrate.check_failed(context, stack.id)
-        except migrate_exception.MigrationRefused as exc:
-            state = exc.code
+        except db_exception.DBError:
+            raise
+        except migrate_exception.StackNotFound:
+            # Deleted meanwhile.
+            continue
+        except Exception as exc:
+            state = migrate_events.code_of(exc)
         found[stack.tenant, state] += 1
     return found
 
 
 def show_with_failed(found, form):
-    """Print what :func:`count_with_failed` found, if there is anything."""
+    """Print what WithFailed has found, if there is anything."""
     rows = sorted(found.items(), key=lambda item: (item[0][0] or '',
                                                    item[0][1]))
-    if form == 'json':
+    if form == 'prometheus':
+        print(prometheus.failed(found), end='')
+    elif form == 'json':
         for (project, state), roots in rows:
             print(json.dumps({'with_failed': state, 'project': project,
                               'roots': roots}))
     elif form == 'table' and rows:
-        print('Not COMPLETE. heat-manage migrate-convergence-1 --failed would '
-              'convert those that are ready:')
-        table = prettytable.PrettyTable(('Project', 'With --failed',
-                                         'Root stacks'))
-        table.align = 'l'
-        table.align['Root stacks'] = 'r'
-        for key, roots in rows:
-            table.add_row([*(report.printable('-' if cell is None else cell)
-                             for cell in key), roots])
-        print(table)
+        print('Not COMPLETE, by what migrate-convergence-1 --failed would do:')
+        for project, found in itertools.groupby(
+                rows, key=lambda item: item[0][0]):
+            _project(project)
+            print(_ROOTS % _COLUMNS[:2])
+            for (_project_id, state), roots in found:
+                print(_ROOTS % (state, roots))
 
 
 def show_leftovers(leftovers, form):
@@ -192,13 +220,25 @@ def show_leftovers(leftovers, form):
         return
     if not leftovers or form != 'table':
         return
-    table = prettytable.PrettyTable(_LEFTOVER_COLUMNS)
-    table.align = 'l'
-    for leftover in leftovers:
-        *cells, shared_with = leftover
-        table.add_row([report.printable('-' if cell is None else cell)
-                       for cell in (*cells, ', '.join(shared_with) or '-')])
     print('Nested stacks that are left over:')
-    print(table)
+    for leftover in leftovers:
+        print('  %s  %s  %s' % (
+            leftover.id, leftover.leftover, columns.shortened(
+                leftover.name or '-', _NAME)))
+        _detail('project', leftover.project)
+        _detail('nested in', leftover.owner_id)
+        for stack_id in leftover.shared_with[:_SHARED]:
+            _detail('same resources as', stack_id)
+        if leftover.shared_with[_SHARED:]:
+            _detail('and', migrate_text.count(
+                len(leftover.shared_with) - _SHARED, 'other stack'))
     print('What to do about each: heat-manage migrate-convergence-1 --all '
           '--dry-run')
+
+
+def _project(project):
+    print('Project %s' % report.printable(project or '-'))
+
+
+def _detail(what, value):
+    print('    %s %s' % (what, report.printable(value or '-')))

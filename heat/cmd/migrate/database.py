@@ -71,9 +71,11 @@ def database_errors():
 
 
 def shown():
-    """The connection string as it may be shown: without the password."""
+    """The connection string without its password, to be shown."""
     try:
+        # SQLAlchemy 1.4 takes None for a URL.
         return sqlalchemy.engine.make_url(
-            CONF.database.connection).render_as_string(hide_password=True)
+            CONF.database.connection or '').render_as_string(
+                hide_password=True)
     except sqlalchemy_exc.ArgumentError:
         return '([database] connection is not set)'

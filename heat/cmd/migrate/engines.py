@@ -7,19 +7,24 @@ import queue
 import re
 import time
 
+from oslo_log import log as logging
 import oslo_messaging
 
 from heat.cmd.migrate import errors
 from heat.cmd.migrate import outcome as outcomes
+from heat.cmd.migrate import workers
 from heat.common import context as heat_context
 from heat.common import exception
 from heat.common import messaging
 from heat.common.migrate import exception as migrate_exception
 from heat.common import service_utils
+from heat.db.migrate import state as migrate_state
 from heat.db.migrate import tree as migrate_tree
 from heat.engine.migrate import dead_engines as migrate_dead_engines
 from heat.rpc import api as rpc_api
 from heat.rpc import client as rpc_client
+
+LOG = logging.getLogger(__name__)
 
 # The version of Heat's RPC API that brought migrate_convergence_1.
 _VERSION = '1.34'
@@ -43,6 +48,9 @@ _UNEXPECTED = ('Stack %s was left unchanged: an unexpected %s occurred in an '
 # Heat's: see heat.engine.service.
 _CODE = re.compile(r'^(?P<text>.*) \[(?P<code>\w+)\]$', re.DOTALL)
 
+# What it has in the place of an action for a stack that is locked.
+_LOCKED_BY = 'by engine '
+
 
 class _StockEngine(Exception):
     """The engine that was called runs without the overlay."""
@@ -54,7 +62,7 @@ def hosts_up(context):
     :raises CommandError: when there is none
     """
     up = migrate_dead_engines.in_service(context)
-    # One that was killed is still listed as up for some minutes.
+    # A killed engine is still listed as up for some minutes.
     with futures.ThreadPoolExecutor() as pool:
         alive = list(pool.map(_is_alive, up))
     hosts = [service['host'] for service, answers in zip(up, alive)
@@ -73,9 +81,9 @@ def _is_alive(service):
 
 
 class Engines:
-    """Have some stacks in hand at a time, each on an engine.
+    """Handles several stacks at a time, each on an engine.
 
-    Has the methods of heat.cmd.migrate.workers.Processes.
+    It has the methods of heat.cmd.migrate.workers.Processes.
 
     :param hosts: the host of each engine process that is up
     :param size: stacks at a time (default: as many as engine processes)
@@ -86,7 +94,7 @@ class Engines:
         self.size = size or len(hosts)
         self._hosts = sorted(set(hosts))
         self._warn = warn
-        # One for each stack at a time: the host that takes it.
+        # For each stack that may be in hand: the host of its engine.
         self._turns = queue.SimpleQueue()
         for index in range(self.size):
             self._turns.put(hosts[index % len(hosts)])
@@ -94,18 +102,26 @@ class Engines:
         self._pool = futures.ThreadPoolExecutor(self.size)
         self._futures = set()
 
+    #: An engine is asked about one stack at a time.
+    batch = 1
+
     @property
     def in_hand(self):
         return len(self._futures)
 
-    def begin(self, stack):
-        self._futures.add(self._pool.submit(self._convert, stack))
+    @property
+    def idle(self):
+        return self.size - self.in_hand
+
+    def begin(self, stacks):
+        for stack in stacks:
+            self._futures.add(self._pool.submit(self._convert, stack))
 
     def finished(self, timeout):
         """Wait until a stack is done, for a number of seconds at most."""
         done, self._futures = futures.wait(
             self._futures, timeout, return_when=futures.FIRST_COMPLETED)
-        return [future.result() for future in done]
+        return workers.Done([future.result() for future in done])
 
     def close(self):
         self._pool.shutdown()
@@ -120,8 +136,8 @@ class Engines:
     def _convert_on(self, host, stack):
         begun = time.monotonic()
         silent = []
-        # Another one is asked once: a conversion is safe to run twice, but
-        # a stack that silences its engine must not silence all of them.
+        # One other engine is called, because a conversion is safe to run
+        # twice. A stack that hangs its engine must not hang all of them.
         while len(silent) < 2 and (host := self._stand_in(host)) is not None:
             try:
                 return _ask(host, stack, begun)
@@ -140,7 +156,7 @@ class Engines:
                                 time.monotonic() - begun)
 
     def _stand_in(self, host):
-        """The host itself or, if it is of no use, the next that is."""
+        """The host itself or, if it cannot be used, the next usable one."""
         place = self._hosts.index(host)
         return next((other for other in
                      self._hosts[place:] + self._hosts[:place]
@@ -161,16 +177,16 @@ def _ask(host, stack, begun):
     """
     context = heat_context.get_admin_context()
     try:
-        state = migrate_tree.get_state(context, stack.id)
+        state = migrate_state.get(context, stack.id)
         already = state is not None and not state.owner_id and (
             not state.legacy)
         if not already:
             _call(context, host, stack.id)
-        nested, resources = _sizes(context, stack.id)
     except (_StockEngine, oslo_messaging.MessagingTimeout):
         raise
     except Exception as exc:
         return _undone(stack, exc, time.monotonic() - begun)
+    nested, resources = _sizes(context, stack.id)
     return outcomes.Outcome(
         stack.id, stack.name, stack.tenant,
         outcomes.ALREADY if already else outcomes.CONVERTED, None,
@@ -193,11 +209,16 @@ def _call(context, host, stack_id):
 
 
 def _sizes(context, stack_id):
-    tree = migrate_tree.get(context, stack_id)
-    if tree is None:
-        raise migrate_exception.StackGone(stack=stack_id)
-    return (sum(1 for row in tree.stacks[1:] if not row.backup),
-            len(tree.resources))
+    """How many nested stacks and resources a stack has; None if unknown.
+
+    The stack is converted, even if its rows cannot be counted afterwards.
+    """
+    try:
+        tree = migrate_tree.get(context, stack_id)
+    except Exception:
+        LOG.debug('Cannot read the size of stack %s', stack_id, exc_info=True)
+        tree = None
+    return (None, None) if tree is None else tree.size
 
 
 def _undone(stack, exc, seconds):
@@ -214,20 +235,33 @@ def _undone(stack, exc, seconds):
 def _read(exc):
     """The outcome, code and text for an exception of the RPC method's.
 
-    The text is None for what nobody but a programmer should read.
+    The text is None if only a programmer should read it.
     """
     if isinstance(exc, exception.NotFound):
-        code = migrate_exception.StackNotFound.code
+        code, text = migrate_exception.StackNotFound.code, exc.message
     elif isinstance(exc, exception.NotSupported):
-        code = migrate_exception.NestedStack.code
-    elif isinstance(exc, exception.ActionInProgress):
-        code = migrate_exception.Locked.code
-    elif isinstance(exc, exception.ActionNotComplete):
-        code = (migrate_exception.NotComplete.code if '_' in
-                exc.kwargs['action'] else migrate_exception.InProgress.code)
+        code, text = migrate_exception.NestedStack.code, exc.message
+    elif isinstance(exc, (exception.ActionInProgress,
+                          exception.ActionNotComplete)):
+        text = _as_refused(exc)
+        code = text.code
     else:
         return _read_other(exc)
-    return outcomes.REFUSED, code, errors.one_line(exc.message)
+    return outcomes.REFUSED, code, errors.one_line(text)
+
+
+def _as_refused(exc):
+    """The refusal with its remedy, which Heat's exception does not have."""
+    stack, action = exc.kwargs['stack_name'], exc.kwargs['action']
+    if isinstance(exc, exception.ActionInProgress):
+        if not action.startswith(_LOCKED_BY):
+            # From an engine without the overlay: an operation, no engine.
+            return migrate_exception.InProgress(stack=stack, action=action)
+        return migrate_exception.Locked(stack=stack,
+                                        engine=action[len(_LOCKED_BY):])
+    if '_' in action:
+        return migrate_exception.NotComplete(stack=stack, state=action)
+    return migrate_exception.InProgress(stack=stack, action=action)
 
 
 def _read_other(exc):
@@ -241,7 +275,7 @@ def _read_other(exc):
 
 
 def _type_of(exc):
-    """The name of the type of what the engine has raised."""
-    # What oslo.messaging rebuilds here has that at the end of its name.
+    """The name of the type of the exception that the engine raised."""
+    # oslo.messaging rebuilds exceptions with this suffix on the name.
     return getattr(exc, 'exc_type', None) or type(exc).__name__.replace(
         '_Remote', '')

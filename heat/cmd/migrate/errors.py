@@ -6,11 +6,11 @@ from heat.common.migrate import text as migrate_text
 
 
 class CommandError(Exception):
-    """The command cannot begin or go on; the text is the line to print."""
+    """The command cannot begin or continue; the text is the line to print."""
 
 
 def one_line(error):
-    """An error as one line, or its type when it has nothing to say.
+    """An error as one line, or its type if it has no text.
 
     For an error of the database this is the text of the driver: the errors
     that wrap it add the statement with its values.

@@ -7,7 +7,7 @@ import sys
 
 from heat.cmd.migrate import errors
 from heat.cmd.migrate import outcome
-from heat.db.migrate import counts as migrate_counts
+from heat.db.migrate import roots as migrate_roots
 
 
 def converted_in(path):
@@ -18,7 +18,7 @@ def converted_in(path):
     :param path: file with the output of ``--format json``; ``-`` stands for
         standard input
     :returns: a list of RootStack, each stack once
-    :raises CommandError: when it cannot be read or holds anything else
+    :raises CommandError: when the file cannot be read or has another format
     """
     stacks = {}
     for number, line in enumerate(_lines(path), 1):
@@ -26,10 +26,9 @@ def converted_in(path):
             continue
         try:
             done = json.loads(line)
-            stack = migrate_counts.RootStack(done['id'], done['name'],
-                                             done['project'], None)
+            stack = _stack(done)
             converted = done['outcome'] == outcome.CONVERTED
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             raise errors.CommandError(
                 'Line %d of %s is no line of --format json: give what '
                 'migrate-convergence-1 printed to standard output.'
@@ -39,6 +38,16 @@ def converted_in(path):
     return list(stacks.values())
 
 
+def _stack(done):
+    found = migrate_roots.RootStack(done['id'], done['name'],
+                                    done['project'], None)
+    # For an id that is no stack, a run prints null in the other two fields.
+    if not (isinstance(found.id, str) and all(
+            isinstance(value, (str, type(None))) for value in found)):
+        raise TypeError(done)
+    return found
+
+
 def _lines(path):
     try:
         if path == '-':
@@ -46,5 +55,5 @@ def _lines(path):
         with open(path, encoding='utf-8') as source:
             return source.readlines()
     except (OSError, UnicodeDecodeError) as exc:
-        raise errors.CommandError('Cannot read %s: %s.'
-                                  % (path, errors.one_line(exc)))
+        raise errors.CommandError('Cannot read %s: %s.' % (
+            path, getattr(exc, 'strerror', None) or errors.one_line(exc)))

@@ -8,6 +8,7 @@ escaped.
 """
 
 import collections
+import contextlib
 import os
 import re
 import tempfile
@@ -21,13 +22,18 @@ from heat.common.migrate import version as migrate_version
 
 _TEMPLATES = os.path.join(os.path.dirname(__file__), 'templates')
 
-# The owner of a project must not see the ids of engines.
-_ENGINE = re.compile(r'\bengine [0-9a-f-]{36}')
+# The owner of a project must not see the ids of engines and the hosts of
+# services. Nor may the owner see stacks of other projects.
+_HIDDEN = (
+    (re.compile(r'\bengine [0-9a-f-]{36}'), 'an engine'),
+    (re.compile(r'\bhttps?://[^\s"\'<>]+'), 'the URL of a service'),
+    (re.compile(r'Those others are: .*?(?=\. To abandon, |$)', re.DOTALL),
+     'The operator knows which'))
 _FAILED = 'The operator has to look at this stack.'
 
 
 class Bar:
-    """How many stacks had one outcome, as a part of a whole."""
+    """How many stacks had one outcome, as a part of all."""
 
     def __init__(self, words, number, whole):
         self.words = words
@@ -38,32 +44,36 @@ class Bar:
 class Page:
     """Collects outcomes and writes the page at the end.
 
-    :param path: where the page goes; whoever runs the command alone can
-        read it
-    :param title: what the run was, in a few words
+    :param path: where the page goes; only the user who runs the command
+        can read it
+    :param title: the title of the page
     :param project: the only project that the page is about; hosts and
         engines are left out then
     :raises CommandError: when the page cannot be written there
     """
 
     def __init__(self, path, title, project=None):
-        self._path = path
+        # The page replaces the target of a link, not the link.
+        self._path = os.path.realpath(path)
         self._title = title
         self._project = project
         self._left = collections.defaultdict(list)
         self._outcomes = collections.Counter()
         self._projects = collections.defaultdict(collections.Counter)
-        # Before the first stack: what cannot be written is known then.
-        if os.path.isdir(path):
-            raise errors.CommandError('The report %s cannot be written: it is '
-                                      'a folder.' % path)
+        # Fail before the first stack if the page cannot be written.
+        if os.path.exists(self._path) and not os.path.isfile(self._path):
+            # A device or a pipe would be replaced by the page.
+            raise self._error('it is not a file')
         try:
             handle, self._temporary = tempfile.mkstemp(
-                prefix='.convergence-', dir=os.path.dirname(path) or '.')
+                prefix='.convergence-', dir=os.path.dirname(self._path))
         except OSError as exc:
-            raise errors.CommandError('The report %s cannot be written: %s.'
-                                      % (path, exc.strerror)) from exc
+            raise self._error(exc.strerror) from exc
         self._file = os.fdopen(handle, 'w', encoding='utf-8')
+
+    def _error(self, why):
+        return errors.CommandError('The report %s cannot be written: %s.'
+                                   % (self._path, why))
 
     def add(self, outcome):
         """Record an Outcome."""
@@ -76,7 +86,7 @@ class Page:
         message = outcome.message or ''
         if self._project:
             message = (_FAILED if outcome.outcome == outcomes.FAILED
-                       else _ENGINE.sub('an engine', message))
+                       else _hidden(message))
         return outcome._replace(
             message=report.printable(message),
             name=report.printable(outcome.name or '-'))
@@ -85,14 +95,18 @@ class Page:
         return self
 
     def __exit__(self, kind, _exc, _traceback):
-        """Write the page, whole, in the place of an older one."""
-        with self._file as page:
+        """Write the whole page; it replaces an older one."""
+        try:
+            with self._file as page:
+                if kind is None:
+                    page.write(self._render())
             if kind is None:
-                page.write(self._render())
-        if kind is None:
-            os.replace(self._temporary, self._path)
-        else:
-            os.remove(self._temporary)
+                os.replace(self._temporary, self._path)
+        except OSError as exc:
+            raise self._error(exc.strerror) from exc
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                os.remove(self._temporary)
 
     def _render(self):
         environment = jinja2.Environment(
@@ -108,6 +122,12 @@ class Page:
                           self._projects.items(),
                           key=lambda item: item[0] or '')],
             left=sorted(self._left.items()))
+
+
+def _hidden(message):
+    for pattern, instead in _HIDDEN:
+        message = pattern.sub(instead, message)
+    return message
 
 
 def _bars(counts):

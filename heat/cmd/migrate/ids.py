@@ -11,8 +11,8 @@ from heat.cmd.migrate import errors
 def read(words):
     """List the ids that the arguments give, each once.
 
-    :param words: the arguments; ``-`` stands for the lines of standard
-        input, of which the first word is taken
+    :param words: the arguments; ``-`` stands for standard input, with an id as
+        the first word of each line
     :raises CommandError: when one is not the id of a stack
     """
     return list(dict.fromkeys(map(_normalized, _all(words))))

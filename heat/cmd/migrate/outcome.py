@@ -5,33 +5,47 @@
 import typing
 
 from heat.common.migrate import exception as migrate_exception
+from heat.common.migrate import text as migrate_text
 
-#: Values of ``Outcome.outcome``. PLANNED is what a dry run gives, ALREADY a
-#: stack that had been migrated before, GONE one that was deleted meanwhile.
+#: Values of ``Outcome.outcome``. A dry run gives PLANNED. ALREADY is for a
+#: stack that was converted or reverted before, GONE for a stack that was
+#: deleted meanwhile.
 CONVERTED, REVERTED, REPAIRED, PLANNED, ALREADY, GONE, REFUSED, FAILED = (
     'converted', 'reverted', 'repaired', 'planned', 'already', 'gone',
     'refused', 'failed')
 
-#: What a verification finds.
-OK, DAMAGED = 'ok', 'damaged'
+#: The outcomes of a verification. A repair also gives OK.
+VERIFIED = OK, DAMAGED = 'ok', 'damaged'
 
-#: Those that say that the stack has changed (or would in a dry run), or was
-#: verified: they count for --limit.
-CHANGED = (CONVERTED, REVERTED, REPAIRED, PLANNED, OK, DAMAGED)
+#: The stack has changed, or would in a dry run.
+CHANGED = (CONVERTED, REVERTED, REPAIRED, PLANNED)
 
-#: Codes of failures that are no refusal of the converter's.
-ERROR, DATABASE, WORKER_DIED = 'error', 'database', 'worker_died'
+#: Codes of failures that are not refusals by the converter.
+ERROR, DATABASE, WORKER_DIED, TIMEOUT = (
+    'error', 'database', 'worker_died', 'timeout')
 
-_DIED = ('The worker process of stack %s ended (%s). The stack is unchanged: '
-         'see the log, and run the command again.')
+_DIED = ('The worker process of stack %s ended (%s). The stack %s: see the '
+         'log, and run the command again.')
+
+_TIMED_OUT = ('Stack %s took longer than %s. The stack %s: see in the log '
+              'which service a resource of it waits for, or give the stack '
+              'more time (--stack-timeout).')
+
+_UNKNOWN = ('Stack %s was in a batch that ended early, and may have changed, '
+            'because the database does not answer: see the log, and run the '
+            'command again.')
+
+# What is known of a stack after its worker process is gone.
+_STATE = {True: 'is unchanged',
+          False: 'may have changed, because the database does not answer'}
 
 
 class Outcome(typing.NamedTuple):
     """What became of one root stack; the fields are the keys in JSON.
 
-    ``nested`` and ``resources`` count what lies below the root stack and
-    what is (or would be) written; None where it is not known. ``warnings``
-    are sentences for the owner of the stack.
+    ``nested`` and ``resources`` count the nested stacks and the resources that
+    are (or would be) written; None if not known. ``warnings`` are sentences
+    for the owner of the stack.
     """
 
     id: str
@@ -46,14 +60,9 @@ class Outcome(typing.NamedTuple):
     warnings: tuple = ()
 
     @property
-    def changed(self):
-        """Whether this counts for --limit; see CHANGED."""
-        return self.outcome in CHANGED
-
-    @property
     def done(self):
         """Whether the stack is now what it was to become."""
-        return self.changed or self.outcome == ALREADY
+        return self.outcome in (*CHANGED, ALREADY, OK)
 
 
 def failure(stack, outcome, code, message, seconds):
@@ -63,9 +72,9 @@ def failure(stack, outcome, code, message, seconds):
 
 
 def is_gone(stack, error):
-    """Whether a stack that this run has seen is there no more.
+    """Whether a stack that this run has seen was deleted.
 
-    :param stack: the RootStack; of an id that is no stack it has no name
+    :param stack: the RootStack; it has no name if its id is no stack
     """
     return isinstance(error, migrate_exception.StackGone) or (
         stack.name is not None and
@@ -78,12 +87,29 @@ def gone(stack, seconds):
         stack=stack.id)), seconds)
 
 
-def worker_died(stack, status, seconds):
+def worker_died(stack, status, seconds, certain):
     """The :class:`Outcome` of a stack whose worker process has ended.
 
     :param status: its exit code; -N when signal N ended it
+    :param certain: whether the stack is known to be unchanged
     """
     how = ('by signal %d' % -status if status is not None and status < 0
            else 'with status %s' % status)
-    return failure(stack, FAILED, WORKER_DIED, _DIED % (stack.id, how),
-                   seconds)
+    return failure(stack, FAILED, WORKER_DIED, _DIED % (
+        stack.id, how, _STATE[certain]), seconds)
+
+
+def timed_out(stack, limit, seconds, certain):
+    """The :class:`Outcome` of a stack whose worker took too long.
+
+    :param limit: the seconds that it was allowed
+    :param certain: whether the stack is known to be unchanged
+    """
+    return failure(stack, FAILED, TIMEOUT, _TIMED_OUT % (
+        stack.id, migrate_text.count(round(limit), 'second'),
+        _STATE[certain]), seconds)
+
+
+def unknown(stack):
+    """The :class:`Outcome` of a stack that a batch may have changed."""
+    return failure(stack, FAILED, DATABASE, _UNKNOWN % stack.id, 0)

@@ -3,65 +3,16 @@
 """The arguments of the commands of heat-manage, and their --help."""
 
 import argparse
+import textwrap
 
-from heat.cmd.migrate import convergence_status
+from heat.cmd.migrate import epilogs
 from heat.cmd.migrate import report
-from heat.cmd.migrate import workers
+from heat.cmd.migrate import run
 from heat.db.migrate import counts as migrate_counts
 
-_EXIT_STATUS = """\
-exit status:
-  0  all of the stacks are %(kind)s stacks now (with --dry-run: can be)
-  1  some stacks are busy: run it again; or they are not in a state to be
-     changed: mend them, then run it again. Also when a signal or --limit
-     ended the run before the last stack: run it again
-  2  something failed or stays refused, the arguments are wrong, or an engine
-     runs without the protection
-"""
-
-_MIGRATE_EPILOG = """\
-examples:
-  heat-manage migrate-convergence-1 --all --dry-run
-      tell what would be converted, and what would not and why
-  heat-manage migrate-convergence-1 6fe7ad0a-7a5b-44a8-b67a-a4d3d6a0a001
-      convert one stack with everything nested below it
-  heat-manage migrate-convergence-1 --all --limit 10
-      convert the ten oldest that can be, to begin with
-  heat-manage migrate-convergence-1 --all --failed --dry-run
-      tell what would become of stacks that are not COMPLETE, too
-  heat-manage migrate-convergence-1 --all --max-rate 5 \\
-      --pause-file /run/heat/pause --format json > converted.jsonl
-      drain the cloud gently; "touch /run/heat/pause" makes it wait
-  jq -r 'select(.code == "in_progress").id' converted.jsonl
-      which stacks to run again later
-  heat-manage migrate-convergence-1 --all --retry 10m
-      try busy stacks again for ten minutes
-  heat-manage convergence-status --list failed | \\
-      heat-manage migrate-convergence-1 --dry-run -
-      tell why, for the stacks in one state
-  heat-manage migrate-convergence-1 --verify --all
-      tell which convergence stacks lack what their next operation needs
-
-""" + _EXIT_STATUS % {'kind': 'convergence'}
-
-_REVERT_EPILOG = """\
-examples:
-  heat-manage revert-convergence-1 --all --dry-run
-      tell which stacks can become legacy again, and why others cannot
-  heat-manage revert-convergence-1 6fe7ad0a-7a5b-44a8-b67a-a4d3d6a0a001
-      make it legacy again, with everything nested below it
-  heat-manage revert-convergence-1 --from converted.jsonl
-      undo one run: converted.jsonl is what migrate-convergence-1 printed
-      with --format json
-
-which stacks a conversion made:
-  A conversion leaves a stack event, MIGRATE_COMPLETE. --all takes the stacks
-  that have it, and no stack that Heat created under convergence. Heat
-  deletes the oldest events of a stack beyond max_events_per_stack; a stack
-  that has lost this event counts as native. Heat's own old command left no
-  event. Name such stacks by id or by --from, or give --include-native.
-
-""" + _EXIT_STATUS % {'kind': 'legacy'}
+#: The names of the commands.
+NAMES = frozenset(('migrate-convergence-1', 'migrate_convergence_1',
+                   'revert-convergence-1', 'convergence-status'))
 
 
 def _positive(kind):
@@ -76,7 +27,7 @@ def _positive(kind):
 
 
 def _duration(text):
-    """Seconds, from a number with s, m or h behind it (or nothing: s)."""
+    """Seconds, from a number with the unit s, m or h (default: s)."""
     unit = {'s': 1, 'm': 60, 'h': 3600}.get(text[-1:])
     seconds = float(text[:-1] if unit else text) * (unit or 1)
     if not 0 < seconds < float('inf'):
@@ -87,141 +38,195 @@ def _duration(text):
 _duration.__name__ = 'duration (for example 90s, 10m or 1h)'
 
 
-def _add_parser(subparsers, name, function, text, epilog, **kwargs):
+def _add_parser(subparsers, name, function, text, epilog, usage, **kwargs):
+    # A wrong argument prints the usage: a list of all options would hide what
+    # is wrong.
     parser = subparsers.add_parser(
-        name, help=text, description=text[0].upper() + text[1:] + '.',
-        epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter,
+        name, help=text, epilog=epilog, usage='%(prog)s [options] ' + usage,
+        description=textwrap.fill(text[0].upper() + text[1:] + '.', 79),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         **kwargs)
     parser.set_defaults(func=function)
     return parser
 
 
+# Besides the options, in the usage of a command.
+_STACKS = '[STACK_ID ...]'
+
+
 def _add_selection(parser):
-    parser.add_argument('stack_id', nargs='*', metavar='STACK_ID',
-                        help='id of a root stack; - reads ids from standard '
-                             'input, the first word of each line')
-    parser.add_argument('--all', action='store_true',
-                        help='every root stack that there is something to do '
-                             'for, oldest first')
-    parser.add_argument('--project', metavar='ID',
-                        help='with --all, only the stacks of this project')
+    """Add the options that select stacks; returns their group."""
+    group = parser.add_argument_group('which stacks')
+    group.add_argument('stack_id', nargs='*', metavar='STACK_ID',
+                       help='id of a root stack; - reads ids from standard '
+                            'input, the first word of each line')
+    group.add_argument('--all', action='store_true',
+                       help='all root stacks that the command applies to, '
+                            'oldest first')
+    group.add_argument('--project', metavar='ID',
+                       help='with --all, only the stacks of this project')
+    return group
 
 
-def _add_run_options(parser, of_limit=''):
-    parser.add_argument('--dry-run', action='store_true',
-                        help='check and plan, and print what would change or '
-                             'why it cannot; nothing is written')
-    parser.add_argument('--limit', type=_positive(int), metavar='N',
-                        help='stop after changing N stacks%s; refused stacks '
-                             'are not counted' % of_limit)
-    parser.add_argument('--workers', type=_positive(int), metavar='N',
-                        help='processes (default: one for each core, and '
-                             'this process alone for up to %d stacks)'
-                        % workers.FEW)
-    parser.add_argument('--max-rate', type=_positive(float), metavar='N',
-                        help='begin at most N stacks a second')
-    parser.add_argument('--pause-file', metavar='PATH',
-                        help='begin no stack while this file exists')
-    parser.add_argument('--retry', type=_duration, metavar='DURATION',
-                        default=0,
-                        help='try each busy stack again until it is not, or '
-                             'this long (90s, 10m, 1h) after its first try')
-    parser.add_argument('--long', action='store_true',
-                        help='list every stack, with project, sizes and '
-                             'time; the table is wider than 80 characters')
-    parser.add_argument('--by', choices=['project'],
-                        help='add a summary for each project')
-    parser.add_argument('--unprotected', action='store_true',
-                        help='go on although an engine is running that does '
-                             'not answer or has no migrate_protection')
-    parser.add_argument('--report', metavar='FILE.html',
-                        help='also write a page for a browser, which only '
-                             'this user can read; with --project it names no '
-                             'host and no engine')
-    _add_format(parser, 'text at the end, or one JSON object a stack as a '
-                        'line at once (default: %(default)s)')
+def _add_modes(parser):
+    """Add the options for the action on each stack; returns their group."""
+    group = parser.add_argument_group('what to do')
+    group.add_argument('--dry-run', action='store_true',
+                       help='print what would change, or why it cannot; '
+                            'write nothing')
+    group.add_argument('--unprotected', action='store_true',
+                       help='continue if an engine does not answer or has no '
+                            'migrate_protection')
+    return group
 
 
-def _add_format(parser, text, *more):
-    parser.add_argument('--format', choices=sorted({*report.FORMATS, *more}),
-                        default='table', help=text)
+def _add_pace(parser, of_limit=''):
+    group = parser.add_argument_group('pace')
+    group.add_argument('--limit', type=_positive(int), metavar='N',
+                       help='stop after changing N stacks%s; refused stacks '
+                            'are not counted' % of_limit)
+    group.add_argument('--workers', type=_positive(int), metavar='N',
+                       help='number of processes (default: one for each '
+                            'core; for up to %d stacks, this process alone)'
+                       % run.FEW)
+    group.add_argument('--max-rate', type=_positive(float), metavar='N',
+                       help='begin at most N stacks a second')
+    group.add_argument('--pause-file', metavar='PATH',
+                       help='begin no stack while this file exists')
+    group.add_argument('--stack-timeout', type=_duration, metavar='DURATION',
+                       help='give up a stack that takes longer (90s, 10m, '
+                            '1h; default: 5m). Up to %d stacks have no '
+                            'limit unless this or --workers is given'
+                            % run.FEW)
+    group.add_argument('--retry', type=_duration, metavar='DURATION',
+                       default=0,
+                       help='try a busy stack again until it is changed, at '
+                            'most this long after its first try (90s, 10m, '
+                            '1h)')
+
+
+def _add_output(parser):
+    group = parser.add_argument_group('output')
+    _add_format(group, 'text at the end, or one line of JSON for each stack '
+                       'as soon as it is done (default: %(default)s)')
+    group.add_argument('--long', action='store_true',
+                       help='list every stack, with its project, its size '
+                            'and the time that it took')
+    group.add_argument('--by', choices=['project'],
+                       help='add a summary for each project')
+    group.add_argument('--report', metavar='FILE.html',
+                       help='also write a page for a browser; only the user '
+                            'who runs the command can read it; with '
+                            '--project it names no host and no engine')
+
+
+def _add_format(group, text, *more):
+    group.add_argument('--format', choices=sorted({*report.FORMATS, *more}),
+                       default='table', help=text)
 
 
 def add_migrate(subparsers, function):
     """Add ``migrate-convergence-1`` under both of its names."""
-    # argparse refuses a name twice, and Heat's own command has this one.
+    # Heat's own command has this name, and argparse refuses a name twice.
     subparsers.choices.pop('migrate_convergence_1', None)
     parser = _add_parser(
         subparsers, 'migrate-convergence-1', function,
-        'convert legacy root stacks to convergence, with everything nested '
-        'below them', _MIGRATE_EPILOG, aliases=['migrate_convergence_1'])
-    _add_selection(parser)
-    _add_run_options(parser, ' (with --verify: after looking at N)')
-    parser.add_argument('--failed', action='store_true',
+        'convert legacy root stacks to convergence, with every stack nested '
+        'in them', epilogs.MIGRATE, _STACKS, aliases=['migrate_convergence_1'])
+    stacks = _add_selection(parser)
+    stacks.add_argument('--failed', action='store_true',
                         help='also convert stacks whose last operation '
                              'failed or was interrupted; such a conversion '
                              'cannot be reverted until the stack is COMPLETE '
                              '(see the operator guide)')
-    parser.add_argument('--verify', action='store_true',
-                        help='convert nothing; look for what the next '
-                             'operation would miss in the rows of '
-                             'convergence stacks')
-    parser.add_argument('--repair', action='store_true',
-                        help='convert nothing; fill in what --verify '
-                             'finds, also for stacks that an older Heat '
-                             'converted without their graph')
-    parser.add_argument('--ignore-unreferenced', action='store_true',
+    stacks.add_argument('--ignore-unreferenced', action='store_true',
                         help='leave out nested stacks that no resource of '
                              'their owner names; they stay legacy')
-    parser.add_argument('--via-engines', action='store_true',
-                        help='hand the stacks to the running engines, which '
-                             'convert them on their own hosts; --workers is '
-                             'then how many are in hand at a time (default: '
-                             'one for each engine process)')
+    modes = _add_modes(parser)
+    modes.add_argument('--verify', action='store_true',
+                       help='convert nothing; check that the rows of '
+                            'convergence stacks have what their next '
+                            'operation needs')
+    modes.add_argument('--repair', action='store_true',
+                       help='convert nothing; add what --verify finds '
+                            'missing, also in stacks that Heat 19 to 21 '
+                            'converted')
+    modes.add_argument('--via-engines', action='store_true',
+                       help='have the running engines convert the stacks, on '
+                            'their own hosts; --workers is then the number '
+                            'of stacks at a time (default: one for each '
+                            'engine process)')
+    _add_pace(parser, ' (with --verify: after checking N)')
+    _add_output(parser)
 
 
 def add_revert(subparsers, function):
     """Add ``revert-convergence-1``."""
     parser = _add_parser(
         subparsers, 'revert-convergence-1', function,
-        'make converted root stacks legacy again, with everything nested '
-        'below them', _REVERT_EPILOG)
-    _add_selection(parser)
-    parser.add_argument('--from', metavar='FILE', dest='from_run',
+        'make converted root stacks legacy again, with every stack nested in '
+        'them', epilogs.REVERT, _STACKS)
+    stacks = _add_selection(parser)
+    stacks.add_argument('--from', metavar='FILE', dest='from_run',
                         help='the stacks that one run converted: FILE has '
-                             'what it printed with --format json, - is '
+                             'what the run printed with --format json; - is '
                              'standard input')
-    parser.add_argument('--include-native', action='store_true',
+    stacks.add_argument('--include-native', action='store_true',
                         help='with --all, also convergence stacks that no '
                              'known conversion made')
-    _add_run_options(parser)
+    _add_modes(parser)
+    _add_pace(parser)
+    _add_output(parser)
 
 
 def add_status(subparsers, function):
     """Add ``convergence-status``."""
     parser = _add_parser(
         subparsers, 'convergence-status', function,
-        'count convergence and legacy stacks by project, and what keeps '
-        'legacy ones from being converted', convergence_status.EPILOG)
-    parser.add_argument('--project', metavar='ID',
+        'count convergence and legacy stacks, by project and by the reason '
+        'that prevents a conversion', epilogs.STATUS, '')
+    stacks = parser.add_argument_group('which stacks')
+    stacks.add_argument('--project', metavar='ID',
                         help='only the stacks of this project')
-    parser.add_argument('--list', metavar='STATE',
+    stacks.add_argument('--list', metavar='STATE',
                         choices=migrate_counts.STATES,
-                        help='print id, project and name of the root stacks '
-                             'in this state: ' + ', '.join(
+                        help='print the id, project and name of the root '
+                             'stacks in this state (no_root and adopted: of '
+                             'the nested stacks), the last two shortened '
+                             'to fit 80 columns: ' + ', '.join(
                                  migrate_counts.STATES))
-    parser.add_argument('--deep', action='store_true',
-                        help='load and plan every legacy stack, to find what '
-                             'its rows alone do not tell (slow)')
-    _add_format(parser, 'table, one JSON object a line, or metrics for the '
-                        'textfile collector of Prometheus (default: '
-                        '%(default)s)', 'prometheus')
+    stacks.add_argument('--deep', action='store_true',
+                        help='load and plan every legacy stack, to find '
+                             'reasons that its rows do not show (slow)')
+    _add_format(parser.add_argument_group('output'),
+                'table, one JSON object a line, or metrics for the textfile '
+                'collector of Prometheus (default: %(default)s)',
+                'prometheus')
+
+
+def add_all(subparsers, run_as):
+    """Add all of the commands.
+
+    :param run_as: called with the name of a function of
+        heat.cmd.migrate.commands, which takes the parsed arguments and returns
+        an exit status; it returns the function to call for the command
+    """
+    add_migrate(subparsers, run_as('do_migrate'))
+    add_revert(subparsers, run_as('do_revert'))
+    add_status(subparsers, run_as('do_status'))
 
 
 def for_the_reference():
-    """A parser with all of the commands, of which Sphinx makes a page."""
+    """A parser with all of the commands, for the reference page."""
     parser = argparse.ArgumentParser(prog='heat-manage')
     subparsers = parser.add_subparsers()
-    for add in (add_migrate, add_revert, add_status):
-        add(subparsers, None)
+    add_all(subparsers, lambda name: None)
+    # They become headings.
+    for command in subparsers.choices.values():
+        for group in command._action_groups:
+            group.title = group.title.capitalize()
+        for action in command._actions:
+            # The help of an option with a metavar names its choices.
+            if action.metavar:
+                action.choices = None
     return parser

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Show how far a run is: a bar on a terminal, else a line now and then."""
+"""Show how far a run is: a bar on a terminal, or a line now and then."""
 
 import importlib.util
 import sys
@@ -27,7 +27,7 @@ class _Progress:
         self._next = self._begun + self.interval
 
     def __call__(self, paused):
-        """Show it, if it is time to.
+        """Show the progress, if it is time to.
 
         :param paused: whether a pause file keeps stacks from beginning
         """
@@ -42,12 +42,12 @@ class _Progress:
     def _part(self):
         """How far the run is, from 0 to 1.
 
-        Stacks that are left as they are do not count for the limit: what is
-        reached first, it or the last stack, ends the run.
+        Stacks that stay unchanged do not count for the limit. The limit or the
+        last stack ends the run, whichever comes first.
         """
         part = self._report.handled / self._total if self._total else 1
         if self._limit:
-            part = max(part, self._report.changed / self._limit)
+            part = max(part, self._report.counted / self._limit)
         return min(1, part)
 
     def _line(self, paused, seconds):
@@ -56,7 +56,7 @@ class _Progress:
         if paused:
             line += ', ' + _PAUSED
         elif part:
-            line += ', %s left, %.1f stacks/s' % (
+            line += ', %s left, %.1f/s' % (
                 summary.clock(seconds / part - seconds),
                 self._report.handled / seconds)
         so_far = self._report.so_far
@@ -77,10 +77,10 @@ class Bar(_Progress):
 
     def __init__(self, report, total, stream, limit=None):
         super().__init__(report, total, stream, limit)
-        # Only a terminal needs it, and a distribution may not have it.
+        # Only a terminal needs rich, and a distribution may lack it.
         from rich import console
         from rich import progress
-        # No thread of its own (auto_refresh): workers are forked.
+        # No auto_refresh, which starts a thread: workers are forked.
         self._bar = progress.Progress(
             progress.BarColumn(bar_width=12),
             progress.TextColumn('{task.description}'),
@@ -99,11 +99,11 @@ class Bar(_Progress):
 
 
 def of(report, total, bar, stream=None, limit=None):
-    """Make what shows the progress of a run.
+    """Make the object that shows the progress of a run.
 
-    :param report: what counts the stacks that are done
+    :param report: the object that counts the stacks that are done
     :param total: how many there are
-    :param bar: whether a bar is welcome where there is a terminal and rich
+    :param bar: whether to show a bar if there is a terminal and rich
     :param limit: how many are changed at most
     """
     stream = stream or sys.stderr

@@ -11,7 +11,7 @@ ENGINE = 'engine'
 
 
 def text(tallies):
-    """Give the metrics of some heat.db.migrate.counts.Tally, as text."""
+    """The metrics of some heat.db.migrate.counts.Tally, as text."""
     registry = prometheus_client.CollectorRegistry()
     roots = prometheus_client.Gauge(
         'heat_root_stacks', 'Root stacks, by the state of their tree.',
@@ -25,4 +25,16 @@ def text(tallies):
         roots.labels(*labels).set(tally.roots)
         nested.labels(*labels, 'legacy').set(tally.nested_legacy)
         nested.labels(*labels, 'convergence').set(tally.nested_convergence)
+    return prometheus_client.generate_latest(registry).decode()
+
+
+def failed(found):
+    """The metrics of convergence_status.count_with_failed, as text."""
+    registry = prometheus_client.CollectorRegistry()
+    roots = prometheus_client.Gauge(
+        'heat_failed_root_stacks', 'Root stacks that are not COMPLETE, by '
+        'what --failed would do.', ('project', 'with_failed'),
+        registry=registry)
+    for (project, state), count in found.items():
+        roots.labels(project or '', state).set(count)
     return prometheus_client.generate_latest(registry).decode()

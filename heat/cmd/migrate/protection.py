@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Do all running engines have the protection? They are asked.
+"""Ask all running engines whether they have the protection.
 
-A process of its own asks: the threads and connections of oslo.messaging must
-not be in this one, which forks workers (see heat.cmd.migrate.workers).
+A separate process asks. This one forks workers, so it must have no threads or
+connections of oslo.messaging (see heat.cmd.migrate.workers).
 """
 
 import collections
@@ -15,6 +15,7 @@ import signal
 import time
 
 import oslo_messaging
+from oslo_utils import timeutils
 
 from heat.cmd.migrate import broker
 from heat.cmd.migrate import errors
@@ -26,8 +27,13 @@ from heat.engine.migrate import dead_engines as migrate_dead_engines
 from heat.rpc import api as rpc_api
 from heat.rpc import listener_client
 
-#: Seconds in which all engines have to answer.
-TIMEOUT = 5
+#: Seconds in which all engines have to answer, and how often a silent one is
+#: asked. An engine with much work may be late.
+TIMEOUT, TIMES = 5, 6
+
+# Seconds after which an engine that is down is not asked any more. Heat keeps
+# the row of an engine whose host is gone for good.
+_FORGOTTEN = 24 * 60 * 60
 
 PROTECTED = 'has the protection'
 OFF = 'migrate_protection is false'
@@ -40,7 +46,9 @@ _UNPROTECTED = (
     'operation on it.')
 _WHAT_TO_DO = (
     ' Enable the overlay on these hosts, set migrate_protection = true there, '
-    'and restart the engines. Or give --unprotected to go on.')
+    'and restart the engines. Or give --unprotected to continue.')
+_WAITING = ('Waiting for an answer of the engines on %s, for %d seconds at '
+            'most.')
 _CANNOT_ASK = (
     'Engines are running (%s), and here migrate_protection is false. An '
     'engine without it does not notice that a stack is converted or reverted '
@@ -52,32 +60,44 @@ class Unprotected(errors.CommandError):
     """An engine is running without the protection."""
 
 
-def check(context, go_on, warn):
-    """See that each engine that is listed as up has the protection.
+def check(context, go_on, warn, ended):
+    """Check that each engine that is listed has the protection.
 
-    Over another transport than RabbitMQ, which is one for tests, no other
-    process can ask: the heat.conf of this command has to do.
+    An engine that is listed as down for less than a day may run: the clock of
+    this host may be ahead, or the database was away. It counts only if it
+    answers.
+
+    Any transport but RabbitMQ is for tests, and no other process can use it.
+    Then the heat.conf of this command decides.
 
     :param go_on: whether to warn only
     :param warn: called with a line that the operator should read
+    :param ended: ids of engines that are not asked any more; those that are
+        down and do not answer are added
     :raises Unprotected: names the hosts and says what to do
     """
-    listed = migrate_dead_engines.in_service(context)
-    if not listed:
-        return
+    listed = list(filter(_may_run, migrate_dead_engines.listed(context)))
+    up = {service['engine_id'] for service in listed
+          if service['status'] == 'up'}
+    ended.difference_update(up)
+    hosts = {service['engine_id']: service['host'] for service in listed
+             if service['engine_id'] not in ended}
     if not _can_ask():
-        if not migrate_options.protects():
+        if up and not migrate_options.protects():
             warn(_CANNOT_ASK % ', '.join(sorted(
-                {service['host'] for service in listed})))
+                {hosts[engine_id] for engine_id in up})))
         return
-    answers, why_none = ask([service['engine_id'] for service in listed])
-    if why_none:
+    if not hosts:
+        return
+    answers, why_none = _ask_again(hosts, up, warn)
+    if why_none and up:
         warn('No engine can be asked for its protection: %s' % why_none)
-    reasons = collections.defaultdict(set)
-    for service in listed:
-        answer = answers.get(service['engine_id'], SILENT)
-        if answer != PROTECTED:
-            reasons[service['host']].add(answer)
+    silent = set(hosts) - up - set(answers)
+    if not why_none:
+        ended.update(silent)
+    reasons = _reasons(hosts, {
+        engine_id: answers.get(engine_id, SILENT)
+        for engine_id in set(hosts) - silent})
     if not reasons:
         return
     text = _UNPROTECTED % '; '.join(
@@ -88,19 +108,55 @@ def check(context, go_on, warn):
     warn(text)
 
 
+def _may_run(service):
+    seen = service['updated_at'] or service['created_at']
+    return service['status'] == 'up' or not timeutils.is_older_than(
+        seen, _FORGOTTEN)
+
+
+def _reasons(hosts, answers):
+    """Map the hosts of unprotected engines to the answers of these."""
+    reasons = collections.defaultdict(set)
+    for engine_id, answer in answers.items():
+        if answer != PROTECTED:
+            reasons[hosts[engine_id]].add(answer)
+    return reasons
+
+
 def _can_ask():
     try:
         return migrate_broker.is_rabbit()
     except oslo_messaging.InvalidTransportURL:
-        # Who asks says what is wrong with it.
+        # The caller reports what is wrong.
         return True
+
+
+def _ask_again(hosts, up, warn):
+    """As :func:`ask`, but ask those that do not answer TIMES times.
+
+    :param hosts: {engine id: host}
+    :param up: ids of those that should answer; the others are asked once
+    """
+    answers, why_none = ask(list(hosts))
+    for time_left in range((TIMES - 1) * TIMEOUT, 0, -TIMEOUT):
+        silent = [engine_id for engine_id in hosts
+                  if engine_id in up and engine_id not in answers]
+        if why_none or not silent:
+            break
+        if time_left == (TIMES - 1) * TIMEOUT:
+            warn(_WAITING % (', '.join(sorted(
+                {hosts[engine_id] for engine_id in silent})), time_left))
+        found, why_none = ask(silent)
+        answers.update(found)
+    return answers, why_none
 
 
 def ask(engine_ids):
     """Ask engines whether they have the protection, all at the same time.
 
     :returns: {engine id: PROTECTED, OFF or STOCK}, without those that do not
-        answer within TIMEOUT seconds; and why none can be asked, or None
+        answer within TIMEOUT seconds; and the reason why none can be asked, or
+        None
     """
     end = time.monotonic() + TIMEOUT
     fork = multiprocessing.get_context('fork')
@@ -115,9 +171,10 @@ def ask(engine_ids):
         with contextlib.suppress(EOFError):
             while ours.poll(max(0, end - time.monotonic())):
                 engine_id, answer = ours.recv()
-                answers[engine_id] = answer
+                if answer != SILENT:
+                    answers[engine_id] = answer
     finally:
-        # Whatever it waits for.
+        # It may still wait for an answer.
         process.kill()
         process.join()
         ours.close()
@@ -127,11 +184,11 @@ def ask(engine_ids):
 def _ask_all(pipe, engine_ids, _inherited):
     """Send an answer for each engine as it comes; ends the process.
 
-    :param _inherited: the parent's transport. Two processes must not use a
-        connection, and one that nobody refers to any more is shut down, for
-        the parent as well.
+    :param _inherited: the parent's transport. Two processes must not share a
+        connection. The reference keeps it open: closing it here would close it
+        for the parent too.
     """
-    # What a signal means is the business of the parent.
+    # Only the parent reacts to signals.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     try:
@@ -145,8 +202,11 @@ def _ask_all(pipe, engine_ids, _inherited):
                      for engine_id in engine_ids}
             for future in futures.as_completed(asked):
                 pipe.send((asked[future], future.result()))
+    except RuntimeError as exc:
+        # It may start no more threads.
+        pipe.send((None, errors.one_line(exc)))
     finally:
-        # Nothing of what the parent would do at its end is done here.
+        # Skip the exit handlers of the parent.
         os._exit(0)
 
 

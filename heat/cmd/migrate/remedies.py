@@ -1,25 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Take what a refusal says apart: what is wrong, and what to do about it.
+"""Split a refusal into what is wrong and what to do about it.
 
-A report tells the remedy once for all of the stacks that it helps.
+A report prints each remedy once, for all stacks that need it.
 """
 
 import re
 
 from heat.common.migrate import exception as migrate_exception
 
-# What stands between a fact and the remedy in a msg_fmt.
+# The separators between a fact and the remedy in a msg_fmt.
 _AFTER_THE_FACT = re.compile(r'[:.] ')
 _PLACEHOLDER = re.compile(r'%\(\w+\)s')
 
 
 def split(code, message):
-    """Take the message of a refusal apart.
+    """Split the message of a refusal.
 
     :param code: of the heat.common.migrate.exception class that it is from
-    :returns: what is wrong with the stack, and the remedy; the remedy is
-        empty where the message has none that is the same for every stack
+    :returns: what is wrong with the stack, and the remedy; the remedy is empty
+        if the message has none, or if it differs between stacks
     """
     ends = [end for end in _remedies(migrate_exception.MigrationRefused, code)
             if message.endswith(end)]
@@ -32,7 +32,7 @@ def split(code, message):
 
 
 def _remedies(refused, code):
-    """How the messages of a code end: from the fact, which all share, on."""
+    """The remedies of the messages of a code; they follow a common fact."""
     if refused.code == code:
         end = _PLACEHOLDER.split(refused.msg_fmt)[-1]
         if _AFTER_THE_FACT.search(end):
@@ -42,12 +42,16 @@ def _remedies(refused, code):
 
 
 def without_label(text, stack_id, name):
-    """Leave out of a sentence which stack it is about.
+    """Remove the name of the stack from a sentence.
 
     :param text: from heat.common.migrate.exception or a warning of a plan
     :param name: as it can be printed
     """
-    for label in ('%s (%s)' % (name, stack_id), stack_id):
+    # A plan begins with this.
+    whole = '%s (%s)' % (name, stack_id)
+    if text.startswith(whole + ': '):
+        return text[len(whole) + 2:]
+    for label in (whole, stack_id):
         text = text.replace('Stack ' + label, 'The stack')
         text = text.replace('stack ' + label, 'the stack')
     return text

@@ -6,9 +6,9 @@ import collections
 import time
 
 from heat.cmd.migrate import summary
-from heat.db.migrate import counts as migrate_counts
+from heat.db.migrate import roots as migrate_roots
 
-# Seconds between two tries of one stack: a part of the time there is.
+# Seconds between two tries of one stack, as a part of the whole time.
 _PARTS, _SHORTEST, _LONGEST = 20, 1, 30
 
 
@@ -22,7 +22,7 @@ class Retry:
         self._seconds = seconds
         self._pause = min(_LONGEST, max(_SHORTEST, seconds / _PARTS))
         self._ends = {}
-        # In the order in which they are due: the pause is always the same.
+        # In the order of their due times: the pause is always the same.
         self._waiting = collections.deque()
 
     @property
@@ -31,10 +31,9 @@ class Retry:
         return len(self._waiting)
 
     def keep(self, outcome):
-        """Take note of a stack that was busy, if there is time to try again.
+        """Keep a stack that was busy, if there is time to try it again.
 
-        :returns: whether it is tried again, so that this outcome is not yet
-            what became of it
+        :returns: whether it is tried again; then this outcome is not final
         """
         if outcome.code not in summary.PASSING:
             return False
@@ -46,15 +45,15 @@ class Retry:
         return True
 
     def due(self):
-        """The next stack whose time has come, as a RootStack, or None."""
+        """The next stack that is due, as a RootStack, or None."""
         if not self._waiting or self._waiting[0][0] > time.monotonic():
             return None
         outcome = self._waiting.popleft()[1]
-        return migrate_counts.RootStack(outcome.id, outcome.name,
-                                        outcome.project, None)
+        return migrate_roots.RootStack(outcome.id, outcome.name,
+                                       outcome.project, None)
 
     def give_up(self):
-        """The last outcomes of all that still wait; none waits afterwards."""
+        """End the retries; returns the last outcomes of all waiting stacks."""
         outcomes = [outcome for _due, outcome in self._waiting]
         self._waiting.clear()
         return outcomes

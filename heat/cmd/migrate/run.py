@@ -2,24 +2,30 @@
 
 """Handle many stacks at a given pace, until the end or a signal."""
 
+import collections
 import contextlib
 import heapq
+import itertools
 import os
 import signal
 import time
 
+from heat.cmd.migrate import outcome as outcomes
 from heat.cmd.migrate import retry as retries
 from heat.common.migrate import text as migrate_text
-from heat.db.migrate import counts as migrate_counts
+from heat.db.migrate import roots as migrate_roots
 
-#: Stacks read from the database at a time. Each page makes the database go
-#: through all stacks; one takes 20 MB here.
+#: Stacks read from the database at a time. For each page the database goes
+#: through all stacks. A page takes 20 MB of memory.
 PAGE = 50000
 
-#: Stacks after which engines may have come that were not there before.
+#: After this number of stacks the engines are asked again: new ones may run.
 ASK_EVERY = 1000
 
-# Seconds until a stop or the end of a pause is seen at the latest.
+#: Up to this number of stacks, this process alone is faster than workers.
+FEW = 8
+
+# A stop or the end of a pause is seen within these seconds.
 _TICK = 0.25
 
 
@@ -28,7 +34,8 @@ class Stop:
 
     The second signal ends the process at once.
 
-    :ivar in_hand: called for how many stacks are in hand, to tell that
+    :ivar in_hand: a function that returns how many stacks are in hand, for the
+        message
     """
 
     def __init__(self):
@@ -39,13 +46,12 @@ class Stop:
     def _request(self, number, _frame):
         self.requested = True
         signal.signal(number, signal.SIG_DFL)
-        # A worker that has just been forked has nothing to tell.
+        # A worker that was just forked must print nothing.
         if self.in_hand is not None and os.getpid() == self._pid:
-            # Not print: this may come in the middle of one.
+            # Not print(): the signal may interrupt one.
             with contextlib.suppress(OSError):
-                os.write(2, ('\nFinishing %s in hand; again to stop at '
-                             'once.\n' % migrate_text.count(
-                                 self.in_hand(), 'stack')).encode())
+                os.write(2, ('\n%s; again to stop at once.\n' % _finishing(
+                    self.in_hand())).encode())
 
     @contextlib.contextmanager
     def on_signals(self):
@@ -59,11 +65,19 @@ class Stop:
                 signal.signal(number, handler)
 
 
+def _finishing(count):
+    if not count:
+        return 'Stopping: no stack is in hand'
+    # Some stacks of a batch may be left.
+    return 'Finishing %s%s in hand' % (
+        'at most ' * (count > 1), migrate_text.count(count, 'stack'))
+
+
 class Pace:
     """When the next stack may begin.
 
     :param max_rate: stacks a second at most
-    :param pause_file: while a file has this path no stack begins
+    :param pause_file: no stack begins while a file has this path
     """
 
     def __init__(self, max_rate=None, pause_file=None):
@@ -76,15 +90,24 @@ class Pace:
         return self._pause_file is not None and os.path.exists(
             self._pause_file)
 
+    def together(self, most):
+        """How many stacks may begin at a time, so that they begin steadily.
+
+        :param most: how many could
+        """
+        if not self._interval:
+            return most
+        return max(1, min(most, int(_TICK / self._interval)))
+
     def delay(self):
         """Seconds until the next stack may begin, 0 for now."""
         if self.paused:
             return _TICK
         return max(0, self._next - time.monotonic())
 
-    def begun(self):
-        """Record that a stack has begun."""
-        self._next = time.monotonic() + self._interval
+    def begun(self, count=1):
+        """Record that some stacks have begun."""
+        self._next = time.monotonic() + count * self._interval
 
 
 def all_stacks(context, convergence=False, project=None, event=None,
@@ -94,16 +117,16 @@ def all_stacks(context, convergence=False, project=None, event=None,
     Each stack is yielded only once, also if it stays unchanged.
 
     :param convergence: stacks to revert, and not to convert
-    :param event: as in heat.db.migrate.counts.count_roots
+    :param event: as in heat.db.migrate.roots.count_roots
     :param before_next: called after each ASK_EVERY stacks, before the next
     """
     selection = (convergence, project, event)
-    mixed = migrate_counts.get_mixed_roots(context, *selection)
+    mixed = migrate_roots.get_mixed_roots(context, *selection)
     known = frozenset(stack.id for stack in mixed)
     # A mixed tree whose root another process changes meanwhile is in both.
     others = (stack for stack in _pages(context, page, selection)
               if stack.id not in known)
-    stacks = heapq.merge(others, mixed, key=migrate_counts.age)
+    stacks = heapq.merge(others, mixed, key=migrate_roots.age)
     for number, stack in enumerate(stacks):
         if before_next and number and number % ASK_EVERY == 0:
             before_next()
@@ -113,7 +136,7 @@ def all_stacks(context, convergence=False, project=None, event=None,
 def _pages(context, size, selection):
     after = None
     while True:
-        stacks = migrate_counts.get_page(context, size, after, *selection)
+        stacks = migrate_roots.get_page(context, size, after, *selection)
         yield from stacks
         if len(stacks) < size:
             return
@@ -121,10 +144,10 @@ def _pages(context, size, selection):
 
 
 def named_stacks(context, stack_ids):
-    """Yield a RootStack for each id, which need not be that of a stack."""
-    known = migrate_counts.get_named(context, stack_ids)
+    """Yield a RootStack for each id, also if no stack has the id."""
+    known = migrate_roots.get_named(context, stack_ids)
     for stack_id in stack_ids:
-        yield known.get(stack_id) or migrate_counts.RootStack(
+        yield known.get(stack_id) or migrate_roots.RootStack(
             stack_id, None, None, None)
 
 
@@ -135,14 +158,15 @@ class Run:
     :param workers: see heat.cmd.migrate.workers
     :param report: called with each Outcome
     :param idle: called now and then, with whether the run is paused
-    :param limit: how many stacks to change at most; those that have to be
-        left as they are do not count, or they would be all that a run of the
-        oldest ones ever meets
+    :param limit: how many stacks to change at most. Unchanged stacks do not
+        count: a run begins with the oldest stacks, and might otherwise never
+        get past those that it cannot convert.
     :param retry: for how many seconds a busy stack is tried again
+    :param counted: the outcomes that count for the limit
     """
 
     def __init__(self, stacks, workers, report, idle, pace, stop, limit=None,
-                 retry=0):
+                 retry=0, counted=outcomes.CHANGED):
         self._stacks = iter(stacks)
         self._workers = workers
         self._report = report
@@ -150,15 +174,18 @@ class Run:
         self._pace = pace
         self._stop = stop
         self._left = limit
+        self._counted = counted
         self._retry = retries.Retry(retry)
+        # Stacks that a batch left to be handled one by one.
+        self._alone = collections.deque()
         self.complete = False
         stop.in_hand = lambda: workers.in_hand
 
     def go(self):
         """Handle the stacks.
 
-        Afterwards ``complete`` tells whether there are no more stacks: not
-        if a signal or the limit came first.
+        Afterwards ``complete`` is true if no stack is left. It is false if a
+        signal or the limit ended the run.
         """
         try:
             while True:
@@ -183,6 +210,10 @@ class Run:
             for outcome in self._retry.give_up():
                 self.complete = False
                 self._report(outcome)
+            if self._alone:
+                # A worker may have ended before it reported their batch.
+                for outcome in self._workers.look_again(list(self._alone)):
+                    self._report(outcome)
 
     def _begin_some(self):
         """Begin as many stacks as may begin now.
@@ -191,34 +222,49 @@ class Run:
         """
         while not (self.complete or self._stop.requested):
             if self._left == 0:
-                self.complete = not self._retry.waiting and (
+                self.complete = not (self._retry.waiting or self._alone) and (
                     next(self._stacks, None) is None)
                 return None
-            if self._workers.in_hand >= self._room():
+            room = self._room()
+            if not room:
                 return _TICK
             delay = self._pace.delay()
             if delay:
                 return delay
-            stack = self._retry.due() or next(self._stacks, None)
-            if stack is not None:
-                self._workers.begin(stack)
-                self._pace.begun()
-            elif self._retry.waiting:
+            stacks = self._next(room)
+            if stacks:
+                self._workers.begin(stacks)
+                self._pace.begun(len(stacks))
+            elif self._retry.waiting or self._workers.in_hand:
+                # A batch in hand may leave stacks to be handled one by one.
                 return _TICK
             else:
                 self.complete = True
         return None
 
     def _room(self):
+        """How many stacks may begin now, by the workers and the limit."""
+        if not self._workers.idle:
+            return 0
+        room = self._pace.together(self._workers.batch)
         if self._left is None:
-            return self._workers.size
-        return min(self._workers.size, self._left)
+            return room
+        return max(0, min(room, self._left - self._workers.in_hand))
+
+    def _next(self, room):
+        """The next stacks; those that were tried before come one by one."""
+        if self._alone:
+            return [self._alone.popleft()]
+        due = self._retry.due()
+        return [due] if due else list(itertools.islice(self._stacks, room))
 
     def _collect(self, timeout):
-        for outcome in self._workers.finished(timeout):
+        done = self._workers.finished(timeout)
+        self._alone.extend(done.left)
+        for outcome in done.outcomes:
             if not self._stop.requested and self._retry.keep(outcome):
                 self.complete = False
                 continue
-            if self._left is not None and outcome.changed:
+            if self._left is not None and outcome.outcome in self._counted:
                 self._left -= 1
             self._report(outcome)

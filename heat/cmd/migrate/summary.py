@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Say in plain words what became of all the stacks, and what to do next."""
+"""Summarize the outcomes of all stacks, and say what to do next."""
 
 import datetime
 
@@ -11,19 +11,22 @@ from heat.common.migrate import text as migrate_text
 #: Exit statuses.
 DONE, RUN_AGAIN, FAILED = 0, 1, 2
 
-#: The reasons that say that a stack is not in a sane state at the moment;
-#: with any other one running the same command again changes nothing.
+#: The reasons for which a stack is refused only in its present state. With any
+#: other reason, running the same command again changes nothing.
 NOT_SANE = frozenset(refused.code for refused in (
     migrate_exception.InProgress, migrate_exception.NotComplete,
     migrate_exception.Locked, migrate_exception.TreeChanged,
     migrate_exception.BackupResources))
 
-#: Those of them that pass by themselves.
+#: The reasons of these that pass without any action.
 PASSING = frozenset(refused.code for refused in (
     migrate_exception.InProgress, migrate_exception.Locked,
     migrate_exception.TreeChanged))
 
-# In this order; {become} is what the stacks are to be.
+#: The only line of a run that a signal ends while it starts.
+STOPPED = 'Stopped before the first stack: nothing was changed.'
+
+# In this order; {become} is the kind that the stacks are to have.
 _WORDS = {outcomes.CONVERTED: 'converted', outcomes.REVERTED: 'reverted',
           outcomes.REPAIRED: 'repaired', outcomes.OK: 'ok',
           outcomes.DAMAGED: 'damaged',
@@ -31,6 +34,12 @@ _WORDS = {outcomes.CONVERTED: 'converted', outcomes.REVERTED: 'reverted',
           outcomes.ALREADY: 'already {become}',
           outcomes.GONE: 'deleted meanwhile', outcomes.REFUSED: 'refused',
           outcomes.FAILED: 'failed'}
+
+
+# For a line of progress, whose end may be cut: what needs nobody comes last.
+_IN_SHORT = [*(outcome for outcome in _WORDS
+               if outcome not in (outcomes.ALREADY, outcomes.GONE)),
+             outcomes.ALREADY, outcomes.GONE]
 
 
 def duration(seconds):
@@ -48,13 +57,19 @@ def clock(seconds):
 
 
 def of_outcomes(counts, become):
-    """What the stacks became, each with its number, in one line.
+    """The number of stacks with each outcome, in one line.
 
     :param counts: {outcome: how many}
-    :param become: what the stacks were to be, in a word or a few
+    :param become: the kind that the stacks are to have, in words
     """
     return ', '.join('%d %s' % (counts[outcome], words.format(become=become))
                      for outcome, words in _WORDS.items() if counts[outcome])
+
+
+def in_short(counts):
+    """The number of stacks with each outcome, in few words."""
+    return ', '.join('%d %s' % (counts[outcome], outcome)
+                     for outcome in _IN_SHORT if counts[outcome])
 
 
 def line(counts, become, seconds):
@@ -67,8 +82,8 @@ def line(counts, become, seconds):
 def exit_status(reasons, complete=True):
     """The exit status of a run, from the outcomes of all stacks.
 
-    :param reasons: the (outcome, code) of those that stay as they are
-    :param complete: false when there are stacks that nobody looked at
+    :param reasons: the (outcome, code) of the stacks that stay unchanged
+    :param complete: false if the run ended before some stacks
     """
     if any(outcome == outcomes.FAILED or code not in NOT_SANE
            for outcome, code in reasons):
@@ -95,7 +110,7 @@ def what_next(reasons):
         yield ('%s busy: run this again later, or with --retry.'
                % _stacks_are(busy))
     if unfit:
-        yield ('%s not in a state to be changed: do what it says above.'
+        yield ('%s not in a state to be changed: follow the report above.'
                % _stacks_are(unfit))
     if failed:
         yield '%s unexpectedly: see the log.' % (

@@ -1,3 +1,3 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What every part of the conversion uses."""
+"""Code that every part of the conversion uses."""

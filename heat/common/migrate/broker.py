@@ -42,7 +42,7 @@ def error(url=None):
                 amqp.connect()
             return None
         except Exception as exc:
-            # With any error this host cannot be used.
+            # Any error means that this host cannot be used.
             refused.append('%s:%s: %s' % (
                 host.hostname, host.port, migrate_text.one_line(exc)))
     if not refused:

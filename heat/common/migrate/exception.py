@@ -2,9 +2,15 @@
 
 """Why a stack was not converted to convergence (or back to legacy)."""
 
+from oslo_db import exception as db_exception
+from sqlalchemy import exc as sqlalchemy_exc
+
 from heat.common import exception
 from heat.common.i18n import _
 from heat.common.migrate import text as migrate_text
+
+#: What an access to the database may raise: oslo.db does not wrap all errors.
+DATABASE_ERRORS = (db_exception.DBError, sqlalchemy_exc.SQLAlchemyError)
 
 
 class MigrationRefused(exception.HeatException):
@@ -17,19 +23,23 @@ class MigrationRefused(exception.HeatException):
 
     code = 'error'
     transient = False
-    msg_fmt = _("Stack %(stack)s was left as it is: %(error)s")
+    msg_fmt = _("Stack %(stack)s is unchanged: %(error)s")
+    #: Values for msg_fmt that several exceptions have in common.
+    sentences = {'to_abandon': _(
+        "To abandon, set enable_stack_abandon = true in the heat.conf of the "
+        "engines and restart them; the policy is stacks:abandon.")}
 
     def __init__(self, **kwargs):
         """Take the values for msg_fmt; names in them may hold anything."""
         super().__init__(**{
             key: migrate_text.printable(value)
             if isinstance(value, str) else value
-            for key, value in kwargs.items()})
+            for key, value in {**self.sentences, **kwargs}.items()})
 
 
 class Unexpected(MigrationRefused):
-    msg_fmt = _("Stack %(stack)s was left as it is: an unexpected %(error)s "
-                "ended its conversion. See the log of the engine.")
+    msg_fmt = _("Stack %(stack)s is unchanged: an unexpected %(error)s ended "
+                "its conversion. See the log of the engine.")
 
 
 class StackNotFound(MigrationRefused):
@@ -57,9 +67,7 @@ class DanglingStack(MigrationRefused):
                 "nested in itself. No other stack has its physical "
                 "resources. If nobody needs them, delete it: openstack stack "
                 "delete %(id)s. If somebody does, abandon it: openstack "
-                "stack abandon %(id)s. To abandon, set enable_stack_abandon "
-                "= true in the heat.conf of the engines and restart them; "
-                "the policy is stacks:abandon.")
+                "stack abandon %(id)s. %(to_abandon)s")
 
 
 class Adopted(DanglingStack):
@@ -73,13 +81,11 @@ class Adopted(DanglingStack):
     msg_fmt = _("Stack %(stack)s is nested in %(owner)s, which is gone. "
                 "Do not delete it: other stacks have physical resources of "
                 "it. Abandon it: openstack stack abandon %(id)s.%(below)s "
-                "Those others are: %(shared)s. To abandon, set "
-                "enable_stack_abandon = true in the heat.conf of the engines "
-                "and restart them; the policy is stacks:abandon.")
+                "Those others are: %(shared)s. %(to_abandon)s")
 
 
 class UnreferencedNested(MigrationRefused):
-    """A nested stack whose create timed out: no resource got to know it."""
+    """A nested stack whose create timed out, so no resource names it."""
 
     code = 'unreferenced_nested'
     msg_fmt = _("Stack %(stack)s has the nested stack %(nested)s, which is "
@@ -98,9 +104,7 @@ class UnreferencedShared(UnreferencedNested):
                 "names. Do not delete it: other stacks have physical "
                 "resources of it. Convert with --ignore-unreferenced, which "
                 "leaves it out, or abandon it: openstack stack abandon "
-                "%(id)s. Those others are: %(shared)s. To abandon, set "
-                "enable_stack_abandon = true in the heat.conf of the engines "
-                "and restart them; the policy is stacks:abandon.")
+                "%(id)s. Those others are: %(shared)s. %(to_abandon)s")
 
 
 class InProgress(MigrationRefused):
@@ -134,7 +138,7 @@ class NotComplete(MigrationRefused):
 class NotCompleteYet(NotComplete):
     msg_fmt = _("Stack %(stack)s is %(state)s: bring it to COMPLETE (for "
                 "instance with a stack update) and run the conversion "
-                "again, or have it converted as it is with heat-manage "
+                "again, or convert it as it is with heat-manage "
                 "migrate-convergence-1 --failed.")
 
 
@@ -143,7 +147,7 @@ class Locked(MigrationRefused):
     transient = True
     msg_fmt = _("Stack %(stack)s is locked by engine %(engine)s: run the "
                 "conversion again when its operation has ended. The lock of "
-                "an engine that is surely dead is taken over.")
+                "an engine that is certainly dead is taken over.")
 
 
 class LockedMeanwhile(Locked):
@@ -162,10 +166,10 @@ class TreeChanged(MigrationRefused):
 class OutOfTime(MigrationRefused):
     code = 'out_of_time'
     transient = True
-    msg_fmt = _("Stack %(stack)s was left as it is: converting it took longer "
-                "than the %(seconds)s seconds that an update waits for it "
-                "(migrate_on_update_timeout). Run heat-manage "
-                "migrate-convergence-1, which has no such limit.")
+    # An event, which the user of the stack reads, has 255 characters.
+    msg_fmt = _("Stack %(stack)s is unchanged: its conversion took longer "
+                "than %(seconds)s seconds (migrate_on_update_timeout). Run "
+                "heat-manage migrate-convergence-1, which has no such limit.")
 
 
 class BackupResources(MigrationRefused):
@@ -176,11 +180,11 @@ class BackupResources(MigrationRefused):
 
 
 class BackupInUse(BackupResources):
-    msg_fmt = _("Stack %(stack)s has a backup stack %(backup)s with "
-                "resources from an interrupted update in it: update the "
-                "stack, which cleans them up, and run the conversion again, "
-                "or have it converted as it is with heat-manage "
-                "migrate-convergence-1 --failed.")
+    msg_fmt = _("Stack %(stack)s has resources from an interrupted update: "
+                "update the stack, which cleans them up, and run the "
+                "conversion again, or convert it as it is with heat-manage "
+                "migrate-convergence-1 --failed. The backup stack %(backup)s "
+                "has these resources.")
 
 
 class StackInBackup(BackupResources):
@@ -190,9 +194,12 @@ class StackInBackup(BackupResources):
 
 
 class TwoInBackup(BackupResources):
-    msg_fmt = _("Stack %(stack)s has more than one resource %(resource)s in "
-                "its backup stack %(backup)s: update the stack, which cleans "
-                "them up, and run the conversion again.")
+    msg_fmt = _("Stack %(stack)s has more than one resource of one name in "
+                "its backup stack %(backup)s: %(resources)s. An update would "
+                "delete only one. Delete the others in the cloud if nothing "
+                "uses them. Then set action = 'DELETE', status = 'COMPLETE' "
+                "in their rows of the table resource, and run the conversion "
+                "again.")
 
 
 class ConvergedBackup(BackupResources):
@@ -244,8 +251,17 @@ class ImplicitDependencies(MigrationRefused):
 class InvalidTemplate(MigrationRefused):
     code = 'invalid_template'
     msg_fmt = _("The stored template of stack %(stack)s cannot be used: "
-                "%(error)s. A stack update cannot repair it: restore the "
-                "template from a backup of the database.")
+                "%(error)s. A stack update cannot repair it. If a plug-in for "
+                "templates is missing, install it where the engines run. If "
+                "the template is damaged, restore it from a backup of the "
+                "database.")
+
+
+class InvalidLastTemplate(InvalidTemplate):
+    msg_fmt = _("The template of the last update of stack %(stack)s cannot be "
+                "used: %(error)s. Update the stack with a whole template, not "
+                "with --existing, and run the conversion again. Or restore "
+                "that template from a backup of the database.")
 
 
 class ReplacedResource(MigrationRefused):
@@ -303,3 +319,14 @@ class HasSnapshots(MigrationRefused):
     msg_fmt = _("Stack %(stack)s has snapshots that were taken under "
                 "convergence: %(snapshots)s. The legacy engine could not "
                 "restore or delete their resources. Delete them first.")
+
+
+class GraphTooLarge(MigrationRefused):
+    """Heat could not store the graph: see heat.engine.migrate.graph_size."""
+
+    code = 'graph_too_large'
+    msg_fmt = _("Stack %(stack)s has too many dependencies for the database "
+                "server: once converted, its next update sends %(size)d bytes "
+                "in one statement, and max_allowed_packet is %(limit)d. Set "
+                "max_allowed_packet to %(enough)d on every database server, "
+                "restart the engines, and run the conversion again.")

@@ -43,11 +43,11 @@ opts = [
                 default=False,
                 mutable=True,
                 help=_('Refuse an operation of this engine that loaded a '
-                       'stack before the stack was converted to '
-                       'convergence, or back to legacy, and would go on '
-                       'after it. Set it for every engine before heat-manage '
-                       'migrate-convergence-1 or revert-convergence-1 runs '
-                       'beside them. It converts nothing.')),
+                       'stack before its conversion or its revert, and would '
+                       'run after it. Set it for every engine before '
+                       'heat-manage migrate-convergence-1 or '
+                       'revert-convergence-1 runs beside them. It converts '
+                       'nothing.')),
 ]
 
 cfg.CONF.register_opts(opts)
@@ -61,12 +61,12 @@ def update_timeout():
     try:
         return cfg.CONF.rpc_response_timeout / 2
     except cfg.NoSuchOptError:
-        # Messaging is not set up in this process; its default.
+        # Messaging is not set up in this process. This is the default.
         return 60 / 2
 
 
 def protects():
-    """Whether operations that lost a race with a conversion are refused."""
+    """Whether the engine refuses operations that a conversion overtook."""
     return cfg.CONF.migrate_protection or cfg.CONF.migrate_on_update
 
 

@@ -2,23 +2,29 @@
 
 """Text for people: names without control characters, errors and counts."""
 
+import re
 import sys
 
-#: Modules of Python: of their exceptions only the type is shown.
+#: Modules of Python. Of their exceptions, messages show only the type.
 _STANDARD = getattr(sys, 'stdlib_module_names', frozenset((
     'asyncio', 'binascii', 'builtins', 'concurrent', 'copy', 'decimal',
     'graphlib', 'http', 'json', 'pickle', 'queue', 're', 'socket', 'ssl',
     'struct', 'subprocess', 'threading', 'urllib', 'xml', 'zlib')))
 
+# Ids of requests, and addresses in memory. An event may cut the last one.
+_DIFFERS = re.compile(
+    r'\breq-(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f-]*$)'
+    r'|\b0x(?:[0-9a-f]{6,}|[0-9a-f]*$)')
+
 
 def printable(text):
-    """Escape what could end a line or steer a terminal.
+    """Escape characters that end a line or control a terminal.
 
     Heat takes newlines and control characters in the names of resources,
     parameters and stacks. Python's own escapes are used: a newline becomes
     a backslash and an n.
 
-    :param text: anything, of which ``str`` is taken
+    :param text: anything; ``str`` of it is used
     """
     text = str(text)
     if text.isprintable():
@@ -36,6 +42,15 @@ def count(number, one, many=None):
     return '%d %s' % (number, one if number == 1 else many or one + 's')
 
 
+def same_reason(one, other):
+    """Whether two texts of errors differ at most in what changes each time.
+
+    Services put the id of the request into each refusal. Python puts an
+    address in memory where it shows an object.
+    """
+    return _DIFFERS.sub('', one) == _DIFFERS.sub('', other)
+
+
 def is_pythons(error):
     """Whether an exception is Python's own; its text is then not shown.
 
@@ -51,7 +66,7 @@ def one_line(error):
 
 
 def of_error(error):
-    """An exception in one line, for the middle of a sentence.
+    """The text of an exception, to be used within a sentence.
 
     :param error: what Heat, a service's client or Python has raised
     """

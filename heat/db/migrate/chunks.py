@@ -7,32 +7,33 @@
 ROWS = 1000
 
 # Resources that one statement writes. The database searches the values of a
-# statement row by row, so that its time grows with the square of this.
+# statement for each row, so its time grows with the square of this number.
 RESOURCES = 500
 
-# Bytes of the values of one statement. MariaDB cuts the connection of a
-# client that sends more than max_allowed_packet: 16 MB by default, 4 MB on
-# some servers.
+# Bytes of the values of one statement. MariaDB takes at most
+# max_allowed_packet: 16 MB by default, 4 MB on some servers.
 BYTES = 1 << 20
 
 
-def chunks(items, size_of=None, rows=None):
+def chunks(items, size_of=None, rows=None, size=None):
     """Divide the work on rows into statements, by their number and size.
 
     :param size_of: called with an item, it gives the bytes that the item
         takes in a statement; items of a few bytes each need none
     :param rows: items of a statement at most
-    :returns: lists of items in the same order; an item that is larger than
-        ``BYTES`` has a list of its own
+    :param size: bytes of a statement at most, by default ``BYTES``; see
+        heat.db.migrate.packet.chunk_bytes
+    :returns: lists of items in the same order; a larger item has a list of its
+        own
     """
-    rows = rows or ROWS
-    chunk, size = [], 0
+    rows, size = rows or ROWS, size or BYTES
+    chunk, sum_of = [], 0
     for item in items:
         more = size_of(item) if size_of else 0
-        if chunk and (len(chunk) == rows or size + more > BYTES):
+        if chunk and (len(chunk) == rows or sum_of + more > size):
             yield chunk
-            chunk, size = [], 0
+            chunk, sum_of = [], 0
         chunk.append(item)
-        size += more
+        sum_of += more
     if chunk:
         yield chunk

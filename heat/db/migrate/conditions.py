@@ -11,12 +11,12 @@ _Stack = models.Stack
 
 
 def is_convergence(stack):
-    """The stack is one; very old Heat left the column NULL."""
+    """The stack is convergence; very old Heat left the column NULL."""
     return sqlalchemy.func.coalesce(stack.convergence, False)
 
 
 def is_backup(stack):
-    """The stack keeps what an update replaces."""
+    """The stack is a backup stack, with the resources of an update."""
     return sqlalchemy.func.coalesce(stack.backup, False)
 
 
@@ -29,7 +29,7 @@ def is_sane(stack):
 
 
 def owner_is_gone(owner_id):
-    """The stack is nested in one that does not exist any more.
+    """The owner of the nested stack no longer exists.
 
     :param owner_id: the column with the id of the owner, which may be NULL
     """
@@ -41,7 +41,7 @@ def owner_is_gone(owner_id):
 
 
 def is_root(owner_id):
-    """Nothing is above the stack: it never had an owner, or that is gone."""
+    """The stack never had an owner, or its owner is gone."""
     return sqlalchemy.or_(owner_id.is_(None), owner_is_gone(owner_id))
 
 
@@ -74,7 +74,7 @@ def is_unreferenced(stack):
 def trees(*conditions):
     """(root_id, id) of the stacks that meet conditions and all below them.
 
-    UNION (and not UNION ALL) ends it where damaged rows own each other.
+    UNION (not UNION ALL) ends the recursion if damaged rows own each other.
     """
     child = orm.aliased(_Stack)
     tree = sqlalchemy.select(

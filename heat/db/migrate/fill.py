@@ -2,55 +2,100 @@
 
 """Write the values that the rows of convergence stacks lack."""
 
+import json
+
 import sqlalchemy
 
 from heat.common.migrate import exception as migrate_exception
+from heat.db.migrate import cases
+from heat.db.migrate import chunks as migrate_chunks
+from heat.db.migrate import packet as migrate_packet
 from heat.db import models
 
 
 def write(session, plan):
     """Write the fills of a plan within the caller's transaction.
 
-    A convergence operation begins by storing a traversal of its own. The row
-    of the stack is written first, so no operation can begin until the end of
-    the transaction, and the resource rows are unchanged since they were read.
+    A convergence operation begins by storing a traversal of its own. The rows
+    of the stacks are written first. So no operation can begin until the end of
+    the transaction, and the resource rows stay as they were read.
 
     :param plan: a heat.engine.migrate.plan.Plan
     :raises TreeChanged: when a stack is not as the plan assumed
     """
+    if not plan.fills:
+        return
+    _write_stacks(session, plan)
+    _write_resources(session, plan, 'requires', _lists, _size_of_list)
+    _write_resources(session, plan, 'current_template_id', _numbers)
+
+
+def _write_stacks(session, plan):
     rows = {row.id: row for row in plan.tree.stacks}
-    for fill in plan.fills:
-        if not _write_stack(session, rows[fill.id], fill):
-            raise migrate_exception.TreeChanged(stack=plan.label)
-    _write_resources(session, plan, 'requires')
-    _write_resources(session, plan, 'current_template_id')
+    # The graph as text, because its size in the statement is limited.
+    graphs = [(rows[fill.id], fill, fill.current_deps and
+               json.dumps(fill.current_deps)) for fill in plan.fills]
+    for status in sorted({row.status for row, _fill, _graph in graphs}):
+        for chunk in migrate_chunks.chunks(
+                (item for item in graphs if item[0].status == status),
+                _size_of_stack, size=migrate_packet.chunk_bytes(session)):
+            if _write_chunk(session, chunk, status) != len(chunk):
+                raise migrate_exception.TreeChanged(stack=plan.label)
 
 
-def _write_stack(session, row, fill):
-    """Write a stack if it is unchanged; returns whether it is."""
+def _size_of_stack(item):
+    # For some ids and traversals.
+    return len(item[2] or '') + 500
+
+
+def _write_chunk(session, chunk, status):
+    """Write those of some stacks that are unchanged; returns how many."""
     stack = models.Stack
-    values = {stack.current_traversal: (fill.current_traversal or
-                                        row.current_traversal)}
-    if fill.current_deps is not None:
-        values[stack.current_deps] = fill.current_deps
-    traversal = (stack.current_traversal.is_(None)
-                 if row.current_traversal is None
-                 else stack.current_traversal == row.current_traversal)
-    return session.execute(
-        sqlalchemy.update(stack).where(
-            stack.id == row.id, stack.status == row.status, traversal)
-        .values(values),
-        execution_options={'synchronize_session': False}).rowcount
+    traversal = stack.current_traversal
+    values = {traversal: cases.by_id(
+        stack, {row.id: fill.current_traversal or row.current_traversal
+                for row, fill, _graph in chunk}, traversal.type)}
+    graphs = {row.id: graph for row, _fill, graph in chunk if graph}
+    if graphs:
+        values[stack.current_deps] = cases.by_id(
+            stack, graphs, sqlalchemy.Text(),
+            else_=sqlalchemy.type_coerce(stack.current_deps,
+                                         sqlalchemy.Text()))
+    before = cases.by_id(
+        stack, {row.id: row.current_traversal or '' for row, _fill, _graph
+                in chunk}, traversal.type)
+    return cases.execute_once(session, sqlalchemy.update(stack).where(
+        stack.id.in_([row.id for row, _fill, _graph in chunk]),
+        stack.status == status,
+        sqlalchemy.func.coalesce(traversal, '') == before).values(values))
 
 
-def _write_resources(session, plan, column):
-    table = models.Resource.__table__
-    values = [{'row_id': resource.id, 'value': getattr(resource, column)}
-              for fill in plan.fills for resource in fill.resources
-              if getattr(resource, column) is not None]
-    if values:
-        # One statement a row, so that its text is always the same.
-        session.connection().execute(
-            sqlalchemy.update(table)
-            .where(table.c.id == sqlalchemy.bindparam('row_id'))
-            .values({column: sqlalchemy.bindparam('value')}), values)
+def _write_resources(session, plan, column, values_of, size_of=None):
+    """Write one column of the resource rows that lack it.
+
+    :param values_of: called with pairs of an id and a value, it gives the
+        CASE of them
+    """
+    resource = models.Resource
+    rows = [(row.id, getattr(row, column))
+            for fill in plan.fills for row in fill.resources
+            if getattr(row, column) is not None]
+    for chunk in migrate_chunks.chunks(
+            rows, size_of, migrate_chunks.RESOURCES,
+            migrate_packet.chunk_bytes(session)):
+        cases.execute_once(session, sqlalchemy.update(resource).where(
+            resource.id.in_([row_id for row_id, _value in chunk])).values({
+                getattr(resource, column): values_of(chunk)}))
+
+
+def _lists(pairs):
+    return cases.lists_by_id(pairs)
+
+
+def _size_of_list(item):
+    # An id has some ten digits, and appears twice.
+    return 50 + 12 * len(item[1])
+
+
+def _numbers(pairs):
+    return cases.by_id(models.Resource, dict(pairs), sqlalchemy.Integer())

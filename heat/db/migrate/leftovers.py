@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Find leftover nested stacks, and other stacks that have their resources.
+"""Find leftover nested stacks, and the stacks that share their resources.
 
 A leftover still has its legacy row, but no operation of any other stack
-reaches it: its owner is gone, or no resource of its owner names it.
+reaches it. Its owner is gone, or no resource of its owner names it.
 """
 
 import collections
@@ -33,8 +33,8 @@ class Shared(typing.NamedTuple):
 class Leftover(typing.NamedTuple):
     """A leftover stack; the fields are the keys in JSON.
 
-    ``leftover`` is the reason code that a conversion is refused with,
-    ``shared_with`` the ids of the stacks that have physical resources of it.
+    ``leftover`` is the reason code of its refusal. ``shared_with`` has the ids
+    of the stacks that share its physical resources.
     """
 
     leftover: str
@@ -94,7 +94,7 @@ def _has_legacy():
 @db_api.retry_on_db_error
 @db_api.context_manager.reader
 def get_shared(context, stack_id):
-    """Read which other stacks have physical resources of a stack's tree.
+    """Read which other stacks share physical resources of a tree.
 
     :returns: a list of :class:`Shared`, by stack and resource
     """
@@ -104,14 +104,14 @@ def get_shared(context, stack_id):
 @db_api.retry_on_db_error
 @db_api.context_manager.reader
 def get_below(context, stack_id):
-    """Read the ids of the stacks nested in a stack, whatever their depth."""
+    """Read the ids of all stacks nested in a stack, at any depth."""
     tree = conditions.trees(_Stack.id == stack_id)
     return sorted(context.session.scalars(sqlalchemy.select(tree.c.id).where(
         tree.c.id != stack_id)))
 
 
 def adopted(session, stack_ids):
-    """The ids of those stacks whose physical resources others have too.
+    """The ids of the stacks that share physical resources with others.
 
     This reads in the transaction of the caller.
     """
@@ -132,7 +132,7 @@ def _shared(session, roots):
 
 
 def _things(session, roots):
-    """What is below each of the stacks.
+    """The stacks and the physical resources below each of the stacks.
 
     :returns: {root: ids of stacks}, and {physical id: set of roots}
     """
@@ -154,7 +154,7 @@ def _things(session, roots):
 
 
 def _holders(session, physical_ids):
-    """Yield all rows, of stacks that are not deleted, with these ids."""
+    """Yield all rows with these physical ids in existing stacks."""
     for chunk in migrate_chunks.chunks(physical_ids, len):
         yield from session.execute(
             sqlalchemy.select(_Stack.id.label('stack_id'), _Stack.name,

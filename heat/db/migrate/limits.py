@@ -1,32 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""A session whose statements end at a deadline, whoever holds a lock.
+"""A session whose statements end at a deadline, even if they wait.
 
 The server ends a statement that hangs, because each transaction sets the
-server's time limits. SQLite has none to set: there a transaction waits for its
-lock only before its first statement.
+server's time limits. SQLite has no time limits. There a transaction waits for
+its lock only before its first statement.
 """
 
 import contextlib
 import math
 
-#: Seconds by which the limit of the server may be too long. Setting it for
-#: each statement would double the number of statements.
+#: Seconds by which the limit of the server may be too long. To set it for each
+#: statement would double the number of statements.
 _SLACK = 1
 
-# Its unit is the second, and NULL leaves a variable as it is.
-_MYSQL_BEGIN = ('SET @migrate_row = @@SESSION.innodb_lock_wait_timeout, '
-                '@migrate_table = @@SESSION.lock_wait_timeout')
-_MYSQL = ('SET SESSION innodb_lock_wait_timeout = %(seconds)d, '
+# In seconds.
+_MYSQL_KEEP = ('@migrate_row = @@SESSION.innodb_lock_wait_timeout, '
+               '@migrate_table = @@SESSION.lock_wait_timeout, ')
+_MYSQL = ('SESSION innodb_lock_wait_timeout = %(seconds)d, '
           'SESSION lock_wait_timeout = %(seconds)d')
 _MYSQL_END = ('SET SESSION innodb_lock_wait_timeout = @migrate_row, '
               'SESSION lock_wait_timeout = @migrate_table')
 # MariaDB alone can also end a statement that is only slow.
-_MARIADB_BEGIN = ', @migrate_statement = @@SESSION.max_statement_time'
+_MARIADB_KEEP = '@migrate_statement = @@SESSION.max_statement_time, '
 _MARIADB = ', SESSION max_statement_time = %(seconds)d'
 _MARIADB_END = ', SESSION max_statement_time = @migrate_statement'
 
-# Of the transaction only; in milliseconds.
+# For this transaction only; in milliseconds.
 _POSTGRESQL = ('SET LOCAL lock_timeout = %(milliseconds)d; '
                'SET LOCAL statement_timeout = %(milliseconds)d')
 
@@ -38,15 +38,16 @@ class _Session:
         self._session = session
         self._deadline = deadline
         self._label = label
-        self._told = None
+        self._last = None
         self._connection = None
         dialect = session.get_bind().dialect
         mariadb = getattr(dialect, 'is_mariadb', False)
-        self._begin, self._limit, self._end = {
-            'mysql': (_MYSQL_BEGIN + _MARIADB_BEGIN * mariadb,
-                      _MYSQL + _MARIADB * mariadb,
+        keep = _MYSQL_KEEP + _MARIADB_KEEP * mariadb
+        self._first, self._limit, self._end = {
+            'mysql': ('SET ' + keep + _MYSQL + _MARIADB * mariadb,
+                      'SET ' + _MYSQL + _MARIADB * mariadb,
                       _MYSQL_END + _MARIADB_END * mariadb),
-            'postgresql': (None, _POSTGRESQL, None),
+            'postgresql': (_POSTGRESQL, _POSTGRESQL, None),
         }.get(dialect.name, (None, None, None))
 
     def execute(self, *args, **kwargs):
@@ -76,25 +77,24 @@ class _Session:
         self._deadline.check(self._label)
         left = self._deadline.left
         if self._limit is None or (
-                self._told is not None and left > self._told - _SLACK):
+                self._last is not None and left > self._last - _SLACK):
             return
         self._connection = self._session.connection()
-        if self._told is None and self._begin:
-            self._connection.exec_driver_sql(self._begin)
-        self._told = left
-        self._connection.exec_driver_sql(self._limit % {
+        limit = self._first if self._last is None else self._limit
+        self._last = left
+        self._connection.exec_driver_sql(limit % {
             'seconds': max(1, math.ceil(left)),
             'milliseconds': max(1, math.ceil(left * 1000))})
 
     def restore(self):
         """Restore the limits that the connection had."""
-        if self._told is None or self._end is None:
+        if self._last is None or self._end is None:
             return
-        # Not by the session: after an error in a flush it gives none.
+        # Not through the session: after a failed flush it has no connection.
         try:
             self._connection.exec_driver_sql(self._end)
         except Exception:
-            # No other user of the pool must get it with these limits.
+            # The pool must not hand out the connection with these limits.
             self._connection.invalidate()
             raise
 
@@ -103,8 +103,8 @@ class _Session:
 def within(session, deadline, label):
     """Give a session whose statements end at the deadline.
 
-    :param deadline: a heat.common.migrate.deadline.Deadline; with one that
-        never comes the session is the one that was given
+    :param deadline: a heat.common.migrate.deadline.Deadline; if it never
+        comes, the given session is returned
     :param label: the stack in words
     """
     if deadline.left is None:

@@ -13,9 +13,15 @@ import time
 from oslo_config import cfg
 from oslo_db import exception as db_exception
 from oslo_log import log as logging
-import sqlalchemy
+
+from heat.common.migrate import exception as migrate_exception
 
 LOG = logging.getLogger(__name__)
+
+# Faults that the statement does not cause. Other transactions cause a
+# deadlock. A node of Galera that has lost its cluster refuses each statement
+# until it is back.
+_LOCK_WAIT, _NODE_NOT_READY = '(1205,', '(1047,'
 
 _PASSING = (db_exception.DBDeadlock, db_exception.DBConnectionError,
             db_exception.RetryRequest)
@@ -24,7 +30,8 @@ _PASSING = (db_exception.DBDeadlock, db_exception.DBConnectionError,
 def call(function, deadline, label):
     """Call a function with one transaction, until it succeeds or must fail.
 
-    :param function: without arguments; it begins the transaction and ends it
+    :param function: called without arguments, it begins and ends the
+        transaction
     :param deadline: a heat.common.migrate.deadline.Deadline
     :param label: the stack in words
     :raises OutOfTime: when the deadline passes; nothing is written then
@@ -37,7 +44,7 @@ def call(function, deadline, label):
         deadline.check(label)
         try:
             return function()
-        except (db_exception.DBError, sqlalchemy.exc.SQLAlchemyError) as exc:
+        except migrate_exception.DATABASE_ERRORS as exc:
             # It may be any error, for example from a limit of the server.
             if deadline.passed:
                 raise deadline.error(label) from exc
@@ -54,13 +61,14 @@ def call(function, deadline, label):
 def _manner(exc):
     """A key that is equal for equal faults; None if a fault never counts.
 
-    A deadlock depends on other transactions. If the server is down, there is
-    no statement.
+    If the server is down, there is no statement.
     """
     inner = getattr(exc, 'inner_exception', None)
     statement = getattr(inner, 'statement', None)
-    if isinstance(exc, db_exception.DBDeadlock) and '1205' not in str(
-            getattr(inner, 'orig', None)):
+    text = str(getattr(inner, 'orig', None))
+    if _NODE_NOT_READY in text or (
+            isinstance(exc, db_exception.DBDeadlock) and
+            _LOCK_WAIT not in text):
         return None
     return statement and (type(exc), statement)
 

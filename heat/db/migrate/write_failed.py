@@ -17,7 +17,7 @@ _template = models.RawTemplate.__table__
 def write(session, stacks):
     """Write templates, rows of backup stacks and states.
 
-    :param stacks: each a heat.engine.migrate.failed.FailedStack
+    :param stacks: each a heat.engine.migrate.failed_stack.FailedStack
     """
     _restore_templates(session, stacks)
     _write_resources(session, stacks, {
@@ -26,7 +26,7 @@ def write(session, stacks):
 
 
 def _needs_copy(stack):
-    return any(row.home_template_id == stack.copied_template_id
+    return any(row.current_template_id == stack.copied_template_id
                for row in stack.resources)
 
 
@@ -35,7 +35,7 @@ def _restore_templates(session, stacks):
     restored = [{'of_id': planned.id, 'new_id': planned.current_template_id}
                 for planned in stacks if planned.restored]
     if restored:
-        # As Heat does it, the time of the last update stays.
+        # As in Heat, the time of the last update does not change.
         session.execute(sqlalchemy.update(stack).where(
             stack.c.id == sqlalchemy.bindparam('of_id')).values(
                 raw_template_id=sqlalchemy.bindparam('new_id'),
@@ -65,14 +65,14 @@ def _write_resources(session, stacks, copies):
             'of_id': row.id, 'new_stack_id': stack.id,
             'new_current_template_id': (
                 copies[stack.id]
-                if row.home_template_id == stack.copied_template_id
-                else row.home_template_id),
+                if row.current_template_id == stack.copied_template_id
+                else row.current_template_id),
             'new_replaces': row.replaces, 'new_replaced_by': row.replaced_by,
             'new_status': row.status} for stack, row in rows])
-    told = [{'of_id': row.id, 'new_status_reason': row.status_reason}
-            for _stack, row in rows if row.status_reason is not None]
-    if told:
-        session.execute(_update_by_id('status_reason'), told)
+    with_reason = [{'of_id': row.id, 'new_status_reason': row.status_reason}
+                   for _stack, row in rows if row.status_reason is not None]
+    if with_reason:
+        session.execute(_update_by_id('status_reason'), with_reason)
 
 
 def _update_by_id(*columns):

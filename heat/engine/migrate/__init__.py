@@ -1,3 +1,3 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What a conversion is: rows in, values out, no SQL."""
+"""Compute conversions: rows in, values out, no SQL."""

@@ -5,9 +5,11 @@
 from oslo_log import log as logging
 
 from heat.common import messaging
+from heat.common.migrate import exception as migrate_exception
 from heat.common.migrate import text as migrate_text
 from heat.common import timeutils
 from heat.db.migrate import events as migrate_db
+from heat.engine.migrate import plan as migrate_plan
 from heat.engine import notification
 from heat.rpc import api as rpc_api
 
@@ -17,16 +19,22 @@ LOG = logging.getLogger(__name__)
 # not mistake the conversion for the end of the update.
 ACTION = 'MIGRATE'
 
+#: How the reasons of the events of a change begin.
+CONVERTED, REVERTED, REPAIRED = (
+    'Converted to convergence', 'Converted to legacy',
+    'Repaired its convergence rows')
+
 #: The event of a conversion to convergence: its action, its status, and the
 #: begin of its reason. Only this event distinguishes a converted stack from a
 #: native one.
-CONVERSION = (ACTION, 'COMPLETE', 'Converted to convergence')
+CONVERSION = (ACTION, 'COMPLETE', CONVERTED)
 
-# Characters that the column resource_status_reason of an event holds.
-REASON_LENGTH = 255
+# Characters that the columns resource_name and resource_status_reason of an
+# event hold.
+NAME_LENGTH = REASON_LENGTH = 255
 
-#: How the reason of a stack that was not converted begins: a list of events
-#: shows no more than this of it, to somebody who did not ask for any of it.
+#: How the reason of a stack that was not converted begins. A list of events
+#: shows only this part, to a user who did not ask for a conversion.
 UNCHANGED = 'Not converted: your stack works as before, nothing is lost. '
 
 
@@ -41,8 +49,18 @@ def event_values(plan, by):
 def migrated(context, plan, seconds, by):
     """Log and notify that the plan has been applied.
 
+    Nothing is raised: the stack has changed, also if a step here fails.
+
     :param seconds: how long planning and applying took
     """
+    try:
+        _log(plan, seconds, by)
+        _notify(context, 'end', _payload(plan.tree.root, 'COMPLETE', by))
+    except Exception:
+        LOG.exception('Cannot report that stack %s has changed', plan.label)
+
+
+def _log(plan, seconds, by):
     LOG.info('Stack %(stack)s: %(what)s %(by)s in %(seconds).2f seconds: '
              '%(counts)s',
              {'stack': plan.label, 'what': _what(plan), 'by': by,
@@ -53,15 +71,14 @@ def migrated(context, plan, seconds, by):
                  {'stack': plan.label, 'dropped': ', '.join(plan.dropped)})
     for warning in plan.warnings:
         LOG.warning('%s', warning)
-    _notify(context, 'end', _payload(plan.tree.root, 'COMPLETE', by))
 
 
 def _what(plan):
     if plan.repair:
-        return 'Repaired its convergence rows'
+        return REPAIRED
     if not plan.convergence:
-        return 'Converted to legacy'
-    return CONVERSION[-1] + (' and repaired' if plan.fills else '')
+        return REVERTED
+    return CONVERTED + (' and repaired' if plan.fills else '')
 
 
 def refused(context, row, reason, only_news=False):
@@ -78,9 +95,51 @@ def refused(context, row, reason, only_news=False):
     """
     LOG.warning('%(reason)s [%(code)s]',
                 {'reason': reason, 'code': code_of(reason)})
-    values = _event_values(row, 'FAILED', '%s%s' % (UNCHANGED, reason))
+    record(context, row, reason, only_news)
+
+
+def record(context, row, reason, only_news=False):
+    """As :func:`refused`, but log nothing.
+
+    :raises OutOfTime: when the row of the stack stays locked
+    """
+    values = _event_values(row, 'FAILED', '%s%s' % (
+        UNCHANGED, _in_short(row, reason)))
     if migrate_db.add(context, values, only_news):
         _notify(context, 'error', _payload(row, 'FAILED', reason))
+
+
+def report_to_owner(context, row, error):
+    """Do as :func:`refused` for a stack that an operator wanted converted.
+
+    The same reason leaves an event only once. A transient reason leaves none,
+    nor does an id that is no root stack. For an unexpected error the event has
+    only its type, because the text of a database error quotes the statement.
+
+    :param error: the exception that ended the conversion
+    """
+    if getattr(error, 'transient', False) or isinstance(
+            error, (migrate_exception.StackNotFound,
+                    migrate_exception.NestedStack,
+                    migrate_exception.StillLegacy)):
+        return
+    if not isinstance(error, migrate_exception.MigrationRefused):
+        error = migrate_exception.Unexpected(stack=row.id,
+                                             error=type(error).__name__)
+    try:
+        refused(context, row, error, only_news=True)
+    except Exception:
+        LOG.exception('Cannot record why stack %s was left', row.id)
+
+
+def _in_short(row, reason):
+    """The reason without the name of the stack: the event has it already."""
+    text = str(reason)
+    for label in (migrate_plan.label(row), row.id):
+        name = 'Stack %s ' % label
+        if text.startswith(name):
+            return 'It ' + text[len(name):]
+    return text
 
 
 def code_of(reason):
@@ -90,7 +149,7 @@ def code_of(reason):
 
 def _event_values(row, status, reason):
     return {'stack_id': row.id,
-            'resource_name': migrate_text.printable(row.name),
+            'resource_name': migrate_text.printable(row.name)[:NAME_LENGTH],
             'physical_resource_id': row.id,
             'resource_type': 'OS::Heat::Stack', 'resource_action': ACTION,
             'resource_status': status,

@@ -36,7 +36,7 @@ class StackFill(typing.NamedTuple):
 class Filling:
     """Collects what is missing in the rows of one stack.
 
-    :param row: the heat.db.migrate.tree.StackRow
+    :param row: the heat.db.migrate.rows.StackRow
     """
 
     def __init__(self, row):

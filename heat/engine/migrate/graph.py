@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What each resource of a stored stack depends on, as convergence sees it.
+"""Compute what each resource of a stored stack depends on.
 
 A convergence create computes the graph before any resource is stored
 (heat.engine.stack.Stack._converge_create_or_update). The same is done here:
@@ -13,9 +13,7 @@ import json
 import traceback
 import types
 
-from oslo_db import exception as db_exception
 from oslo_log import log as logging
-from sqlalchemy import exc as sqlalchemy_exc
 
 from heat.common import exception
 from heat.common.i18n import _
@@ -25,6 +23,7 @@ from heat.engine import dependencies
 from heat.engine import environment
 from heat.engine.migrate import parameters as migrate_parameters
 from heat.engine.migrate import plugin_errors
+from heat.engine.migrate import unhashed as migrate_unhashed
 from heat.engine import resource
 from heat.engine import stack as parser
 from heat.objects import raw_template
@@ -34,41 +33,60 @@ LOG = logging.getLogger(__name__)
 # The names of the encrypted parameters, in a stored environment.
 ENCRYPTED = environment.env_fmt.ENCRYPTED_PARAM_NAMES
 
-_DATABASE_ERRORS = (db_exception.DBError, sqlalchemy_exc.SQLAlchemyError)
+
+class AsksPlugins(Exception):
+    """Plug-ins may have to be asked for the requirements of a stack."""
 
 
-def requirements(context, row, label, check_parameters=True):
+def requirements(context, row, label, check_parameters=True, shared=None,
+                 by_name=False):
     """Compute which resources of a stack require which others.
 
     :param context: with the credentials to load the stack with
-    :param row: the heat.db.migrate.tree.StackRow of the stack
+    :param row: the heat.db.migrate.rows.StackRow of the stack
     :param label: the stack in words, for the messages
     :param check_parameters: refuse stored parameters that the template does
         not allow
+    :param shared: the heat.engine.migrate.shared.Requirements of the tree, if
+        it has more stacks
+    :param by_name: do not ask plug-ins, which may call a service
     :returns: {resource name: set of the resource names that it requires}
+    :raises AsksPlugins: when they must be asked
     :raises MigrationRefused: when the complete graph cannot be computed
     """
+    known = shared and shared.get(row, check_parameters)
+    if known is not None:
+        return known
     invalid = None
     try:
         stack = _load_without_resources(context, row, label)
+        if shared is not None:
+            shared.watch(stack)
         if check_parameters:
             migrate_parameters.check(stack, label)
-        required, failed = _graph(stack, label)
+        required, failed = _graph_by_name(stack, label), {}
+        if required is None:
+            if by_name:
+                raise AsksPlugins()
+            required, failed = _graph(stack, label)
+        elif shared is not None:
+            shared.keep(stack, row, required, check_parameters)
         if failed:
             stack = _load_with_data(context, row, label)
             required, failed = _requirements(stack)
         list(graphlib.TopologicalSorter(required).static_order())
-    except (migrate_exception.MigrationRefused, *_DATABASE_ERRORS):
+    except (migrate_exception.MigrationRefused, AsksPlugins,
+            *migrate_exception.DATABASE_ERRORS):
         raise
     except Exception as exc:
-        # A bad template must harm only its own stack, whatever the error.
+        # Any error in a template must affect only its own stack.
         invalid = exc
-    # Not within the except, where oslo.log adds the error to what is logged.
+    # Not within the except: oslo.log would add the error to each log line.
     if invalid is not None:
         raise migrate_exception.InvalidTemplate(
             stack=label, error=_in_words(invalid, row, label)) from invalid
     for name, error in failed.items():
-        if isinstance(error, _DATABASE_ERRORS):
+        if isinstance(error, migrate_exception.DATABASE_ERRORS):
             raise error
         raise migrate_exception.ImplicitDependencies(
             stack=label, resource=name,
@@ -83,11 +101,12 @@ def _in_words(error, row, label):
     text = migrate_parameters.hide(str(error), row)
     if not migrate_text.is_pythons(error):
         return ' '.join(text.split()).rstrip('.') or type(error).__name__
-    # For the developer of the plug-in; a reason does not quote Python.
-    LOG.error('Reading stack %(stack)s met %(error)s: %(text)s\n%(where)s', {
-        'stack': label, 'error': type(error).__name__,
-        'text': migrate_text.printable(text),
-        'where': ''.join(traceback.format_tb(error.__traceback__))})
+    # The log has the details for the developer of the plug-in.
+    where = ''.join(traceback.format_tb(error.__traceback__))
+    LOG.error(
+        'Reading stack %(stack)s failed with %(error)s: %(text)s\n%(where)s',
+        {'stack': label, 'error': type(error).__name__,
+         'text': migrate_text.printable(text), 'where': where})
     return migrate_text.of_error(error)
 
 
@@ -102,9 +121,11 @@ def _load(context, row, label):
         'environment': json.loads(row.environment or 'null'),
         'files': json.loads(row.files or 'null'),
         'files_id': row.files_id}, label)
-    return parser.Stack.load(context, stack=types.SimpleNamespace(
+    stack = parser.Stack.load(context, stack=types.SimpleNamespace(
         **row._asdict(), raw_template=template, status_reason='',
         current_deps=None, deleted_at=None))
+    migrate_unhashed.use(stack.t)
+    return stack
 
 
 def _load_without_resources(context, row, label):
@@ -124,7 +145,8 @@ def definitions(context, row, label):
         definition = _load_without_resources(context, row, label).defn
         return {name: definition.resource_definition(name).render_hot()
                 for name in definition.enabled_rsrc_names()}
-    except (migrate_exception.MigrationRefused, *_DATABASE_ERRORS):
+    except (migrate_exception.MigrationRefused,
+            *migrate_exception.DATABASE_ERRORS):
         raise
     except Exception as exc:
         invalid = exc
@@ -133,7 +155,7 @@ def definitions(context, row, label):
 
 
 def prepared(context, row, label):
-    """Names of the resources that give something away when replaced.
+    """Names of the resources from which a replacement takes something.
 
     Their plug-ins override ``prepare_for_replace``, which takes what the
     replacement needs from the physical resource: a port gives up its fixed
@@ -160,15 +182,15 @@ def _raw_template(context, columns, label):
         return raw_template.RawTemplate.from_db_object(
             context, raw_template.RawTemplate(), columns)
     except (exception.InvalidEncryptionKey, ValueError) as exc:
-        # ValueError is what the older of Heat's two ways to encrypt gives.
+        # The older of Heat's two encryption methods raises ValueError.
         stored = columns['environment']
         if not isinstance(stored, dict) or not stored.get(ENCRYPTED):
             raise
         raise migrate_exception.EncryptedParameters(stack=label) from exc
 
 
-def _graph(stack, label):
-    """Return what is required, and the errors of plug-ins by resource.
+def _graph_by_name(stack, label):
+    """Return what is required, or None if plug-ins may have to be asked.
 
     If no plug-in adds dependencies, the names in the definitions are the
     whole graph. Then Heat's Resource objects are not created, which would
@@ -176,14 +198,21 @@ def _graph(stack, label):
     """
     definitions = {name: stack.defn.resource_definition(name)
                    for name in sorted(stack.defn.enabled_rsrc_names())}
-    if not _types_depend_on_names(stack, definitions):
-        plugins = _plugins(stack, definitions, label)
-        if not any(map(_adds_dependencies, plugins.values())):
-            return _requirements_by_name(stack, definitions, plugins), {}
+    if _types_depend_on_names(stack, definitions):
+        return None
+    plugins = _plugins(stack, definitions, label)
+    if any(map(_adds_dependencies, plugins.values())):
+        return None
+    return _requirements_by_name(stack, definitions, plugins)
+
+
+def _graph(stack, label):
+    """Return what is required, and the errors of plug-ins by resource."""
     try:
         return _requirements(stack)
     except exception.StackValidationFailed:
-        _plugins(stack, definitions, label)
+        _plugins(stack, {name: stack.defn.resource_definition(name) for name
+                         in sorted(stack.defn.enabled_rsrc_names())}, label)
         raise
 
 
@@ -222,7 +251,7 @@ def _adds_dependencies(plugin):
 
 
 def _requirements_by_name(stack, definitions, plugins):
-    """What heat.engine.rsrc_defn.ResourceDefinition.dependencies gives.
+    """The same as heat.engine.rsrc_defn.ResourceDefinition.dependencies.
 
     :raises InvalidTemplateReference: for a name that the template lacks
     """
@@ -232,7 +261,7 @@ def _requirements_by_name(stack, definitions, plugins):
     for name, definition in definitions.items():
         names = definition.required_resource_names()
         for other in names.difference(definitions):
-            # One that a condition has disabled may be depended on.
+            # A dependency on a resource that a condition disables is allowed.
             if other not in stack.defn.all_rsrc_names():
                 raise exception.InvalidTemplateReference(resource=other,
                                                          key=name)

@@ -14,10 +14,10 @@ from heat.engine import parameters
 
 MASK = '******'
 
-# A shorter value may be part of another word by chance.
+# A shorter value may by chance be a part of another word.
 TELLING_LENGTH = 8
 
-# Characters of a message that are shown.
+# How many characters of a message are shown.
 LENGTH = 2000
 
 # Characters that repr and JSON escape.
@@ -61,23 +61,24 @@ def _without_custom_constraints(parameter):
 def hide(text, row):
     """Replace the values of parameters in an error message.
 
-    Those of hidden ones wherever they are, and a short value that is not
-    hidden (such as "a" or "1") only where it stands alone.
+    Values of hidden parameters are replaced everywhere. A short value of
+    another parameter (such as "a" or "1") is replaced only if it stands alone.
 
     :param text: what Heat or a resource plug-in said
-    :param row: the heat.db.migrate.tree.StackRow of the stack
-    :returns: the text, or as much of it as is worth reading
+    :param row: the heat.db.migrate.rows.StackRow of the stack
+    :returns: the text, cut to LENGTH characters
     """
     patterns = {}
     for value, hidden in _values(row):
-        # A stack may have 100,000 values, of which a message has a few.
+        # A stack may have 100,000 values, and a message has only a few of
+        # them.
         if text.find(value, 0, LENGTH + len(value)) < 0:
             continue
         pattern = re.escape(value)
         if not hidden and len(value) < TELLING_LENGTH:
             pattern = r'(?<!\w)%s(?!\w)' % pattern
         patterns[pattern] = len(value)
-    # All at once, so that nothing is looked for in what has been replaced.
+    # All at once: nothing must be searched in replaced text.
     longest_first = sorted(patterns, key=patterns.get, reverse=True)
     return _replace('|'.join(longest_first), text,
                     LENGTH + max(patterns.values(), default=0) + 1)
@@ -86,7 +87,7 @@ def hide(text, row):
 def _replace(pattern, text, end):
     """Mask what the pattern finds, and cut the text off after LENGTH.
 
-    :param end: behind it nothing begins that is shown
+    :param end: no shown match begins after it
     """
     shown, position = [], 0
     for found in re.finditer(pattern, text[:end]) if pattern else ():
@@ -100,10 +101,10 @@ def _replace(pattern, text, end):
 
 
 def _values(row):
-    """All values that the parameters of a stack have, and may have had.
+    """All values that the parameters of a stack have or may have had.
 
-    :returns: pairs of a value as a message may contain it, and whether it is
-        that of a hidden parameter
+    :returns: pairs of a value as a message may contain it, and whether its
+        parameter is hidden
     """
     environment = _as_dict(_parse(row.environment))
     given = _as_dict(environment.get('parameters'))
@@ -150,7 +151,7 @@ def _decrypted(value):
         try:
             return crypt.decrypt(*value)
         except Exception:
-            # Whatever is no ciphertext is the value itself.
+            # A value that is no ciphertext is plain text.
             return value
     return value
 
@@ -174,7 +175,7 @@ def _as_written(value):
 
 
 def _parts(text):
-    """The members of a list or of JSON that a parameter is given as text."""
+    """The members of a parameter that holds a list or JSON as text."""
     if text.lstrip()[:1] in ('[', '{'):
         parsed = _parse(text)
         if isinstance(parsed, (dict, list)):

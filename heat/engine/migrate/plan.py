@@ -9,12 +9,7 @@ import collections
 import dataclasses
 import typing
 
-from oslo_utils import uuidutils
-
-from heat.common.migrate import exception as migrate_exception
 from heat.common.migrate import text as migrate_text
-from heat.engine.migrate import leftovers as migrate_leftovers
-from heat.engine.migrate import snapshots as migrate_snapshots
 
 
 class PlannedResource(typing.NamedTuple):
@@ -28,11 +23,10 @@ class PlannedResource(typing.NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class PlannedStack:
-    """A stack and what makes a convergence (or a legacy) stack of it.
+    """A stack, with the values that make it a convergence or legacy stack.
 
-    ``current_template_id`` is meant for its resources. A legacy stack has
-    none there, and no traversal and no stored graph either. ``status`` is
-    the one that the stack has, and keeps.
+    ``current_template_id`` is stored in its resources. For a legacy stack it
+    is None, as are the traversal and the graph. ``status`` does not change.
     """
 
     id: str
@@ -53,8 +47,8 @@ class PlannedStack:
     def edges(self):
         """Edges of the graph, as pairs of the requiring and required id.
 
-        A resource on its own gives one pair whose required id is None, as
-        in heat.engine.dependencies.Graph.edges.
+        A resource without any dependency gives one pair whose required id is
+        None, as in heat.engine.dependencies.Graph.edges.
         """
         for resource in self.resources:
             if not resource.requires and not resource.needed_by:
@@ -85,8 +79,8 @@ class Plan:
     nothing to do. ``tree`` has the rows that the plan was computed from.
     ``snapshots`` are those to repair, and ``warnings`` are sentences for the
     owner of the stack. ``fills`` are the values that the rows of convergence
-    stacks lack, each a heat.engine.migrate.fill.StackFill; a plan with
-    ``repair`` has only these.
+    stacks lack, each a heat.engine.migrate.fill.StackFill. A plan with
+    ``repair`` has only these, and says in ``lacked`` what was missing.
     ``left_out`` are ids of nested stacks of the tree that stay unchanged.
     ``dead_locks`` are pairs of a stack id and the id of the dead engine whose
     lock it has.
@@ -104,6 +98,7 @@ class Plan:
     warnings: tuple = ()
     fills: tuple = ()
     repair: bool = False
+    lacked: str = ''
     left_out: tuple = ()
     dead_locks: tuple = ()
     failed: tuple = ()
@@ -144,7 +139,7 @@ class Plan:
 
     @property
     def dropped(self):
-        """Names of the resource rows to delete, which hold nothing."""
+        """Names of the empty resource rows to delete."""
         return tuple(migrate_text.printable(row.name)
                      for stack in self.stacks for row in stack.dropped)
 
@@ -152,14 +147,14 @@ class Plan:
     def without_root(self):
         """Number of resource rows without the id of their root stack.
 
-        Very old Heat stored none, and lists and counts of a whole tree
-        (resource_get_all_by_root_stack in heat.db.api) leave such rows out.
+        Very old Heat stored none. Lists and counts of a whole tree leave such
+        rows out (resource_get_all_by_root_stack in heat.db.api).
         """
         return sum(1 for row in self.tree.resources
                    if row.root_stack_id != self.stack_id)
 
     def for_users(self):
-        """Yield what users of failed stacks must know, in short."""
+        """Yield what users of failed stacks must know, as short texts."""
         if any(stack.restored for stack in self.failed):
             yield ('Rollbacks and updates of the existing template now start '
                    'from the template of the failed update')
@@ -194,7 +189,7 @@ def label(row):
 
 
 def to_change(tree, convergence):
-    """The stack rows of a tree that are not yet what they are to be."""
+    """The stack rows of a tree that a conversion (or a revert) changes."""
     return [row for row in tree.stacks
             if not row.backup and bool(row.convergence) != convergence]
 
@@ -202,110 +197,6 @@ def to_change(tree, convergence):
 def is_mixed(tree):
     """Whether some stacks of a tree are convergence and others legacy."""
     return all(to_change(tree, convergence) for convergence in (True, False))
-
-
-def check(tree, locks):
-    """Refuse a tree that is not in a sane state, from its rows alone.
-
-    :param tree: a heat.db.migrate.tree.Tree whose first stack is a root
-    :param locks: {stack id: engine id} of the locked stacks
-    :raises MigrationRefused: with the reason
-    """
-    held = collections.Counter(row.stack_id for row in tree.resources)
-    held.update(row.owner_id for row in tree.stacks)
-    for row in tree.stacks:
-        if row.backup:
-            if held[row.id]:
-                raise migrate_exception.BackupResources(
-                    stack=label(tree.root), backup=label(row))
-            continue
-        if row.status == 'IN_PROGRESS':
-            raise migrate_exception.InProgress(stack=label(row),
-                                               action=row.action)
-        if row.status != 'COMPLETE' or row.action in (None, 'DELETE'):
-            raise _not_complete(tree, row)
-    for row in tree.stacks:
-        if row.id in locks:
-            raise migrate_exception.Locked(stack=label(row),
-                                           engine=locks[row.id])
-
-
-def _not_complete(tree, row):
-    unreferenced = migrate_leftovers.in_the_way(tree)
-    if unreferenced is None:
-        return migrate_exception.NotComplete(stack=label(row),
-                                             state=_state(row))
-    owner = next(row for row in tree.stacks
-                 if row.id == unreferenced.owner_id)
-    return migrate_exception.UnreferencedNested(
-        stack=label(tree.root), nested=label(unreferenced),
-        id=unreferenced.id, owner=label(owner), state=_state(unreferenced))
-
-
-def _state(row):
-    return '%s_%s' % (row.action, row.status)
-
-
-def check_idle(rows, locks):
-    """Refuse if an operation runs on one of some stack rows.
-
-    :param locks: {stack id: engine id} of the locked stacks
-    """
-    for row in rows:
-        if row.status == 'IN_PROGRESS' and not row.backup:
-            raise migrate_exception.InProgress(stack=label(row),
-                                               action=row.action)
-        if row.id in locks:
-            raise migrate_exception.Locked(stack=label(row),
-                                           engine=locks[row.id])
-
-
-def with_left_out(plan, tree, split):
-    """The plan of a whole tree, made of that of a part.
-
-    All of the tree is locked and read again before the plan is written: if a
-    resource names one of the stacks by then, the tree has changed.
-
-    :param split: the heat.engine.migrate.leftovers.Split of the tree
-    """
-    if not split.out:
-        return plan
-    return dataclasses.replace(
-        plan, tree=tree, left_out=tuple(row.id for row in split.out),
-        warnings=plan.warnings + tuple(
-            'Nested stack %s is left out and stays as it is: no resource '
-            'names it.' % label(row) for row in split.unreferenced))
-
-
-def make(tree, requirements):
-    """Make the plan of a tree that :func:`check` found sane.
-
-    :param requirements: called with each legacy stack row, it gives
-        {resource name: set of the resource names that it requires}
-    :returns: the :class:`Plan`
-    :raises MigrationRefused: when rows and template do not fit together
-    """
-    resources = by_stack(tree.resources)
-    return of_stacks(tree, tuple(
-        plan_stack(row, resources[row.id], requirements(row))
-        for row in to_change(tree, convergence=True)))
-
-
-def of_stacks(tree, stacks):
-    """The plan of a tree whose legacy stacks are planned already."""
-    rows = to_change(tree, convergence=True)
-    planned = {stack.id for stack in stacks}
-    held = {row.stack_id for row in tree.resources}
-    empty_backups = tuple(
-        row.id for row in tree.stacks if row.backup and
-        (row.owner_id in planned or row.id not in held))
-    snapshots = snapshots_of(tree, rows)
-    return Plan(stack_id=tree.root.id, label=label(tree.root),
-                convergence=True, tree=tree, stacks=stacks,
-                empty_backups=empty_backups if rows else (),
-                snapshots=migrate_snapshots.to_mend(snapshots),
-                warnings=tuple(migrate_snapshots.warnings(
-                    label(tree.root), snapshots)))
 
 
 def snapshots_of(tree, rows):
@@ -322,80 +213,24 @@ def by_stack(rows):
     return groups
 
 
-def plan_stack(row, resources, required, traversal=None):
-    """What a stack row and its resource rows have to hold.
-
-    :param required: {resource name: set of the names that it requires}
-    :param traversal: the traversal to keep; a new one when there is none
-    :raises MigrationRefused: when rows and template do not fit together
-    """
-    members, dropped = match(row, resources, required)
-    ids = {name: member.id for name, member in members.items()}
-    needed = collections.defaultdict(set)
-    for name, names in required.items():
-        for other in names:
-            needed[other].add(name)
-
-    def ids_of(names):
-        # Highest first, as heat.engine.resource.Resource.store has it.
-        return tuple(sorted((ids[name] for name in names), reverse=True))
-
-    return PlannedStack(
-        id=row.id, name=row.name,
-        prev_raw_template_id=row.prev_raw_template_id,
-        current_template_id=row.raw_template_id,
-        current_traversal=traversal or uuidutils.generate_uuid(),
-        resources=tuple(PlannedResource(ids[name], name, ids_of(names),
-                                        ids_of(needed[name]))
-                        for name, names in sorted(
-                            required.items(), key=lambda item: ids[item[0]])),
-        dropped=tuple(dropped))
+def by_owner(rows):
+    """Group stack rows by the stack above them: {stack id: [row]}."""
+    groups = collections.defaultdict(list)
+    for row in rows:
+        groups[row.owner_id].append(row)
+    return groups
 
 
-def match(stack, resources, names):
-    """Match the resource rows of a stack with the names in its template.
-
-    :returns: {name: row}, and the rows that hold nothing and can go
-    """
-    members, dropped, orphans = {}, [], []
-    for row in sorted(resources, key=worth):
-        # The legacy engine sets no engine_id and goes by none: in a legacy
-        # stack it is left over, and a conversion clears it.
-        if row.status == 'IN_PROGRESS' or row.engine_id and stack.convergence:
-            raise migrate_exception.ResourceInProgress(
-                stack=label(stack), resource=row.name, action=row.action)
-        if (row.name in names and row.name not in members and
-                not _is_deleted(row)):
-            members[row.name] = row
-        elif row.physical_resource_id and not _is_deleted(row):
-            orphans.append('%s (%s)' % (row.name, row.physical_resource_id))
-        else:
-            dropped.append(row)
-    if orphans:
-        raise migrate_exception.OrphanResources(
-            stack=label(stack), resources=', '.join(orphans))
-    missing = sorted(name for name in names if name not in members)
-    if missing:
-        raise migrate_exception.MissingResources(
-            stack=label(stack), resources=', '.join(missing))
-    return members, dropped
-
-
-def worth(row):
-    """Sort key: of rows with the same name the one to keep comes first.
-
-    A crash of the legacy engine can leave two. A row with a physical resource
-    comes before one without, and a later row before an earlier one. The
-    legacy engine itself uses the later one (resource_get_all_by_stack in
-    heat.db.api).
-    """
-    return row.name, not row.physical_resource_id, -row.id
-
-
-def _is_deleted(row):
+def is_deleted(row):
     """Whether the physical resource is gone, although the row has its id.
 
     Heat has deleted it, or kept it because of its deletion policy. It would
     remove such a row itself (resource_purge_deleted in heat.db.api).
     """
     return (row.action, row.status) == ('DELETE', 'COMPLETE')
+
+
+def holds_nothing(row):
+    """Whether a row of a failed or a backup stack holds nothing."""
+    return is_deleted(row) or (row.action == 'INIT' and
+                               not row.physical_resource_id)

@@ -22,9 +22,10 @@ class Recorder:
     def __init__(self, stack, resources):
         """Wrap the clients and the properties of resources.
 
-        The stack and the resources cannot be used for anything else then.
+        Afterwards the stack and the resources cannot be used for anything
+        else.
 
-        :param stack: a heat.engine.stack.Stack, loaded for this only
+        :param stack: a heat.engine.stack.Stack, loaded only for this
         :param resources: its heat.engine.resource.Resource objects
         """
         self.errors = []
@@ -81,8 +82,8 @@ class _Properties(collections.abc.Mapping):
         self._recorder = recorder
 
     def __getitem__(self, key):
-        # A property that the resource type does not have is no failure:
-        # plug-ins ask resources of other types, too.
+        # A property that the resource type lacks is no error: plug-ins also
+        # read properties of other resource types.
         if key not in self._properties.props:
             raise KeyError(key)
         return self._recorder.call(self._properties.__getitem__, key)

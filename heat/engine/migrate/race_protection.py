@@ -10,7 +10,8 @@ legacy stacks only are refused here.
 
 Convergence operations are refused where they begin their traversal, in
 :class:`heat.engine.stack.Stack`. Those that take the stack lock instead, and a
-cancel, are refused here.
+cancel, are refused here. Messages to workers that a revert overtakes are
+ignored here.
 """
 
 import functools
@@ -19,7 +20,7 @@ from oslo_log import log as logging
 
 from heat.common import exception
 from heat.common.migrate import options as migrate_options
-from heat.db.migrate import write as migrate_write
+from heat.db.migrate import lost_race as migrate_lost_race
 from heat.engine.migrate import events as migrate_events
 from heat.engine import stack_lock
 from heat.objects import snapshot as snapshot_object
@@ -28,12 +29,16 @@ from heat.rpc import client as rpc_client
 
 LOG = logging.getLogger(__name__)
 
+# How often the delete of a stack is requested, if conversions and reverts keep
+# overtaking it.
+_DELETES = 3
+
 
 def operation(start_with_acquired_lock):
     """Keep a legacy operation from running on a converted stack.
 
-    A delete tries for its lock; every other gets it from StackLock.acquire,
-    which refuses it there, from Heat 26 on.
+    Only a delete tries for its lock without StackLock.acquire. From Heat 26
+    on, StackLock.acquire refuses every other operation.
     """
     @functools.wraps(start_with_acquired_lock)
     def start(self, stack, lock, func, *args, **kwargs):
@@ -81,13 +86,29 @@ def cancel(stop_traversal):
     @functools.wraps(stop_traversal)
     def stop(self, stack):
         try:
-            # When it is too late, its warning cannot be formatted.
+            # If it is too late, Heat's own warning cannot be formatted.
             stop_traversal(self, stack)
         finally:
-            # What is stopped becomes FAILED.
+            # A stopped operation leaves the stack FAILED.
             if stack.status == stack.IN_PROGRESS and stack.is_idle():
-                stack.tell_dropped('The cancel')
+                stack.record_dropped('The cancel')
     return stop
+
+
+def message(retrigger_replaced):
+    """Ignore, with one log line, a message to a worker after a revert.
+
+    Heat reads the graph of the stack, which a legacy stack does not have.
+    """
+    @functools.wraps(retrigger_replaced)
+    def retrigger(self, is_update, rsrc, stack, check_resource):
+        if stack.convergence:
+            retrigger_replaced(self, is_update, rsrc, stack, check_resource)
+            return
+        LOG.info('Ignored a message about resource %(resource)s of stack '
+                 '%(stack)s: the stack was reverted after it was sent',
+                 {'resource': rsrc.id, 'stack': stack.id})
+    return retrigger
 
 
 def lost_to_revert(context, stack_id, error):
@@ -114,27 +135,48 @@ def last_delete(start_with_lock):
 
 
 def _delete_again(context, stack):
-    """Ask any engine for the delete of a stack, now under convergence.
+    """Have any engine delete a stack that has become convergence.
 
-    Heat waits in a thread for the operation that a delete has to stop. It
-    has already told the user that the stack is being deleted.
+    Heat waits in a thread for the operation that a delete has to stop. It has
+    already answered the user that the stack is being deleted. So an event is
+    left if the stack cannot be deleted.
     """
     LOG.info('Stack %s was converted while its delete waited', stack.id)
-    rpc_client.EngineClient().delete_stack(
-        context, dict(stack.identifier()), cast=True)
+    client = rpc_client.EngineClient()
+    error = None
+    for _ in range(_DELETES):
+        try:
+            client.delete_stack(context, dict(stack.identifier()),
+                                cast=False)
+            return
+        except exception.ActionInProgress:
+            # A revert came first.
+            continue
+        except (exception.EntityNotFound, exception.NotFound):
+            # Another request has deleted it.
+            return
+        except Exception as exc:
+            error = type(exc).__name__
+            break
+    # Not within the except, where oslo.log adds the error to what is logged.
+    if error:
+        stack.record_lost('The delete', 'no engine has confirmed it (%s)'
+                          % error)
+    else:
+        stack.record_dropped('The delete')
 
 
 def store(update_by_id):
-    """Keep a stack that was loaded as legacy from storing itself as legacy.
+    """Keep a converted stack from being stored as the legacy stack it was.
 
     With reauthentication_auth_method = trusts, Heat stores new credentials
-    while it loads a stack to update it, with all the other columns of the
-    row, and without the lock.
+    while it loads a stack for an update. It then stores all other columns too,
+    without the lock.
     """
     @functools.wraps(update_by_id)
     def update(cls, context, stack_id, values):
         if (migrate_options.protects() and
                 values.get('convergence', True) in (None, False)):
-            return migrate_write.store_legacy(context, stack_id, values)
+            return migrate_lost_race.store_legacy(context, stack_id, values)
         return update_by_id(cls, context, stack_id, values)
     return update

@@ -4,19 +4,20 @@
 
 from heat.common.migrate import exception as migrate_exception
 from heat.engine.migrate import plan as migrate_plan
+from heat.engine.migrate import planning as migrate_planning
 from heat.engine.migrate import snapshots as migrate_snapshots
 
 
 def make(tree, requirements):
-    """Make the plan of a tree that migrate_plan.check found sane.
+    """Make the plan of a tree that heat.engine.migrate.check found sane.
 
-    The rows become what the legacy engine stores: it keeps no graph, no
-    traversal and no template of each resource, and it knows one row for each
+    The rows become what the legacy engine stores. It keeps no graph, no
+    traversal and no template of each resource. It has one row for each
     resource of the template.
 
-    :param requirements: as for migrate_plan.make
+    :param requirements: as for heat.engine.migrate.planning.make
     :returns: the heat.engine.migrate.plan.Plan
-    :raises MigrationRefused: when the legacy engine could not go on
+    :raises MigrationRefused: when the legacy engine could not run it
     """
     resources = migrate_plan.by_stack(tree.resources)
     rows = migrate_plan.to_change(tree, convergence=False)
@@ -34,7 +35,7 @@ def _plan_stack(stack, rows, names):
         if row.replaces is not None or row.replaced_by is not None:
             raise migrate_exception.ReplacedResource(
                 stack=migrate_plan.label(stack), resource=row.name)
-    members, others = migrate_plan.match(stack, rows, names)
+    members, others = migrate_planning.match(stack, rows, names)
     if others:
         raise migrate_exception.OrphanResources(
             stack=migrate_plan.label(stack),

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Snapshots that were taken before a conversion, or after it.
+"""Plan what happens to snapshots in a conversion or a revert.
 
 The legacy engine stores the data of each resource in the row of the snapshot.
-Convergence stores it in rows of resource_snapshot, if Heat has that table, and
-reads the first where the second is missing (heat.objects.snapshot). So these
-snapshots stay unchanged. Only snapshots that a dead legacy engine left behind
-are repaired: convergence needs data in the row, and refuses to delete a
+Convergence stores it in rows of resource_snapshot, if Heat has that table.
+Without such rows it reads the row of the snapshot (heat.objects.snapshot). So
+these snapshots stay unchanged. Only snapshots that a dead legacy engine left
+behind are repaired. Convergence needs data in the row, and refuses to delete a
 snapshot that is being created.
 """
 
@@ -18,10 +18,10 @@ from heat import overlay
 
 
 class PlannedSnapshot(typing.NamedTuple):
-    """A snapshot row to mend.
+    """A snapshot row to repair.
 
-    ``interrupted`` says that it becomes FAILED, ``without_data`` that
-    it gets data without any resource.
+    If ``interrupted``, it becomes FAILED. If ``without_data``, it gets data
+    without any resource.
     """
 
     id: str
@@ -34,10 +34,10 @@ def to_mend(snapshots):
     """The snapshots of legacy stacks that convergence could not delete.
 
     The lock of their stacks is free, so no engine is taking these snapshots:
-    the legacy engine holds the lock meanwhile (EngineService.stack_snapshot).
+    the legacy engine would hold the lock (EngineService.stack_snapshot).
     """
-    # Without resource_snapshot both engines use the data of the row, and
-    # data without a template is worse than no data.
+    # Without resource_snapshot both engines use the data of the row. Data
+    # without a template is worse than no data.
     wants_data = overlay.release().converged_actions
     planned = (PlannedSnapshot(row.id, name(row), _is_interrupted(row),
                                wants_data and not row.has_data)
@@ -64,9 +64,10 @@ def warnings(label, snapshots):
 
 
 def refuse_native(label, snapshots):
-    """Refuse to give snapshots of convergence to the legacy engine.
+    """Refuse a revert of stacks with snapshots of convergence.
 
-    :raises HasSnapshots: it would not find what they know of resources
+    :raises HasSnapshots: the legacy engine would not find the data of their
+        resources
     """
     native = [name(row) for row in snapshots if row.has_rows]
     if native:

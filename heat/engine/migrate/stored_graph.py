@@ -13,8 +13,8 @@ class Deps(typing.NamedTuple):
 
     :ivar edges: as they are stored
     :ivar nodes: ids of all resources in it
-    :ivar updated: ids of those that it was to create or update
-    :ivar required: {id: ids that it requires}, of those
+    :ivar updated: ids of the resources to create or update
+    :ivar required: {id: ids that it requires}, of these resources
     :ivar has_cleanup: whether there are nodes for a clean-up
     """
 
@@ -28,8 +28,8 @@ class Deps(typing.NamedTuple):
 def parse(text):
     """Parse current_deps; returns :class:`Deps`, or None if Heat cannot.
 
-    See ConvergenceNode in heat.engine.stack: a node is [id, whether it is an
-    update], and in Heat 27 a node for a snapshot has a third item.
+    See ConvergenceNode in heat.engine.stack. A node is [id, whether it is an
+    update]. In Heat 27 a node for a snapshot has a third item.
     """
     try:
         edges = json.loads(text)['edges']
@@ -67,9 +67,9 @@ def ids(text):
 
 
 def circle(required):
-    """The keys of a circle, or none.
+    """The keys of a circular dependency, or none.
 
-    :param required: {key: the keys that it requires}; others than the keys
+    :param required: {key: the keys that it requires}; values that are no keys
         of the dict do not count
     """
     sorter = graphlib.TopologicalSorter({

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Parse the templates of a stack tree, with its credentials if need be."""
+"""Parse the templates of a stack tree with its stored credentials."""
 
 from heat.common.migrate import deadline as migrate_deadline
 from heat.common.migrate import exception as migrate_exception
 from heat.engine.migrate import credentials as migrate_credentials
 from heat.engine.migrate import graph as migrate_graph
 from heat.engine.migrate import plan as migrate_plan
+from heat.engine.migrate import shared as migrate_shared
 
 
 class Templates:
@@ -15,13 +16,18 @@ class Templates:
     The stored credentials are read once for the whole tree, when the first
     template is parsed. If they cannot be used, the stack is refused only if a
     plug-in asks for them.
+
+    With ``by_name`` no plug-in is asked; see migrate_graph.requirements.
     """
 
-    def __init__(self, context, tree, stored_credentials):
+    def __init__(self, context, tree, stored_credentials, by_name=False):
         self._context = context
         self._tree = tree
         self._stored_credentials = stored_credentials
         self._loader = None if stored_credentials else context
+        self._by_name = by_name
+        self._shared = (migrate_shared.Requirements()
+                        if len(tree.stacks) > 1 else None)
 
     def _parse(self, function, row, *args):
         label = migrate_plan.label(row)
@@ -34,10 +40,11 @@ class Templates:
     def requirements(self, row, is_target=True):
         """The requirements of a StackRow; see migrate_graph.requirements.
 
-        :param is_target: whether the next update goes by this template
+        :param is_target: whether the next update starts from this template
         """
         try:
-            return self._parse(migrate_graph.requirements, row, is_target)
+            return self._parse(migrate_graph.requirements, row, is_target,
+                               self._shared, self._by_name)
         except migrate_exception.ImplicitDependencies as exc:
             if self._stored_credentials:
                 migrate_credentials.refuse(self._tree.root, exc)

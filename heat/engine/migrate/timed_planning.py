@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Plan with a deadline, even if a resource plug-in hangs.
+"""Plan with a deadline, also if a resource plug-in hangs.
 
 A plug-in that hangs cannot be stopped from outside. Planning writes nothing,
 so it runs in a thread of its own, which is abandoned at the deadline. That
@@ -8,6 +8,8 @@ thread ends at its next call to the cloud or at the next stack.
 """
 
 import threading
+
+from oslo_context import context as oslo_context
 
 from heat.common import context as heat_context
 from heat.common.migrate import deadline as migrate_deadline
@@ -38,8 +40,8 @@ class _Clients:
 class TimedContext(heat_context.RequestContext):
     """A copy of a request's context with a deadline.
 
-    It has clients of its own: those of the request are the update's, while
-    an abandoned thread may still use these.
+    It has its own clients, because an abandoned thread may still use them. The
+    update uses the clients of the request.
     """
 
     migrate_deadline = migrate_deadline.NEVER
@@ -51,7 +53,11 @@ class TimedContext(heat_context.RequestContext):
         :param deadline: a heat.common.migrate.deadline.Deadline
         :param label: the stack in words
         """
+        current = oslo_context.get_current()
+        # Its constructor makes it the context of log lines of this thread.
         copied = cls.from_dict(context.to_dict())
+        if current is not None:
+            current.update_store()
         copied.migrate_deadline = deadline
         copied._migrate_label = label
         copied._limit_requests(copied._keystone_session)
@@ -63,7 +69,7 @@ class TimedContext(heat_context.RequestContext):
 
         def limited(*args, **kwargs):
             self._check()
-            # The thread that planned must not hang for ever either.
+            # The abandoned thread must not hang for ever.
             kwargs.setdefault('timeout', self.migrate_deadline.left)
             return request(*args, **kwargs)
 
@@ -72,7 +78,7 @@ class TimedContext(heat_context.RequestContext):
     @property
     def clients(self):
         if self._clients is None:
-            # It is the one that client plug-ins refer to (weakly), too.
+            # Client plug-ins also have a weak reference to it.
             self._clients = _Clients(super().clients, self._check)
         return self._clients
 
@@ -83,7 +89,7 @@ class TimedContext(heat_context.RequestContext):
 def call(context, label, function, *args):
     """Call a function that writes nothing, until the deadline at most.
 
-    :param context: its deadline counts; without one the call is direct
+    :param context: it carries the deadline; without one the call is direct
     :param label: the stack in words
     :raises OutOfTime: when the function takes longer; it may still run
     """
@@ -95,7 +101,7 @@ def call(context, label, function, *args):
 
     def run():
         try:
-            # Log lines of this thread tell the request that they are of.
+            # The log lines of this thread show the request.
             context.update_store()
             ended['value'] = function(*args)
         except BaseException as exc:
@@ -107,7 +113,7 @@ def call(context, label, function, *args):
     if not done.wait(deadline.left):
         raise deadline.error(label)
     if 'error' in ended:
-        # A call that was stopped shows as an error of its plug-in.
+        # The plug-in may raise its own error for a stopped call.
         deadline.check(label)
         raise ended['error']
     return ended['value']

@@ -19,8 +19,8 @@ from heat.engine.migrate import stored_graph
 class Finding(typing.NamedTuple):
     """Something that is missing in a column of a stack or a resource.
 
-    ``resource`` is None when the row is the stack's, or when a circle of
-    resources was found.
+    ``resource`` is None for the row of the stack, and for a circle of
+    resources.
     """
 
     stack_id: str
@@ -36,9 +36,9 @@ class Finding(typing.NamedTuple):
 def compare(tree, graph, requirements):
     """Compare the rows of the convergence stacks of a tree with templates.
 
-    :param graph: the heat.db.migrate.tree.StoredGraph of the tree
-    :param requirements: as for migrate_plan.make; it is called for stacks
-        whose rows alone are not enough
+    :param graph: the heat.db.migrate.rows.StoredGraph of the tree
+    :param requirements: as for heat.engine.migrate.planning.make; called only
+        for stacks whose rows are not enough
     :returns: the findings, and the plan that fills in what is missing
     :raises MigrationRefused: when a template that is needed cannot be used
     """
@@ -53,10 +53,10 @@ def compare(tree, graph, requirements):
     return tuple(findings), migrate_plan.Plan(
         stack_id=tree.root.id, label=migrate_plan.label(tree.root),
         convergence=True, stacks=(), fills=tuple(fills), tree=tree,
-        repair=True)
+        repair=True, lacked=in_words(findings))
 
 
-# Number of findings that a message quotes; the others are counted.
+# How many findings a message quotes; it counts the others.
 _QUOTED = 10
 
 
@@ -71,7 +71,7 @@ def check_fills(plan):
     """Refuse a repair that would break the next operation.
 
     :raises CircularDependencies: when resources would require each other
-    :raises ResourceInProgress: when an engine is at work on a resource
+    :raises ResourceInProgress: when an engine is working on a resource
     """
     filled = {fill.id for fill in plan.fills}
     for fill in plan.fills:
@@ -86,7 +86,7 @@ def check_fills(plan):
 
 
 class _Stack:
-    """The rows of one convergence stack, and what is found in them."""
+    """The rows of one convergence stack, with the findings."""
 
     def __init__(self, row, resources, graph, requirements):
         self._row = row
@@ -125,7 +125,7 @@ class _Stack:
 
     @property
     def required(self):
-        """What requires what, by name; computed when it is first needed."""
+        """The requirements by name; computed when first needed."""
         if self._required is None:
             self._required = self._requirements(self._row)
         return self._required
@@ -133,8 +133,8 @@ class _Stack:
     def _is_as_created(self):
         """Whether no operation has begun with these resources yet.
 
-        Each adds nodes to current_deps for the clean-up after it. The graph
-        is then still the one of the template.
+        Each operation adds nodes to current_deps for its clean-up. Without
+        such nodes the graph is that of the template.
         """
         return not (self._deps and self._deps.has_cleanup) and all(
             member.current_template_id in (None, self._row.raw_template_id)
@@ -179,7 +179,7 @@ class _Stack:
         return member.current_template_id is None or self._as_created
 
     def _names(self, member):
-        """The names, of those with a row, that a resource requires."""
+        """The names that a resource requires and that have a row."""
         return [name for name in sorted(self.required.get(member.name, ()))
                 if name in self._rows]
 
@@ -204,7 +204,7 @@ class _Stack:
             self.fill.add_edges(self._deps.edges, edges)
 
     def _without_node(self):
-        """The resources that the last operation did not know.
+        """The resources that the last operation has no node for.
 
         A replacement does not appear by its own id. Once Heat has removed
         the replaced row, only an unknown id is left in the graph.
@@ -232,8 +232,8 @@ class _Stack:
     def _look_for_circle(self):
         """Check that the next operation can order its clean-up.
 
-        It orders by requires and replaces together. With a circle each
-        update and delete fails (Stack._compute_convg_dependencies).
+        The order has both requires and replaces. With a circle each update and
+        delete fails (Stack._compute_convg_dependencies).
         """
         names = {member.id: member.name for member in self._members}
         required = {member.id: set(self._requires[member.id] or ()) |
@@ -249,5 +249,5 @@ class _Stack:
 
 
 def _age(row):
-    """Sort key: of rows with one name the one in use comes first."""
+    """Sort key of rows with the same name: the row in use comes first."""
     return row.replaced_by is not None, -row.id
