@@ -2,8 +2,8 @@
 
 """HeatTestCase finds the global environment of an installed Heat.
 
-Heat's own looks for it in the source tree that the tests lie in. A wheel
-puts it below the prefix of the environment that it is installed in.
+Heat's own class looks for it in the source tree of the tests. A wheel installs
+it below the prefix of its environment.
 """
 
 from importlib import metadata

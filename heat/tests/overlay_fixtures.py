@@ -2,6 +2,7 @@
 
 """A Python environment of its own with a small package in place of Heat."""
 
+import glob
 import os
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from heat import overlay_releases
 
 CHECKOUT = os.path.dirname(overlay.ROOT)
 
-#: Prints where the parts of Heat come from.
+#: Prints the paths of the parts of Heat.
 SHOW = ('import heat, heat.engine.service as s; '
         'print(heat.__file__, *heat.__path__, s.__file__, sep="\\n")')
 
@@ -29,17 +30,26 @@ class Environment(fixtures.Fixture):
     """A virtual environment, without pip, that holds a stand-in for Heat.
 
     Its modules define what the overlay refines and nothing else.
+
+    :param version: of the stand-in.
+    :param python: what to make the environment with; None for this Python.
     """
 
-    def __init__(self, version='27.0.1'):
+    def __init__(self, version='27.0.1', python=None):
         self.version = version
+        self._maker = python
 
     def _setUp(self):
         self.path = self.useFixture(fixtures.TempDir()).path
-        venv.create(self.path, symlinks=True)
+        if self._maker is None:
+            venv.create(self.path, symlinks=True)
+        else:
+            subprocess.run([self._maker, '-m', 'venv', '--without-pip',
+                            self.path], check=True)
         self.bin = os.path.join(self.path, 'bin')
         self.python = os.path.join(self.bin, 'python')
-        self.site_packages = site_packages(self.path)
+        self.site_packages, = glob.glob(
+            os.path.join(self.path, 'lib', 'python*', 'site-packages'))
         self.heat = os.path.join(self.site_packages, 'heat')
         self.dist_info = os.path.join(
             self.site_packages, 'openstack_heat-%s.dist-info' % self.version)
@@ -77,15 +87,16 @@ class Environment(fixtures.Fixture):
         os.chmod(path, 0o755)
         return path
 
-    def run(self, *args, path='', cwd='/', python_path=()):
+    def run(self, *args, path='', cwd='/', python_path=(), **kwargs):
         """Run this Python.
 
         :param path: PATH of the process.
         :param python_path: the entries of its PYTHONPATH.
+        :param kwargs: of subprocess.run, for example ``user``.
         """
         env = {'PATH': path, 'PYTHONPATH': os.pathsep.join(python_path)}
         return subprocess.run([self.python] + list(args), cwd=cwd, env=env,
-                              capture_output=True, text=True)
+                              capture_output=True, text=True, **kwargs)
 
     def overlay(self, *args, checkout=CHECKOUT, **kwargs):
         """Run heat-overlay with this Python, from a checkout."""

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Which tests are for which releases of Heat."""
+"""Select tests by the release of Heat."""
 
 import importlib.util
 
@@ -8,9 +8,9 @@ import testtools
 
 from heat import overlay
 
-#: What an engine logs when it goes by the options that it has read again. From
-#: Heat 25 on a new worker process of cotyledon's does, before that the one
-#: process of eventlet's.
+#: The log line of an engine that has read its options again. From Heat 25 on a
+#: new worker process of cotyledon's does, before that the one process of
+#: eventlet's.
 REREAD = ('Starting engine_worker' if importlib.util.find_spec('cotyledon')
           else 'changed from')
 

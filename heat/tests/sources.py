@@ -45,7 +45,7 @@ def calls(owner):
 def load_tool(name):
     """Load a module of the folder tools, which is no package."""
     folder = str(CHECKOUT / 'tools')
-    # As for a script that is started there: it finds its neighbours.
+    # As for a script in the folder, which finds its neighbours.
     sys.path.insert(0, folder)
     try:
         return importlib.import_module(name)

@@ -1,60 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 
-import datetime
-import json
 import os
+import pwd
 import shutil
+import signal
 
 import fixtures
-import testtools
 
 from heat import overlay
+from heat.tests import overlay_command_case as case
 from heat.tests import overlay_fixtures
 
-CHECKOUT = overlay_fixtures.CHECKOUT
-SHOW_PATH = 'import heat; print(*heat.__path__)'
-PTH = 'heat-overlay.pth'
 START = 'heat-overlay.start'
 
 
-class CommandTestCase(testtools.TestCase):
-
-    def setUp(self):
-        super().setUp()
-        self.env = self.useFixture(overlay_fixtures.Environment())
-        self.untouched = self.listing(self.env)
-        self.in_front = '%s %s\n' % (overlay.ROOT, self.env.heat)
-
-    @staticmethod
-    def listing(env):
-        return sorted(os.listdir(env.site_packages))
-
-    def untested(self):
-        return self.useFixture(overlay_fixtures.Environment('19.0.0'))
-
-    def heat_path(self, env=None, **kwargs):
-        """Start the Python that Heat runs in and say where Heat is."""
-        done = (env or self.env).run('-c', SHOW_PATH, **kwargs)
-        self.assertEqual((0, ''), (done.returncode, done.stderr))
-        return done.stdout
-
-    def assertDone(self, done):
-        self.assertEqual((0, ''), (done.returncode, done.stderr))
-
-    def assertFails(self, done, reason):
-        self.assertEqual((2, ''), (done.returncode, done.stdout))
-        self.assertEqual(1, len(done.stderr.splitlines()), done.stderr)
-        self.assertIn(reason, done.stderr)
-
-    def copy_of_the_overlay(self):
-        copy = os.path.join(self.useFixture(fixtures.TempDir()).path, 'copy')
-        for name in ('heat', 'heat_overlay'):
-            shutil.copytree(os.path.join(CHECKOUT, name),
-                            os.path.join(copy, name))
-        return copy
-
-
-class PathTest(CommandTestCase):
+class RunTest(case.CommandTestCase):
 
     def test_folder_works_in_python_path(self):
         done = self.env.overlay('path')
@@ -62,13 +22,12 @@ class PathTest(CommandTestCase):
         self.assertEqual(self.in_front, self.heat_path(
             python_path=[done.stdout.strip()]))
 
-
-class RunTest(CommandTestCase):
-
     def test_command_has_the_overlay_in_front(self):
-        done = self.env.overlay('run', 'python', '-c', SHOW_PATH)
-        self.assertDone(done)
-        self.assertEqual(self.in_front, done.stdout)
+        for words in ([], ['--']):
+            done = self.env.overlay('run', *words, 'python', '-c',
+                                    case.SHOW_PATH)
+            self.assertDone(done)
+            self.assertEqual(self.in_front, done.stdout)
 
     def test_command_gets_its_arguments_and_gives_its_exit_status(self):
         self.env.script('heat-thing',
@@ -77,49 +36,50 @@ class RunTest(CommandTestCase):
         self.assertEqual((7, "['--help', 'a b', '--']\n"),
                          (done.returncode, done.stdout))
 
-    def test_double_dash_may_stand_before_the_command(self):
-        done = self.env.overlay('run', '--', 'python', '-c', SHOW_PATH)
-        self.assertEqual(self.in_front, done.stdout)
-
     def test_command_keeps_the_python_path_of_the_caller(self):
         other = self.useFixture(fixtures.TempDir()).path
         self.env.script('heat-thing',
                         'import os; print(os.environ["PYTHONPATH"])')
         done = self.env.overlay('run', 'heat-thing', python_path=[other])
-        self.assertEqual('%s:%s\n' % (CHECKOUT, other), done.stdout)
+        self.assertEqual('%s:%s\n' % (case.CHECKOUT, other), done.stdout)
 
     def test_command_from_path(self):
         other = self.useFixture(overlay_fixtures.Environment())
-        other.script('heat-thing', SHOW_PATH)
+        other.script('heat-thing', case.SHOW_PATH)
         done = self.env.overlay('run', 'heat-thing', path=other.bin)
         self.assertEqual('%s %s\n' % (overlay.ROOT, other.heat), done.stdout)
 
     def test_untested_heat_is_refused_and_nothing_starts(self):
         env = self.untested()
         env.script('heat-thing', 'print("started")')
-        self.assertFails(env.overlay('run', 'heat-thing'), 'Heat 19.0.0 in ')
+        # The Python of the command counts.
+        for done in (env.overlay('run', 'heat-thing'),
+                     self.env.overlay('run', 'heat-thing', path=env.bin)):
+            self.assertFails(done, 'Heat 19.0.0 in ')
 
-    def test_the_python_of_the_command_counts(self):
-        env = self.untested()
-        env.script('heat-thing', 'print("started")')
-        self.assertFails(self.env.overlay('run', 'heat-thing', path=env.bin),
-                         'Heat 19.0.0 in ')
-
-    def test_python_that_ignores_python_path_is_refused(self):
+    def test_what_cannot_be_started(self):
         self.env.script('heat-thing', 'print("started")',
                         python=self.env.python + ' -E')
-        self.assertFails(self.env.overlay('run', 'heat-thing'),
-                         'use "heat-overlay enable"')
+        for command, reason in (
+                # It ignores PYTHONPATH.
+                (['heat-thing'], 'use "heat-overlay enable"'),
+                (['heat-nothing'], 'no command heat-nothing'),
+                ([], 'run needs a command'),
+                ([self.script('echo started\n')],
+                 'Exec format error. The first line of a script names its '
+                 'interpreter'),
+                ([self.script("#!/nowhere/it's\n")],
+                 'No such file or directory')):
+            self.assertFails(self.env.overlay('run', *command), reason)
 
-    def test_unknown_command(self):
-        self.assertFails(self.env.overlay('run', 'heat-nothing'),
-                         'no command heat-nothing')
+    def script(self, text):
+        path = self.env.write(
+            os.path.join(self.env.bin, 'thing%d' % len(text)), text)
+        os.chmod(path, 0o755)
+        return path
 
-    def test_no_command(self):
-        self.assertFails(self.env.overlay('run'), 'run needs a command')
 
-
-class EnableTest(CommandTestCase):
+class EnableTest(case.CommandTestCase):
 
     def read(self, name):
         with open(os.path.join(self.env.site_packages, name)) as found:
@@ -130,12 +90,12 @@ class EnableTest(CommandTestCase):
         self.assertEqual(self.in_front, self.heat_path())
 
     def test_start_file_alone_does_the_same(self):
-        # What Python 3.15 and later do with it, see PEP 829.
+        # Python 3.15 and later do this with it, see PEP 829.
         self.env.overlay('enable')
-        os.remove(os.path.join(self.env.site_packages, PTH))
+        os.remove(os.path.join(self.env.site_packages, case.PTH))
         entry = self.read(START).strip()
         code = 'import pkgutil; pkgutil.resolve_name("%s")(); ' % entry
-        done = self.env.run('-c', code + SHOW_PATH)
+        done = self.env.run('-c', code + case.SHOW_PATH)
         self.assertEqual(self.in_front, done.stdout)
 
     def test_activation_twice_in_a_process_is_once(self):
@@ -144,13 +104,13 @@ class EnableTest(CommandTestCase):
         entry = self.read(START).strip()
         done = self.env.run(
             '-c', 'import pkgutil, sys; pkgutil.resolve_name("%s")(); '
-            'print(sys.path.count("%s"))' % (entry, CHECKOUT))
+            'print(sys.path.count("%s"))' % (entry, case.CHECKOUT))
         self.assertEqual('1\n', done.stdout)
 
     def test_works_with_the_overlay_at_the_end_of_the_search_path(self):
-        # As an editable installation puts it there.
+        # As in an editable installation.
         self.env.write(os.path.join(self.env.site_packages, 'editable.pth'),
-                       CHECKOUT + '\n')
+                       case.CHECKOUT + '\n')
         self.env.overlay('enable')
         self.assertEqual(self.in_front, self.heat_path())
 
@@ -161,34 +121,52 @@ class EnableTest(CommandTestCase):
 
     def test_twice_changes_nothing(self):
         self.env.overlay('enable')
-        pth = os.path.join(self.env.site_packages, PTH)
+        pth = os.path.join(self.env.site_packages, case.PTH)
         os.utime(pth, (1, 1))
         done = self.env.overlay('enable')
         self.assertDone(done)
         self.assertIn('enabled already, since', done.stdout)
         self.assertEqual(1, os.stat(pth).st_mtime)
 
-    def test_start_up_files_are_readable_whatever_the_umask_is(self):
+    def test_everybody_can_read_the_start_up_files(self):
         self.addCleanup(os.umask, os.umask(0o077))
-        self.assertDone(self.env.overlay('enable'))
-        for name in (PTH, START, '_heat_overlay_startup.py'):
-            mode = os.stat(os.path.join(self.env.site_packages, name)).st_mode
-            self.assertEqual(0o644, mode & 0o777)
-
-    def test_start_up_files_that_others_cannot_read_are_written_again(self):
-        self.env.overlay('enable')
-        pth = os.path.join(self.env.site_packages, PTH)
-        os.chmod(pth, 0o600)
-        self.assertDone(self.env.overlay('enable'))
-        self.assertEqual(0o644, os.stat(pth).st_mode & 0o777)
+        pth = os.path.join(self.env.site_packages, case.PTH)
+        for _time in range(2):
+            self.assertDone(self.env.overlay('enable'))
+            for name in (case.PTH, START, '_heat_overlay_startup.py'):
+                mode = os.stat(
+                    os.path.join(self.env.site_packages, name)).st_mode
+                self.assertEqual(0o644, mode & 0o777)
+            os.chmod(pth, 0o600)
 
     def test_an_overlay_that_others_cannot_read_is_refused(self):
         os.chmod(self.env.path, 0o755)
-        # It lies in a folder of its owner's own.
+        # It is in a private folder of its owner.
         self.assertFails(
             self.env.overlay('enable', checkout=self.copy_of_the_overlay()),
-            'others than its owner cannot read')
+            'other users cannot read')
         self.assertEqual(self.untouched, self.listing(self.env))
+
+    def test_an_overlay_that_the_group_of_the_engine_cannot_read(self):
+        copy = self.copy_of_the_overlay()
+        self.give_to_group(self.env.path)
+        self.assertFails(self.env.overlay('enable', checkout=copy),
+                         'other users cannot read')
+        self.give_to_group(os.path.dirname(copy))
+        self.assertDone(self.env.overlay('enable', checkout=copy))
+
+    def give_to_group(self, path):
+        """Let a group read a folder, and no others."""
+        os.chown(path, -1, self.other_group())
+        os.chmod(path, 0o750)
+
+    def other_group(self):
+        """A group that is not the first one of this user."""
+        own = pwd.getpwuid(os.getuid()).pw_gid
+        for group in [own + 1] if os.getuid() == 0 else os.getgroups():
+            if group != own:
+                return group
+        self.skipTest('this user has only one group')
 
     def test_another_overlay_takes_over(self):
         self.env.overlay('enable', checkout=self.copy_of_the_overlay())
@@ -196,31 +174,24 @@ class EnableTest(CommandTestCase):
         self.assertDone(self.env.overlay('enable'))
         self.assertEqual(self.in_front, self.heat_path())
 
-    def test_for_another_python(self):
-        other = self.useFixture(overlay_fixtures.Environment())
-        self.assertDone(self.env.overlay('enable', '--python', other.python))
-        self.assertEqual(self.untouched, self.listing(self.env))
-        self.assertIn(overlay.ROOT, self.heat_path(other))
-
-    def test_in_another_folder_that_python_reads(self):
-        other = self.useFixture(overlay_fixtures.Environment())
-        done = self.env.overlay('enable', '--python', other.python,
-                                '--site-dir', other.site_packages)
-        self.assertDone(done)
-        self.assertIn(overlay.ROOT, self.heat_path(other))
+    def test_for_another_python_and_in_any_folder_that_it_reads(self):
+        for more in ([], ['--site-dir']):
+            other = self.useFixture(overlay_fixtures.Environment())
+            self.assertDone(self.env.overlay(
+                'enable', '--python', other.python,
+                *more, *[other.site_packages for _option in more]))
+            self.assertEqual(self.untouched, self.listing(self.env))
+            self.assertIn(overlay.ROOT, self.heat_path(other))
 
     def test_folder_that_python_does_not_read_is_refused(self):
         folder = self.useFixture(fixtures.TempDir()).path
-        done = self.env.overlay('enable', '--site-dir', folder)
-        self.assertFails(done, 'have no effect on the Heat of %s'
-                         % self.env.python)
-        self.assertEqual([], os.listdir(folder))
-
-    def test_overlay_in_python_path_does_not_hide_that(self):
-        folder = self.useFixture(fixtures.TempDir()).path
-        done = self.env.overlay('enable', '--site-dir', folder,
-                                python_path=[CHECKOUT])
-        self.assertFails(done, 'have no effect on the Heat of')
+        # An overlay in PYTHONPATH does not hide that.
+        for path in ([], [case.CHECKOUT]):
+            done = self.env.overlay('enable', '--site-dir', folder,
+                                    python_path=path)
+            self.assertFails(done, 'have no effect on the Heat of %s'
+                             % self.env.python)
+            self.assertEqual([], os.listdir(folder))
 
     def test_folder_that_cannot_be_written_is_named(self):
         path = self.env.write(os.path.join(self.env.path, 'file'), '')
@@ -243,7 +214,7 @@ class EnableTest(CommandTestCase):
         self.assertNotIn(copy, done.stdout)
 
 
-class DisableTest(CommandTestCase):
+class DisableTest(case.CommandTestCase):
 
     def test_heat_is_the_stock_one_again(self):
         self.env.overlay('enable')
@@ -275,116 +246,60 @@ class DisableTest(CommandTestCase):
         self.assertDone(done)
         self.assertEqual('The overlay was not enabled.\n', done.stdout)
 
-    def test_works_without_heat(self):
-        self.env.overlay('enable')
-        shutil.rmtree(self.env.heat)
-        self.assertDone(self.env.overlay('disable'))
-        self.assertNotIn(PTH, self.listing(self.env))
-
-    def test_works_with_a_heat_that_is_refused_since(self):
-        self.env.overlay('enable')
-        os.remove(self.env.module('heat.cmd.status'))
-        self.assertDone(self.env.overlay('disable'))
-        self.assertNotIn(PTH, self.listing(self.env))
+    def test_works_with_a_heat_that_is_refused_since_and_without(self):
+        for remove in (lambda: os.remove(self.env.module('heat.cmd.status')),
+                       lambda: shutil.rmtree(self.env.heat)):
+            self.env.overlay('enable')
+            remove()
+            self.assertDone(self.env.overlay('disable'))
+            self.assertNotIn(case.PTH, self.listing(self.env))
 
     def test_only_in_one_folder(self):
         self.env.overlay('enable')
         folder = self.useFixture(fixtures.TempDir()).path
         self.env.overlay('disable', '--site-dir', folder)
-        self.assertIn(PTH, self.listing(self.env))
+        self.assertIn(case.PTH, self.listing(self.env))
 
 
-class StatusTest(CommandTestCase):
+class InterruptedTest(case.CommandTestCase):
 
-    def status(self, exit_status, *args, env=None, **kwargs):
-        done = (env or self.env).overlay('status', '--format', 'json', *args,
-                                         **kwargs)
-        self.assertEqual((exit_status, ''), (done.returncode, done.stderr))
-        return json.loads(done.stdout)
+    CODE = '''
+import os, signal, sys
+sys.argv = ['/usr/bin/%s']
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == 'heat_overlay.%s':
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Finder())
+from heat_overlay import cli
+'''
 
-    def test_start_up_files_that_others_cannot_read(self):
-        os.chmod(self.env.path, 0o755)
-        copy = self.copy_of_the_overlay()
-        os.chmod(os.path.dirname(copy), 0o755)
-        self.assertDone(self.env.overlay('enable', checkout=copy))
-        self.assertEqual(0, self.env.overlay('status').returncode)
-        pth = os.path.join(self.env.site_packages, PTH)
-        os.chmod(pth, 0o640)
-        done = self.env.overlay('status')
-        self.assertEqual((2, ''), (done.returncode, done.stderr))
-        self.assertIn('others than its owner cannot read %s'
-                      % os.path.realpath(pth), done.stdout)
+    def interrupt(self, command, module):
+        return self.env.run('-c', self.CODE % (command, module),
+                            python_path=[case.CHECKOUT])
 
-    def test_not_active(self):
-        status = self.status(1)
-        self.assertFalse(status['active'])
-        self.assertTrue(status['tested'])
-        self.assertEqual([], status['means'])
-        self.assertIsNone(status['since'])
-        self.assertEqual({'version': '27.0.1', 'location': self.env.heat},
-                         status['heat'])
-        self.assertEqual(self.env.python, status['python']['location'])
+    def test_ctrl_c_while_it_starts_is_one_line(self):
+        for module in ('cli', 'environment'):
+            self.assertFails(self.interrupt('heat-overlay', module),
+                             'heat-overlay: stopped')
 
-    def test_active_by_python_path(self):
-        status = self.status(0, python_path=[CHECKOUT])
-        self.assertTrue(status['active'])
-        self.assertEqual(['PYTHONPATH'], status['means'])
-        self.assertEqual(CHECKOUT, status['overlay']['location'])
-
-    def test_active_by_start_up_file(self):
-        self.env.overlay('enable')
-        os.utime(os.path.join(self.env.site_packages, PTH), (60, 60))
-        status = self.status(0)
-        self.assertTrue(status['active'])
-        self.assertEqual(['start-up file in ' + self.env.site_packages],
-                         status['means'])
-        self.assertEqual(60, datetime.datetime.fromisoformat(
-            status['since']).timestamp())
-
-    def test_untested_but_not_activated_is_not_active(self):
-        status = self.status(1, env=self.untested())
-        self.assertFalse(status['tested'])
-        self.assertIn('Heat 19.0.0 in ', status['refusal'])
-
-    def test_refused(self):
-        status = self.status(2, env=self.untested(), python_path=[CHECKOUT])
-        self.assertFalse(status['active'])
-        self.assertEqual(['PYTHONPATH'], status['means'])
-        self.assertIn('Heat 19.0.0 in ', status['refusal'])
-
-    def test_no_heat(self):
-        shutil.rmtree(self.env.heat)
-        status = self.status(2)
-        self.assertIsNone(status['heat'])
-        self.assertIn("No module named 'heat'", status['refusal'])
-
-    def test_of_another_python(self):
-        other = self.untested()
-        status = self.status(1, '--python', other.python)
-        self.assertEqual('19.0.0', status['heat']['version'])
-
-    def test_python_that_does_not_start(self):
-        self.assertFails(self.env.overlay('status', '--python', '/nowhere'),
-                         '/nowhere')
-
-    def test_python_that_is_none(self):
-        self.assertFails(self.env.overlay('status', '--python', '/bin/true'),
-                         '/bin/true does not work as a Python')
-
-    def test_text_says_the_same(self):
-        done = self.env.overlay('status', python_path=[CHECKOUT])
-        self.assertDone(done)
-        rows = dict(line.split(':', 1) for line in done.stdout.splitlines())
-        self.assertEqual('active', rows['Overlay'].strip())
-        self.assertEqual('PYTHONPATH', rows['By'].strip())
-        self.assertEqual('27.0.1 in ' + self.env.heat, rows['Heat'].strip())
-        self.assertEqual('yes', rows['Tested with this Heat'].strip())
+    def test_ctrl_c_while_the_sandbox_starts_has_no_traceback(self):
+        done = self.interrupt('heat-sandbox', 'environment')
+        self.assertEqual((-signal.SIGINT, ''), (done.returncode, done.stderr))
 
 
-class SandboxTest(CommandTestCase):
+class SandboxTest(case.CommandTestCase):
 
     CODE = 'import sys; from heat_overlay import cli; sys.exit(cli.sandbox())'
 
     def test_untested_heat_is_refused(self):
-        self.assertFails(self.untested().run('-c', self.CODE, cwd=CHECKOUT),
+        self.assertFails(self.untested().run('-c', self.CODE,
+                                             cwd=case.CHECKOUT),
                          'heat-sandbox: The convergence overlay is not active')
+
+    def test_ctrl_c_while_heat_is_loaded_has_no_traceback(self):
+        self.env.write(self.env.module('heat.cmd.engine'),
+                       'import os, signal\n'
+                       'os.kill(os.getpid(), signal.SIGINT)\n')
+        done = self.env.run('-c', self.CODE, cwd=case.CHECKOUT)
+        self.assertEqual((-signal.SIGINT, ''), (done.returncode, done.stderr))

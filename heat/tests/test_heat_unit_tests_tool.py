@@ -10,44 +10,40 @@ import testtools
 from heat.tests import sources
 
 
-class DifferencesTest(testtools.TestCase):
+class ToolTest(testtools.TestCase):
 
     def setUp(self):
         super().setUp()
-        self.differences = sources.load_tool('heat_unit_tests').differences
+        self.tool = sources.load_tool('heat_unit_tests')
 
-    def test_same_failure_in_both_runs_is_no_difference(self):
-        self.assertEqual([], self.differences({'a': ['fail']},
-                                              {'a': ['fail']}))
+    def test_each_test_that_does_not_end_the_same_is_named(self):
+        for without, overlay, expected in (
+                (['fail'], ['fail'], []),
+                (['success'], ['fail'],
+                 ['a: success without the overlay, fail with it']),
+                (['fail'], ['success'],
+                 ['a: fail without the overlay, success with it']),
+                (['success'], None,
+                 ['a: success without the overlay, not run with it']),
+                # Two tests with the same id.
+                (['success', 'success'], ['fail', 'success'],
+                 ['a: success, success without the overlay, '
+                  'fail, success with it'])):
+            self.assertEqual(expected, self.tool.differences(
+                {'a': without, 'b': ['success']},
+                dict({'a': overlay} if overlay else {}, b=['success'])))
 
-    def test_failure_with_the_overlay_only(self):
-        self.assertEqual(
-            ['b: success without the overlay, fail with it'],
-            self.differences({'a': ['success'], 'b': ['success']},
-                             {'a': ['success'], 'b': ['fail']}))
-
-    def test_failure_that_the_overlay_hides(self):
-        self.assertEqual(['a: fail without the overlay, success with it'],
-                         self.differences({'a': ['fail']},
-                                          {'a': ['success']}))
-
-    def test_test_that_does_not_run_with_the_overlay(self):
-        self.assertEqual(['a: success without the overlay, not run with it'],
-                         self.differences({'a': ['success']}, {}))
-
-    def test_one_of_two_tests_with_the_same_id(self):
-        self.assertEqual(
-            ['a: success, success without the overlay, '
-             'fail, success with it'],
-            self.differences({'a': ['success', 'success']},
-                             {'a': ['fail', 'success']}))
-
-
-class UnpackTest(testtools.TestCase):
+    def test_what_did_not_pass_is_chosen_and_what_is_always_run(self):
+        passed = {name: ['success'] for name in 'abc'}
+        for overlay, always, expected in (
+                ({'a': ['success'], 'b(1)': ['fail'], 'b(2)': ['success']},
+                 None, {'b', 'c'}),
+                (passed, None, set()), (passed, '^b', {'b'})):
+            self.assertEqual(expected, self.tool.without_overlay(
+                ['a', 'b', 'c'], overlay, always))
 
     def test_only_the_tests_of_heat_are_left(self):
-        # Anything else of the source would be tested in place of the
-        # installed code.
+        # Other source files would be tested instead of the installed code.
         folder = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
         archive = folder / 'openstack_heat-1.tar.gz'
         with tarfile.open(archive, 'w:gz') as tar:
@@ -56,12 +52,11 @@ class UnpackTest(testtools.TestCase):
                          'etc/heat/api-paste.ini'):
                 tar.addfile(tarfile.TarInfo('openstack_heat-1/' + name),
                             io.BytesIO())
-        tool = sources.load_tool('heat_unit_tests')
-        tree = tool.unpack(archive)
+        tree = self.tool.unpack(archive)
         self.assertEqual(
             ['etc/heat/api-paste.ini', 'heat/__init__.py',
              'heat/tests/test_stack.py'],
             sorted(str(path.relative_to(tree)) for path in tree.rglob('*')
                    if path.is_file()))
-        self.assertEqual(tool.HEAT_INIT,
+        self.assertEqual(self.tool.HEAT_INIT,
                          (tree / 'heat' / '__init__.py').read_text())

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
+import ast
 import os
 import pkgutil
 import shutil
@@ -44,7 +45,7 @@ class InstalledHeatTest(testtools.TestCase):
 
 
 class SearchPathTest(testtools.TestCase):
-    """Where in sys.path the overlay may be."""
+    """The possible places of the overlay in sys.path."""
 
     def setUp(self):
         super().setUp()
@@ -60,12 +61,12 @@ class SearchPathTest(testtools.TestCase):
         return self.env.run('-c', 'import heat; print(heat.__file__, '
                             '*heat.__path__, sep="\\n")', **kwargs)
 
-    def test_first_in_python_path(self):
-        self.assertInFront(self.run_heat(python_path=[CHECKOUT]))
-
-    def test_behind_another_entry(self):
-        self.assertInFront(
-            self.run_heat(python_path=[self.other, CHECKOUT]))
+    def test_place_in_python_path(self):
+        link = os.path.join(self.other, 'link')
+        os.symlink(CHECKOUT, link)
+        # Behind another entry, and a symbolic link.
+        for path in ([CHECKOUT], [self.other, CHECKOUT], [link]):
+            self.assertInFront(self.run_heat(python_path=path))
 
     def test_relative_entry(self):
         done = self.run_heat(cwd=os.path.join(CHECKOUT, 'heat'),
@@ -74,11 +75,6 @@ class SearchPathTest(testtools.TestCase):
 
     def test_current_folder(self):
         self.assertInFront(self.run_heat(cwd=CHECKOUT))
-
-    def test_symbolic_link(self):
-        link = os.path.join(self.other, 'link')
-        os.symlink(CHECKOUT, link)
-        self.assertInFront(self.run_heat(python_path=[link]))
 
     def test_behind_the_installed_heat_it_does_nothing(self):
         done = self.run_heat(python_path=[self.env.site_packages, CHECKOUT])
@@ -102,7 +98,7 @@ class SearchPathTest(testtools.TestCase):
 
 
 class RefusalTest(testtools.TestCase):
-    """A Heat that the overlay is not tested with stays the stock one."""
+    """The overlay is not active on an untested Heat."""
 
     def setUp(self):
         super().setUp()
@@ -111,8 +107,8 @@ class RefusalTest(testtools.TestCase):
     def run_heat(self, code=SHOW):
         return self.env.run('-c', code, python_path=[CHECKOUT])
 
-    def assertStock(self, reason):
-        done = self.run_heat()
+    def assertStock(self, reason, before=''):
+        done = self.run_heat(before + SHOW)
         self.assertEqual(0, done.returncode, done.stderr)
         self.assertEqual([os.path.join(self.env.heat, '__init__.py'),
                           self.env.heat,
@@ -128,11 +124,21 @@ class RefusalTest(testtools.TestCase):
         os.rename(self.env.dist_info, self.env.dist_info.replace(
             self.env.version, version))
 
-    def test_older_release(self):
+    def test_other_release(self):
         self.rename_version('19.0.0')
         self.assertStock('Heat 19.0.0 in %s runs as the stock one, because '
                          'the overlay is tested with Heat 22, 23, 24, 25, 26, '
                          '27 only' % self.env.heat)
+        # The reason can be asked for.
+        done = self.run_heat('from heat import overlay; '
+                             'print(overlay.refusal())')
+        self.assertEqual(done.stderr, done.stdout)
+        self.assertIn('19.0.0', done.stdout)
+        # It is one record where logging is set up.
+        done = self.run_heat(
+            'import logging; logging.basicConfig(format="%(levelname)s '
+            '%(name)s"); import heat')
+        self.assertEqual('ERROR heat.overlay\n', done.stderr)
 
     def test_newer_release(self):
         self.rename_version('28.0.0.0rc1')
@@ -149,59 +155,74 @@ class RefusalTest(testtools.TestCase):
         shutil.rmtree(self.env.dist_info)
         self.assertStock('Heat (unknown) in ')
 
-    def test_method_with_another_signature(self):
-        self.env.edit('heat.engine.service',
-                      'files_container=None, template_id=None',
-                      'files_container=None, template_id=None, dry_run=False')
-        self.assertStock('EngineService.update_stack in %s takes (self, cnxt, '
-                         % self.env.module('heat.engine.service'))
+    def test_other_python(self):
+        for version in ('3.8', '3.15'):
+            self.assertStock(
+                'the overlay is tested with Python 3.9 to 3.14 only, and this '
+                'is ' + version,
+                'import sys; sys.version_info = (%s, 0, "final", 0); '
+                % version.replace('.', ', '))
 
-    def test_method_that_is_gone(self):
-        self.env.edit('heat.engine.service', 'def start_with_acquired_lock',
-                      'def start_locked')
-        self.assertStock(
-            'it has no ThreadGroupManager.start_with_acquired_lock in %s'
-            % self.env.module('heat.engine.service'))
+    def test_older_python_can_read_the_code_that_refuses_it(self):
+        for module in (heat.overlay, overlay_releases, overlay_digests):
+            with open(module.__file__) as source:
+                ast.parse(source.read(), feature_version=(3, 6))
 
-    def test_method_that_is_no_longer_one(self):
-        self.env.edit('heat.cmd.manage', 'def do_migrate(): pass',
-                      'do_migrate = None')
-        self.assertStock('do_migrate in %s is not a function'
-                         % self.env.module('heat.cmd.manage'))
+    def test_other_sqlalchemy(self):
+        for version, refused in (('1.3.24', True), ('3.0.0b1', True),
+                                 ('1.4.51', False)):
+            folder = os.path.join(self.env.site_packages,
+                                  'SQLAlchemy-%s.dist-info' % version)
+            os.mkdir(folder)
+            if refused:
+                self.assertStock('the overlay is tested with SQLAlchemy 1.4, '
+                                 '2.0, 2.1 only, and %s is installed'
+                                 % version)
+            else:
+                self.assertActive()
+            os.rmdir(folder)
 
-    def test_attribute_that_is_gone(self):
-        self.env.edit('heat.cmd.status', '_upgrade_checks', '_checks')
-        self.assertStock('it has no Checks._upgrade_checks in ')
+    def assertActive(self):
+        done = self.run_heat('import heat; print(heat.overlay.refusal())')
+        self.assertEqual(('None\n', ''), (done.stdout, done.stderr))
 
-    def test_source_that_is_missing(self):
-        os.remove(self.env.module('heat.cmd.status'))
-        self.assertStock('its source file %s cannot be read'
-                         % self.env.module('heat.cmd.status'))
+    def test_what_is_refined_has_changed(self):
+        service = self.env.module('heat.engine.service')
+        manage = self.env.module('heat.cmd.manage')
+        for module, before, after, reason in (
+                ('engine.service', 'files_container=None, template_id=None',
+                 'files_container=None, template_id=None, dry_run=False',
+                 'EngineService.update_stack in %s takes (self, cnxt, '
+                 % service),
+                ('engine.service', 'def start_with_acquired_lock',
+                 'def start_locked', 'it has no ThreadGroupManager.'
+                 'start_with_acquired_lock in %s' % service),
+                ('cmd.manage', 'def do_migrate(): pass', 'do_migrate = None',
+                 'do_migrate in %s is not a function' % manage),
+                ('cmd.status', '_upgrade_checks', '_checks',
+                 'it has no Checks._upgrade_checks in ')):
+            self.env.edit('heat.' + module, before, after)
+            self.assertStock(reason)
+            self.env.edit('heat.' + module, after, before)
 
-    def test_source_that_does_not_parse(self):
-        self.env.write(self.env.module('heat.cmd.status'), 'def\n')
-        self.assertStock('its source file %s cannot be read'
-                         % self.env.module('heat.cmd.status'))
+    def test_source_that_cannot_be_read(self):
+        source = self.env.module('heat.cmd.status')
+        for make in (lambda: os.remove(source),
+                     lambda: self.env.write(source, 'def\n')):
+            make()
+            self.assertStock('its source file %s cannot be read' % source)
 
     def test_body_of_a_method_may_differ(self):
         self.env.edit('heat.engine.service', 'class EngineService:',
                       'class EngineService:\n    other = 1')
-        done = self.run_heat('import heat; print(heat.overlay.refusal())')
-        self.assertEqual(('None\n', ''), (done.stdout, done.stderr))
+        self.assertActive()
 
-    def test_reason_can_be_asked_for(self):
+    def test_ctrl_c_in_heat_manage_is_that_of_the_stock_one(self):
         self.rename_version('19.0.0')
-        done = self.run_heat('from heat import overlay; '
-                             'print(overlay.refusal())')
-        self.assertEqual(done.stderr, done.stdout)
-        self.assertIn('19.0.0', done.stdout)
-
-    def test_is_one_error_record_where_logging_is_set_up(self):
-        self.rename_version('19.0.0')
-        done = self.run_heat(
-            'import logging; logging.basicConfig(format="%(levelname)s '
-            '%(name)s"); import heat')
-        self.assertEqual('ERROR heat.overlay\n', done.stderr)
+        done = self.run_heat('import sys; sys.argv[0] = "heat-manage"; '
+                             'import heat, signal; print(signal.getsignal('
+                             'signal.SIGINT) is signal.default_int_handler)')
+        self.assertEqual('True\n', done.stdout)
 
 
 class DigestsTest(common.HeatTestCase):
@@ -221,13 +242,14 @@ class DigestsTest(common.HeatTestCase):
 
 
 class VersionTest(testtools.TestCase):
-    """The version of Heat is read from what lies beside its folder."""
+    """The version of Heat is read from the metadata beside its folder."""
 
     def version(self, *names):
         folder = self.useFixture(fixtures.TempDir()).path
         for name in names:
             os.mkdir(os.path.join(folder, name))
-        return overlay._version(os.path.join(folder, 'heat'))
+        return overlay._version('openstack-heat',
+                                os.path.join(folder, 'heat'))
 
     def test_of_pip(self):
         self.assertEqual('27.0.1', self.version(

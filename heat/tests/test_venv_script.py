@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
+import os
 import pathlib
 import shutil
 import subprocess
@@ -7,9 +8,10 @@ import subprocess
 import fixtures
 import testtools
 
+from heat.tests import other_user
 from heat.tests import sources
 
-#: Plays a Python: what it is asked for is known by a word in its code.
+#: Replaces a Python: a word in the code identifies the request.
 _PYTHON = """\
 #!/bin/sh
 case "$2" in
@@ -22,7 +24,7 @@ esac
 
 
 class VenvScriptTest(testtools.TestCase):
-    """The script is run in a copy of its folder, with made up Pythons."""
+    """The script runs in a copy of its folder, with fake Pythons."""
 
     def setUp(self):
         super().setUp()
@@ -34,6 +36,7 @@ class VenvScriptTest(testtools.TestCase):
             shutil.copy(sources.CHECKOUT / name, copy)
         shutil.copytree(sources.CHECKOUT / 'constraints',
                         self.folder / 'constraints')
+        self.user = {}
         self.path = self.folder / 'path'
         self.path.mkdir()
         for name in ('sh', 'sed', 'tr', 'cut', 'cat', 'dirname', 'mkdir',
@@ -52,11 +55,11 @@ class VenvScriptTest(testtools.TestCase):
         ended = subprocess.run(
             [self.folder / 'tools' / 'venv.sh', what], text=True,
             env=dict(variables, PATH=str(self.path)),
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **self.user)
         return ended.returncode, ended.stdout.splitlines()
 
     def assertRefused(self, *words, **arguments):
-        """See that it ends with an error in one line, and makes nothing."""
+        """Check that it ends with an error of one line, and makes nothing."""
         status, lines = self.run_script(**arguments)
         self.assertEqual(1, status, lines)
         self.assertEqual(1, len(lines), lines)
@@ -64,78 +67,70 @@ class VenvScriptTest(testtools.TestCase):
             self.assertIn(word, lines[0])
         self.assertFalse((self.folder / '.venv').exists())
 
-    def test_named_python_that_is_too_old(self):
-        python = self.python('mine', '3.6.15', old=True)
-        self.assertRefused('PYTHON=%s is Python 3.6.15' % python,
-                           'or newer is needed', PYTHON=python)
-
-    def test_named_python_that_does_not_run(self):
+    def test_no_python_that_fits(self):
+        mine = self.python('mine', '3.6.15', old=True)
+        self.assertRefused('PYTHON=%s is Python 3.6.15' % mine,
+                           'or newer is needed', PYTHON=mine)
         self.assertRefused('PYTHON=/no/python does not run',
                            PYTHON='/no/python')
-
-    def test_no_python_that_is_new_enough(self):
+        self.assertRefused('PYTHON=/path/to/python3 ./run_tests.sh',
+                           what='test')
         self.python(version='3.6.15', old=True)
         self.assertRefused('python3 is 3.6.15',
                            'PYTHON=/path/to/python3 ./run_demo.sh')
-
-    def test_no_python_at_all(self):
-        self.assertRefused('PYTHON=/path/to/python3 ./run_tests.sh',
-                           what='test')
-
-    def test_no_venv_module(self):
         self.python(no_venv=True)
         self.assertRefused('has no venv module',
                            'apt install python3.12-venv')
 
-    def test_venv_of_this_folder_is_kept(self):
+    def test_folder_of_another_user(self):
         self.python()
+        venv = self.folder / '.venv'
+        venv.mkdir(0o555)
+        self.addCleanup(venv.chmod, 0o755)
+        if not os.getuid():
+            # Root may write everywhere.
+            self.user = other_user.ARGUMENTS
+            self.folder.parent.chmod(0o755)
+        status, lines = self.run_script()
+        self.assertEqual(
+            (1, 'venv: error: %s is not writable' % self.folder.resolve()),
+            (status, lines[-1]))
+
+    def make_venv(self, python, pip):
+        """Make a .venv with these two shell scripts for commands."""
+        self.python(error='that was made anew')
         commands = self.folder / '.venv' / 'bin'
-        commands.mkdir(parents=True)
-        for name, text in (('pip', 'pip 24 from %s/lib/pip' %
-                            commands.parent.resolve()),
-                           ('python', '3.12.1')):
-            (commands / name).write_text('#!/bin/sh\necho "%s"\n' % text)
+        commands.mkdir(parents=True, exist_ok=True)
+        for name, text in (('python', python), ('pip', 'echo "pip 24 from '
+                                                '%s/lib/pip"' % pip)):
+            (commands / name).write_text('#!/bin/sh\n%s\n' % text)
             (commands / name).chmod(0o755)
-        first = self.run_script()
-        self.assertEqual(0, first[0], first)
-        self.assertIn('installing Heat into .venv', first[1][0])
+        return commands.parent.resolve()
+
+    def test_venv_of_this_folder_is_kept_and_of_another_made_anew(self):
+        own = self.make_venv('echo 3.12.1', '/other/.venv')
+        self.assertEqual(
+            'venv: error: cannot make .venv: Error: that was made anew',
+            self.run_script()[1][-1])
+        self.make_venv('echo 3.12.1', own)
+        status, lines = self.run_script()
+        self.assertEqual(0, status, lines)
+        self.assertIn('installing Heat into .venv', lines[0])
         self.assertEqual((0, ['venv: .venv is up to date']),
                          self.run_script())
 
-    def test_what_kept_pip_from_its_work(self):
-        for said, told in (
+    def test_reason_why_pip_failed(self):
+        own = (self.folder / '.venv').resolve()
+        for said, reason in (
                 ('OSError: [Errno 28] No space left on device',
                  'the disk is full'),
                 ('WARNING: Retrying (Retry(total=0)) after connection broken '
                  'by X\nERROR: Cannot install hatchling',
                  'no package index answers'),
                 ('ERROR: it is broken', 'ERROR: it is broken')):
-            self.make_pip(said)
+            self.make_venv('case $1 in -c) echo 3.12.1 ;; '
+                           "*) echo '%s'; exit 1 ;; esac" % said, own)
             status, lines = self.run_script()
             self.assertEqual(1, status)
-            self.assertIn('venv: error: pip failed: %s' % told, lines[-1])
+            self.assertIn('venv: error: pip failed: %s' % reason, lines[-1])
             self.assertIn('run ./run_demo.sh again', lines[-1])
-
-    def make_pip(self, said):
-        """Make a .venv that works, but for what pip does."""
-        self.python()
-        commands = self.folder / '.venv' / 'bin'
-        commands.mkdir(parents=True, exist_ok=True)
-        for name, text in (
-                ('pip', 'echo "pip 24 from %s/lib/pip"' %
-                 commands.parent.resolve()),
-                ('python', 'case $1 in -c) echo 3.12.1 ;; '
-                           '*) echo "$SAID"; exit 1 ;; esac')):
-            (commands / name).write_text(
-                "#!/bin/sh\nSAID='%s'\n%s\n" % (said.replace("'", '"'), text))
-            (commands / name).chmod(0o755)
-
-    def test_venv_of_another_folder_is_made_anew(self):
-        self.python(error='that was made anew')
-        commands = self.folder / '.venv' / 'bin'
-        commands.mkdir(parents=True)
-        (commands / 'pip').write_text(
-            '#!/bin/sh\necho "pip 24 from /other/.venv/lib/pip"\n')
-        (commands / 'pip').chmod(0o755)
-        self.assertIn('Error: that was made anew',
-                      self.run_script()[1])

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What the tests of heat-manage's commands have in common."""
+"""Base class of the tests of heat-manage's commands."""
 
 import argparse
 import io
@@ -9,12 +9,31 @@ import json
 import fixtures
 
 from heat.cmd.migrate import commands
+from heat.cmd.migrate import parsers
 from heat.objects import event as event_object
 from heat.objects import resource as resource_object
 from heat.objects import stack as stack_object
 from heat.tests import common
 from heat.tests.migrate import fixtures as migrate_fixtures
 from heat.tests import utils
+
+
+def parser():
+    """A parser with our commands."""
+    made = argparse.ArgumentParser()
+    parsers.add_all(made.add_subparsers(),
+                    lambda name: getattr(commands, name))
+    return made
+
+
+def run(*words):
+    """Run a command here; returns its status, output and errors."""
+    out, err = io.StringIO(), io.StringIO()
+    with (fixtures.MonkeyPatch('sys.stdout', out),
+          fixtures.MonkeyPatch('sys.stderr', err)):
+        args = parser().parse_args(words)
+        status = args.func(args)
+    return status, out.getvalue(), err.getvalue()
 
 
 class CommandTestCase(common.HeatTestCase):
@@ -25,8 +44,8 @@ class CommandTestCase(common.HeatTestCase):
         self.ctx = utils.dummy_context()
         self.stdin = io.StringIO()
         self.useFixture(fixtures.MonkeyPatch('sys.stdin', self.stdin))
-        # They change the log of the whole process, and look for a schema
-        # that alembic made.
+        # They change the log of the whole process, and check for a schema of
+        # alembic.
         for name in ('log.log_elsewhere_than_stdout',
                      'database.check_database'):
             self.useFixture(fixtures.MonkeyPatch(
@@ -34,14 +53,7 @@ class CommandTestCase(common.HeatTestCase):
 
     def run_command(self, *words):
         """Run a command; returns its status, output and errors."""
-        parser = argparse.ArgumentParser()
-        commands.add_parsers(parser.add_subparsers(), lambda func: func)
-        out, err = io.StringIO(), io.StringIO()
-        with (fixtures.MonkeyPatch('sys.stdout', out),
-              fixtures.MonkeyPatch('sys.stderr', err)):
-            args = parser.parse_args(words)
-            status = args.func(args)
-        return status, out.getvalue(), err.getvalue()
+        return run(*words)
 
     def outcomes(self, *words):
         """Run a command for its JSON lines; returns its status and them."""
@@ -57,7 +69,7 @@ class CommandTestCase(common.HeatTestCase):
         return stack_object.Stack.get_by_id(self.ctx, stack_id).convergence
 
     def set_name(self, stack_id, name):
-        """Rename the resources of a stack behind its back: a reason."""
+        """Rename the resources of a stack in its rows, which is a reason."""
         for row in resource_object.Resource.get_all_by_stack(
                 self.ctx, stack_id).values():
             resource_object.Resource.get_obj(

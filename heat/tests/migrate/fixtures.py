@@ -9,7 +9,7 @@ from heat.engine import environment
 from heat.engine import stack as parser
 from heat.engine import template
 
-# Each names what its dependencies look like.
+# Each is named by the shape of its dependencies.
 TEMPLATES = {
     'empty': {},
     'lone': {'a': []},
@@ -21,7 +21,7 @@ TEMPLATES = {
 def template_of(requirements, kind='GenericResourceType'):
     """A HOT template whose resources depend on each other as given.
 
-    :param requirements: {resource name: names of what it depends on}
+    :param requirements: {resource name: names of the required resources}
     """
     return {'heat_template_version': '2018-08-31',
             'resources': {name: {'type': kind, 'depends_on': list(required)}
@@ -44,7 +44,7 @@ def create_legacy(context, snippet, name='legacy', parameters=None,
 
 
 def rows(context, stack_id):
-    """The stack and resource rows of a tree, whole, as dictionaries."""
+    """The whole stack and resource rows of a tree, as dictionaries."""
     with migrate_tree.db_api.context_manager.reader.using(context) as session:
         tree = migrate_tree.read(session, stack_id)
         ids = [row.id for row in tree.stacks]

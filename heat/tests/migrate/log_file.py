@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""A log as oslo.log writes it, which is not as it is logged."""
+"""A log file in the format of oslo.log."""
 
 import logging
 
@@ -30,6 +30,6 @@ class LogFile(fixtures.Fixture):
         self.addCleanup(logger.removeHandler, handler)
 
     def lines(self):
-        """What has been written until now."""
+        """The lines written so far."""
         with open(self.path) as text:
             return text.read().splitlines()

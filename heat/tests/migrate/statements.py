@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What Heat asks its database."""
+"""Collect the SQL statements of Heat."""
 
 import fixtures
 from oslo_config import cfg
@@ -13,7 +13,7 @@ class Statements(fixtures.Fixture):
     """Collects the statements that are sent while it is in use.
 
     :ivar texts: their SQL
-    :ivar parameters: what each was given
+    :ivar parameters: the parameters of each
     """
 
     def _setUp(self):
@@ -29,8 +29,8 @@ class Statements(fixtures.Fixture):
 
     def _note(self, _connection, _cursor, statement, parameters, _context,
               _executemany):
-        # oslo.db begins the transactions of SQLite by a statement, and looks
-        # after a connection by one where SQLAlchemy 1.4 is.
+        # oslo.db begins the transactions of SQLite with a statement. With
+        # SQLAlchemy 1.4 it also checks a connection with one.
         if statement not in ('BEGIN', 'SELECT 1'):
             self.texts.append(statement)
             self.parameters.append(parameters)

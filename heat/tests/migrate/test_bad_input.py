@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Damaged stacks are refused with a reason, and stay as they are."""
+"""Damaged stacks are refused with a reason, and stay unchanged."""
 
 
 import sqlalchemy
@@ -42,7 +42,7 @@ class BadInputTestCase(test_convergence_migrate.MigrateTestCase):
         self.stack = self.legacy({'a': []})
 
     def set_text(self, **columns):
-        """Write into JSON columns of the template what is no JSON."""
+        """Write text that is not JSON into JSON columns of the template."""
         table = models.RawTemplate.__table__
         with db_api.context_manager.writer.using(self.ctx) as session:
             session.execute(table.update().where(
@@ -80,7 +80,7 @@ class TextTest(BadInputTestCase):
 
 
 class TemplateTest(BadInputTestCase):
-    """Templates of the right shape that Heat does not accept any more."""
+    """Templates of the right shape that Heat no longer accepts."""
 
     scenarios = [
         ('no version', {'template': {'resources': {}}}),

@@ -3,6 +3,7 @@
 """Ids, names and texts reach the database as bound parameters only."""
 
 from heat.db.migrate import counts as migrate_counts
+from heat.db.migrate import roots as migrate_roots
 from heat.db import models
 from heat.engine import convergence_migrate
 from heat.tests.migrate import fixtures as migrate_fixtures
@@ -51,8 +52,8 @@ class BoundParametersTest(test_convergence_migrate.MigrateTestCase):
             self.assertBound('DROP TABLE', function, EVIL)
 
     def count(self, context, project):
-        self.assertEqual(1, migrate_counts.count_roots(context,
-                                                       project=project))
+        self.assertEqual(1, migrate_roots.count_roots(context,
+                                                      project=project))
 
     def test_the_texts_in_the_update_of_resources_are_lists_of_numbers(self):
         sent = self.assertBound(

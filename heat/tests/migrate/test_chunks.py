@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""How the work on rows is divided into statements."""
+"""The work on rows is divided into statements."""
 
 from unittest import mock
 

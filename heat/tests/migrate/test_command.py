@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 
 import itertools
+import os
+import signal
 import uuid
 
 import fixtures
@@ -9,11 +11,11 @@ from oslo_db import exception as db_exception
 from sqlalchemy import exc as sqlalchemy_exc
 
 from heat.cmd.migrate import run
+from heat.cmd.migrate import workers
 from heat.common import exception
-from heat.db.migrate import counts as migrate_counts
-from heat.db.migrate import tree as migrate_tree
-from heat.db.migrate import write as migrate_write
-from heat.engine import convergence_migrate
+from heat.common.migrate import exception as migrate_exception
+from heat.db.migrate import events as migrate_db_events
+from heat.db.migrate import roots as migrate_roots
 from heat.engine.migrate import events as migrate_events
 from heat.engine.migrate import graph as migrate_graph
 from heat.objects import event as event_object
@@ -72,6 +74,10 @@ class MigrateTest(case.CommandTestCase):
             'migrate-convergence-1', '--all', '--dry-run')
         self.assertEqual(0, status)
         self.assertIn('1 can become convergence.', out)
+        _status, found = self.outcomes(
+            'migrate-convergence-1', '--all', '--dry-run')
+        self.assertIn('1 stack, 2 resources, 1 dependency',
+                      found[0]['message'])
         self.assertEqual(before, migrate_fixtures.rows(self.ctx, stack_id))
 
     def test_limit(self):
@@ -97,17 +103,15 @@ class MigrateTest(case.CommandTestCase):
 
     def test_event_says_why_a_stack_was_left(self):
         stack_id = self.legacy()
+        # An operation in progress is nothing new to its owner.
+        self.set_status(stack_id, 'IN_PROGRESS')
+        self.outcomes('migrate-convergence-1', stack_id)
+        self.set_status(stack_id, 'COMPLETE')
         self.set_name(stack_id, 'other')
         self.outcomes('migrate-convergence-1', stack_id, '--dry-run')
         self.assertEqual([], self.migration_events(stack_id))
         self.outcomes('migrate-convergence-1', stack_id)
         self.assertEqual(['FAILED'], self.migration_events(stack_id))
-
-    def test_operation_in_progress_is_no_news_to_its_owner(self):
-        stack_id = self.legacy()
-        self.set_status(stack_id, 'IN_PROGRESS')
-        self.outcomes('migrate-convergence-1', stack_id)
-        self.assertEqual([], self.migration_events(stack_id))
 
     def test_stack_that_is_not_in_a_sane_state_does_not_stop_the_rest(self):
         busy, sane = self.legacy('busy'), self.legacy('sane')
@@ -137,7 +141,7 @@ class MigrateTest(case.CommandTestCase):
         self.assertIn('ended with an unexpected LookupError. See the log',
                       found[0]['message'])
 
-    def test_failing_database_does_not_show_what_was_to_be_written(self):
+    def test_failing_database_does_not_show_the_values(self):
         def fail(context, stack_id, **kwargs):
             raise db_exception.DBError(sqlalchemy_exc.OperationalError(
                 'INSERT', {'value': 'secret'}, OSError('disk\nfull')))
@@ -178,7 +182,7 @@ class MigrateTest(case.CommandTestCase):
         raise exception.EntityNotFound(entity='Resource Type',
                                        name=resource_type)
 
-    def test_stack_with_credentials_that_nobody_asks_for(self):
+    def test_stack_with_credentials_that_no_plug_in_needs(self):
         stack_id = self.legacy()
         stack_object.Stack.update_by_id(self.ctx, stack_id,
                                         {'user_creds_id': None})
@@ -187,110 +191,8 @@ class MigrateTest(case.CommandTestCase):
         self.assertTrue(self.is_convergence(stack_id))
 
 
-class MeanwhileTest(case.CommandTestCase):
-    """What becomes of a stack that its user works on at the same time."""
-
-    def setUp(self):
-        super().setUp()
-        self.stack_id = self.legacy()
-
-    def before(self, name, do):
-        """Do something just before a function is called, which then fails."""
-        def fail(*args, **kwargs):
-            do()
-            raise AttributeError("'NoneType' object has no attribute 'x'")
-        self.useFixture(fixtures.MonkeyPatch(name, fail))
-
-    def delete(self):
-        stack_object.Stack.delete(self.ctx, self.stack_id)
-
-    def assertGone(self, *words):
-        status, found = self.outcomes('migrate-convergence-1', *words)
-        self.assertEqual(
-            (0, [('gone', None, 'legacy')]), (status, [
-                (done['outcome'], done['code'], done['name'])
-                for done in found]))
-        self.assertIn('was deleted meanwhile', found[0]['message'])
-        self.assertEqual([], self.migration_events(self.stack_id))
-
-    def test_stack_that_is_deleted_while_it_is_read(self):
-        self.before('heat.engine.migrate.graph.requirements', self.delete)
-        self.assertGone('--all')
-
-    def test_named_stack_that_is_deleted_while_it_is_read(self):
-        self.before('heat.engine.migrate.graph.requirements', self.delete)
-        self.assertGone(self.stack_id)
-
-    def test_stack_that_is_deleted_before_it_is_its_turn(self):
-        find = convergence_migrate.convert
-
-        def delete_first(context, stack_id, **kwargs):
-            self.delete()
-            return find(context, stack_id, **kwargs)
-        self.useFixture(fixtures.MonkeyPatch(
-            'heat.engine.convergence_migrate.convert', delete_first))
-        self.assertGone('--all')
-
-    def test_stack_that_is_deleted_before_it_is_written(self):
-        write = migrate_write.write
-
-        def delete_first(*args):
-            self.delete()
-            return write(*args)
-        self.useFixture(fixtures.MonkeyPatch(
-            'heat.db.migrate.write.write', delete_first))
-        self.assertGone(self.stack_id)
-
-    def test_stack_that_is_deleted_before_the_reason_is_told(self):
-        self.set_name(self.stack_id, 'other')
-        refused = migrate_events.refused
-
-        def delete_first(*args, **kwargs):
-            self.delete()
-            return refused(*args, **kwargs)
-        self.useFixture(fixtures.MonkeyPatch(
-            'heat.engine.migrate.events.refused', delete_first))
-        self.outcomes('migrate-convergence-1', self.stack_id)
-        self.assertEqual([], self.migration_events(self.stack_id))
-
-    def test_stack_that_changes_each_time_it_is_read(self):
-        times = []
-
-        def change():
-            times.append(len(times))
-            stack_object.Stack.update_by_id(self.ctx, self.stack_id,
-                                            {'timeout': len(times)})
-        self.before('heat.engine.migrate.graph.requirements', change)
-        status, found = self.outcomes('migrate-convergence-1', self.stack_id)
-        self.assertEqual((1, 'refused', 'changed'), (
-            status, found[0]['outcome'], found[0]['code']))
-        self.assertEqual(convergence_migrate.ATTEMPTS, len(times))
-
-    def test_stack_that_stays_as_it_is_has_met_a_fault_of_ours(self):
-        self.before('heat.engine.migrate.graph.requirements', lambda: None)
-        status, found = self.outcomes('migrate-convergence-1', self.stack_id)
-        self.assertEqual((2, 'failed', 'error'), (
-            status, found[0]['outcome'], found[0]['code']))
-        self.assertNotIn('NoneType', found[0]['message'])
-
-    def test_operation_that_goes_on_needs_no_other_reason(self):
-        def change():
-            stack_object.Stack.update_by_id(self.ctx, self.stack_id,
-                                            {'timeout': 1})
-        get_locks = migrate_tree.get_locks
-
-        def change_first(*args):
-            change()
-            return get_locks(*args)
-        self.set_status(self.stack_id, 'IN_PROGRESS')
-        self.useFixture(fixtures.MonkeyPatch(
-            'heat.db.migrate.tree.get_locks', change_first))
-        _status, found = self.outcomes('migrate-convergence-1', self.stack_id)
-        self.assertEqual('in_progress', found[0]['code'])
-
-
 class ScreenTest(case.CommandTestCase):
-    """What an operator sees on a terminal of 80 columns."""
+    """The output on a terminal of 80 columns."""
 
     def test_dry_run_of_300_with_5_refused_fits_a_screen(self):
         ids = [self.legacy('stack-%d-with-a-rather-long-name' % number)
@@ -302,8 +204,8 @@ class ScreenTest(case.CommandTestCase):
             self.set_name(stack_id, 'other')
         legacy = self.legacy('one-of-many')
         row = stack_object.Stack.get_by_id(self.ctx, legacy)
-        many = [migrate_counts.RootStack(legacy, row.name, row.tenant,
-                                         row.created_at)] * 294
+        many = [migrate_roots.RootStack(legacy, row.name, row.tenant,
+                                        row.created_at)] * 294
         everything = run.all_stacks
         self.useFixture(fixtures.MonkeyPatch(
             'heat.cmd.migrate.run.all_stacks',
@@ -333,6 +235,9 @@ class ScreenTest(case.CommandTestCase):
         _status, out, _err = self.run_command('migrate-convergence-1', '--all')
         self.assertIn('heat:***@db/h', out)
         self.assertNotIn('secret', out)
+        cfg.CONF.set_override('connection', None, group='database')
+        _status, out, _err = self.run_command('migrate-convergence-1', '--all')
+        self.assertIn('Database ([database] connection is not set)', out)
 
     def test_log_has_a_line_at_the_begin_and_the_end(self):
         log = self.useFixture(fixtures.FakeLogger())
@@ -343,6 +248,23 @@ class ScreenTest(case.CommandTestCase):
                          'worker', lines[0])
         self.assertRegex(lines[1], r'Run ended with exit status 0: 1 stack '
                                    r'in 0\.\d s: 1 converted\.')
+
+    def test_ctrl_c_while_workers_start_is_one_line(self):
+        stack_id = self.legacy()
+        log = self.useFixture(fixtures.FakeLogger())
+        staff = workers.staff
+
+        def interrupted(*args):
+            os.kill(os.getpid(), signal.SIGINT)
+            return staff(*args)
+        self.useFixture(fixtures.MonkeyPatch(
+            'heat.cmd.migrate.workers.staff', interrupted))
+        status, out, err = self.run_command('migrate-convergence-1', '--all')
+        line = 'Stopped before the first stack: nothing was changed.\n'
+        self.assertEqual((1, line), (status, err))
+        self.assertEqual(3, len(out.splitlines()))
+        self.assertIn('exit status 1: ' + line, log.output)
+        self.assertFalse(self.is_convergence(stack_id))
 
 
 class InputTest(case.CommandTestCase):
@@ -361,17 +283,25 @@ class InputTest(case.CommandTestCase):
 
 
 class EventsTest(case.CommandTestCase):
-    """What the owner of a stack reads of a command that runs every hour."""
+    """The events of a command that runs every hour."""
 
     def setUp(self):
         super().setUp()
         self.stack_id = self.legacy()
         self.set_name(self.stack_id, 'other')
-        self.notify = self.patchobject(migrate_events, '_notify')
+        # Also on a busy machine.
+        self.patchobject(migrate_db_events, 'WAIT', new=600)
+        self.notify = self.patchobject(migrate_events.notification, 'notify')
+        self.patch('heat.common.messaging.NOTIFIER')
 
     def events_after(self, *words):
         self.run_command(*words or ('migrate-convergence-1', '--all'))
         return self.migration_events(self.stack_id)
+
+    def notified(self):
+        """Type, level and state of each notification."""
+        return [(*call.args[1:3], call.args[3]['state'])
+                for call in self.notify.call_args_list]
 
     def test_first_60_characters_say_that_nothing_is_lost(self):
         self.events_after()
@@ -382,27 +312,36 @@ class EventsTest(case.CommandTestCase):
         self.assertIn('names resources that it does not have',
                       event.resource_status_reason)
 
-    def test_reason_is_told_once(self):
-        self.assertEqual(['FAILED'], self.events_after())
-        self.assertEqual(['FAILED'], self.events_after())
-        self.assertEqual(1, self.notify.call_count)
-
-    def test_reason_stays_in_the_log(self):
+    def test_reason_is_recorded_once_and_logged_each_time(self):
         log = self.useFixture(fixtures.FakeLogger())
-        self.events_after()
-        self.events_after()
+        self.assertEqual(['FAILED'], self.events_after())
+        self.assertEqual(['FAILED'], self.events_after())
+        self.assertEqual([('stack.migrate.error', 'ERROR', 'MIGRATE_FAILED')],
+                         self.notified())
         self.assertEqual(2, log.output.count('_resources]'))
 
-    def test_another_reason_is_told_again(self):
+    def test_reason_with_the_id_of_another_request_is_no_other_reason(self):
+        for _time in range(2):
+            migrate_events.report_to_owner(
+                self.ctx, stack_object.Stack.get_by_id(
+                    self.ctx, self.stack_id),
+                migrate_exception.ImplicitDependencies(
+                    stack='x', resource='a', error='No network x. Neutron '
+                    "server returns request_ids: ['req-%s']" % uuid.uuid4()))
+        self.assertEqual(1, len(self.migration_events(self.stack_id)))
+
+    def test_another_reason_is_recorded_again(self):
         self.events_after()
         self.set_status(self.stack_id, 'FAILED')
         self.assertEqual(['FAILED'] * 2, self.events_after())
         self.assertEqual(2, self.notify.call_count)
 
-    def test_reason_after_a_conversion_is_told_again(self):
+    def test_reason_after_a_conversion_is_recorded_again(self):
         self.events_after()
         self.set_name(self.stack_id, 'a')
         self.assertEqual(['FAILED', 'COMPLETE'], self.events_after())
+        self.assertEqual(('stack.migrate.end', 'INFO', 'MIGRATE_COMPLETE'),
+                         self.notified()[-1])
         self.events_after('revert-convergence-1', '--all')
         self.set_name(self.stack_id, 'other')
         self.assertEqual(['FAILED', 'COMPLETE', 'COMPLETE', 'FAILED'],
@@ -411,7 +350,7 @@ class EventsTest(case.CommandTestCase):
 
 class RevertTest(case.CommandTestCase):
 
-    def test_reverts_what_was_converted(self):
+    def test_reverts_converted_stacks(self):
         stack_id = self.legacy()
         before = migrate_fixtures.rows(self.ctx, stack_id)
         self.outcomes('migrate-convergence-1', stack_id)
@@ -426,11 +365,3 @@ class RevertTest(case.CommandTestCase):
         status, out, _err = self.run_command('revert-convergence-1', stack_id)
         self.assertEqual(0, status)
         self.assertIn('1 already legacy', out)
-
-    def test_dry_run_changes_nothing(self):
-        stack_id = self.legacy()
-        self.outcomes('migrate-convergence-1', stack_id)
-        status, found = self.outcomes('revert-convergence-1', '--dry-run',
-                                      stack_id)
-        self.assertEqual((0, 'planned'), (status, found[0]['outcome']))
-        self.assertTrue(self.is_convergence(stack_id))

@@ -1,23 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 
+from unittest import mock
+
 import fixtures
+from oslo_db import exception as db_exception
 import oslo_messaging
 
 from heat.cmd.migrate import engines
 from heat.cmd.migrate import errors
 from heat.common import exception
 from heat.common.migrate import exception as migrate_exception
-from heat.db.migrate import counts as migrate_counts
+from heat.db.migrate import roots as migrate_roots
 from heat.engine import convergence_migrate
 from heat.engine import service
 from heat.objects import service as service_object
 from heat.tests import common
+from heat.tests.migrate import command_case as case
 from heat.tests.migrate import fixtures as migrate_fixtures
 from heat.tests import utils
 
 
 class _Client:
-    """Stands for the RPC client: calls what a host answers with."""
+    """Replaces the RPC client: calls the function of a host."""
 
     def __init__(self, hosts, host):
         self.hosts = hosts
@@ -64,12 +68,12 @@ class EnginesTest(common.HeatTestCase):
         self.ctx = utils.dummy_context()
         self.warnings = []
 
-    def stacks(self, count):
+    def stacks(self, count, prefix='s'):
         for number in range(count):
             stack = migrate_fixtures.create_legacy(
                 self.ctx, migrate_fixtures.template_of({'a': []}),
-                name='s%d' % number)
-            yield migrate_counts.RootStack(stack.id, stack.name, 'x', None)
+                name='%s%d' % (prefix.replace(' ', '-'), number))
+            yield migrate_roots.RootStack(stack.id, stack.name, 'x', None)
 
     def run_on(self, hosts, stacks):
         """Hand the stacks to engines one by one; returns the outcomes."""
@@ -79,25 +83,31 @@ class EnginesTest(common.HeatTestCase):
         self.addCleanup(made.close)
         done = []
         for stack in stacks:
-            made.begin(stack)
+            made.begin([stack])
             while made.in_hand:
-                done += made.finished(60)
+                done += made.finished(60).outcomes
         return done
 
     def answer_of(self, exc):
         """The outcome and code for what an engine's method raises."""
         def fail(context, stack_id):
             raise exc
-        outcome, = self.run_on(_Hosts(one=fail), self.stacks(1))
+        outcome, = self.run_on(_Hosts(one=fail),
+                               self.stacks(1, type(exc).__name__))
         return outcome
 
     def test_engine_converts(self):
         hosts = _Hosts(one=_convert)
-        outcome, = self.run_on(hosts, self.stacks(1))
+        stack, = self.stacks(1)
+        migrate_fixtures.create_legacy(
+            self.ctx, migrate_fixtures.template_of({'a': []}), name='child',
+            owner_id=stack.id)
+        outcome, = self.run_on(hosts, [stack])
         self.assertEqual([('one', 'migrate_convergence_1', outcome.id)],
                          hosts.calls)
-        self.assertEqual(('converted', 0, 1), (
-            outcome.outcome, outcome.nested, outcome.resources))
+        self.assertEqual(
+            ('converted', None, 'by the engine on host one', 1, 2),
+            outcome[3:8])
 
     def test_convergence_stack_is_not_handed_over(self):
         stack, = self.stacks(1)
@@ -106,27 +116,19 @@ class EnginesTest(common.HeatTestCase):
         outcome, = self.run_on(hosts, [stack])
         self.assertEqual(('already', []), (outcome.outcome, hosts.calls))
 
-    def test_engine_without_the_overlay_is_named_and_left_out(self):
-        hosts = _Hosts(a=_stock, b=_convert)
-        done = self.run_on(hosts, self.stacks(3))
-        self.assertEqual(['converted'] * 3,
-                         [outcome.outcome for outcome in done])
-        self.assertEqual(['a', 'b', 'b', 'b'],
-                         [host for host, _method, _id in hosts.calls])
-        warning, = self.warnings
-        self.assertIn('host a', warning)
-        self.assertIn('without the convergence overlay', warning)
-
-    def test_engine_that_does_not_answer_is_named_and_left_out(self):
-        hosts = _Hosts(a=_silent, b=_convert)
-        done = self.run_on(hosts, self.stacks(2))
-        self.assertEqual(['converted'] * 2,
-                         [outcome.outcome for outcome in done])
-        self.assertEqual(['a', 'b', 'b'],
-                         [host for host, _method, _id in hosts.calls])
-        warning, = self.warnings
-        self.assertIn('host a', warning)
-        self.assertIn('does not answer', warning)
+    def test_engine_that_cannot_convert_is_named_and_left_out(self):
+        for answer, reason in ((_stock, 'without the convergence overlay'),
+                               (_silent, 'does not answer')):
+            hosts = _Hosts(a=answer, b=_convert)
+            done = self.run_on(hosts, self.stacks(3, reason))
+            self.assertEqual(['converted'] * 3,
+                             [outcome.outcome for outcome in done])
+            self.assertEqual(['a', 'b', 'b', 'b'],
+                             [host for host, _method, _id in hosts.calls])
+            warning = self.warnings.pop()
+            self.assertEqual([], self.warnings)
+            self.assertIn('host a', warning)
+            self.assertIn(reason, warning)
 
     def test_stack_about_which_no_engine_answers_does_not_take_them_all(self):
         hosts = _Hosts(a=_silent, b=_silent, c=_convert)
@@ -156,8 +158,30 @@ class EnginesTest(common.HeatTestCase):
             self.assertEqual(('refused', refused.code), (outcome, code))
             self.assertNotIn('[', text)
 
+    def test_refusal_keeps_its_remedy(self):
+        for refused in (
+                migrate_exception.InProgress(stack='x', action='UPDATE'),
+                migrate_exception.NotComplete(stack='x', state='CHECK_FAILED'),
+                migrate_exception.Locked(stack='x', engine='y')):
+            self.assertEqual(str(refused), engines._read(
+                self._as_raised(refused))[2])
+
+    def test_an_engine_without_the_overlay_names_an_operation(self):
+        _outcome, code, text = engines._read(
+            exception.ActionInProgress(stack_name='x', action='UPDATE'))
+        self.assertEqual('in_progress', code)
+        self.assertIn('UPDATE', text)
+
+    def test_a_stack_that_was_converted_stays_so_without_its_size(self):
+        stack, = self.stacks(1)
+        with mock.patch.object(engines.migrate_tree, 'get',
+                               side_effect=db_exception.DBError('down')):
+            outcome, = self.run_on(_Hosts(a=_convert), [stack])
+        self.assertEqual(('converted', None, None), (
+            outcome.outcome, outcome.nested, outcome.resources))
+
     def _as_raised(self, refused):
-        """What the RPC method raises for a refusal of the converter's."""
+        """The exception of the RPC method for a refusal by the converter."""
         def refuse(*args, **kwargs):
             raise refused
         with fixtures.MonkeyPatch(
@@ -175,26 +199,39 @@ class EnginesTest(common.HeatTestCase):
             outcome.outcome, outcome.code, outcome.message))
 
     def test_failure_of_the_engine(self):
-        outcome = self.answer_of(oslo_messaging.RemoteError(
-            'KeyError', 'x', ['a traceback']))
-        self.assertEqual(('failed', 'error'),
-                         (outcome.outcome, outcome.code))
-        self.assertIn('an unexpected KeyError occurred in an engine.',
-                      outcome.message)
-
-    def test_failure_of_an_engine_with_a_type_that_is_known_here(self):
         rebuilt = type('KeyError_Remote', (KeyError,), {})
-        self.assertIn('unexpected KeyError occurred', self.answer_of(
-            rebuilt("'NoneType' object")).message)
+        for exc, text in (
+                (oslo_messaging.RemoteError('KeyError', 'x', ['a traceback']),
+                 'an unexpected KeyError occurred in an engine.'),
+                # Its type is known here.
+                (rebuilt("'NoneType' object"),
+                 'unexpected KeyError occurred'),
+                (exception.Forbidden(), '')):
+            outcome = self.answer_of(exc)
+            self.assertEqual(('failed', 'error'),
+                             (outcome.outcome, outcome.code))
+            self.assertIn(text, outcome.message)
 
     def test_stack_that_was_deleted_meanwhile(self):
         outcome = self.answer_of(exception.NotFound('No stack x'))
         self.assertEqual(('gone', None), (outcome.outcome, outcome.code))
 
-    def test_failure_of_an_exception_of_heats(self):
-        outcome = self.answer_of(exception.Forbidden())
-        self.assertEqual(('failed', 'error'),
-                         (outcome.outcome, outcome.code))
+
+class NothingToDoTest(case.CommandTestCase):
+
+    def test_no_engine_is_needed_for_no_stack(self):
+        status, out, err = self.run_command('migrate-convergence-1', '--all',
+                                            '--via-engines')
+        self.assertEqual((0, ''), (status, err))
+        self.assertIn('there was nothing to do', out)
+
+    def test_a_stack_is_not_converted_here_without_one(self):
+        stack_id = self.legacy()
+        status, _out, err = self.run_command('migrate-convergence-1', stack_id,
+                                             '--via-engines')
+        self.assertEqual(2, status)
+        self.assertIn('No engine can be called', err)
+        self.assertFalse(self.is_convergence(stack_id))
 
 
 class HostsUpTest(common.HeatTestCase):

@@ -2,8 +2,17 @@
 
 """heat-manage migrate-convergence-1 --failed."""
 
+import types
+from unittest import mock
+
+from oslo_db import exception as db_exception
+
+from heat.cmd.migrate import convergence_status
+from heat.cmd.migrate import errors
+from heat.cmd.migrate import outcome
 from heat.common.migrate import exception as migrate_exception
 from heat.engine import convergence_migrate
+from heat.objects import raw_template
 from heat.objects import stack as stack_object
 from heat.tests.migrate import command_case as case
 
@@ -19,8 +28,7 @@ class FailedTest(case.CommandTestCase):
     def convert(self, *words):
         status, found = self.outcomes('migrate-convergence-1', '--failed',
                                       *words)
-        return status, {outcome['name']: outcome['outcome']
-                        for outcome in found}
+        return status, {done['name']: done['outcome'] for done in found}
 
     def test_it_converts_what_an_id_names(self):
         self.assertEqual((0, {'failed': 'converted'}),
@@ -28,14 +36,11 @@ class FailedTest(case.CommandTestCase):
         self.assertTrue(self.is_convergence(self.failed))
 
     def test_all_takes_failed_and_complete_stacks(self):
-        self.assertEqual(
-            (0, {'failed': 'converted', 'sane': 'converted'}),
-            self.convert('--all'))
-
-    def test_a_dry_run_writes_nothing(self):
-        self.assertEqual((0, {'failed': 'planned', 'sane': 'planned'}),
-                         self.convert('--all', '--dry-run'))
-        self.assertFalse(self.is_convergence(self.failed))
+        # A dry run writes nothing.
+        for words, done in ((['--dry-run'], 'planned'), ([], 'converted')):
+            self.assertFalse(self.is_convergence(self.failed))
+            self.assertEqual((0, {'failed': done, 'sane': done}),
+                             self.convert('--all', *words))
 
     def test_without_it_the_text_names_it(self):
         status, found = self.outcomes('migrate-convergence-1', self.failed)
@@ -43,7 +48,7 @@ class FailedTest(case.CommandTestCase):
         self.assertEqual('failed', found[0]['code'])
         self.assertIn('--failed', found[0]['message'])
 
-    def test_what_it_does_not_go_with(self):
+    def test_incompatible_options(self):
         for option in ('--verify', '--repair', '--via-engines'):
             status, _out, err = self.run_command(
                 'migrate-convergence-1', '--all', '--failed', option)
@@ -63,31 +68,58 @@ class StatusTest(case.CommandTestCase):
 
     def setUp(self):
         super().setUp()
-        self.set_status(self.legacy('failed'), 'FAILED')
+        self.failed = self.legacy('failed')
+        self.set_status(self.failed, 'FAILED')
         self.legacy('sane')
         root = self.legacy('root')
         self.backup = self.legacy('root*', owner_id=root)
         stack_object.Stack.update_by_id(self.ctx, self.backup,
                                         {'backup': True})
 
-    def found(self):
-        _status, found = self.outcomes('convergence-status')
+    def found(self, *words):
+        _status, found = self.outcomes('convergence-status', *words)
         return {(line['with_failed'], line['roots']) for line in found
                 if 'with_failed' in line}
 
     def test_it_counts_what_the_option_would_convert(self):
         self.assertEqual({('ready', 2)}, self.found())
 
-    def test_it_tells_why_the_option_would_not(self):
+    def test_it_says_why_the_option_would_not(self):
         self.legacy('below', owner_id=self.backup)
         self.assertEqual({('ready', 1), ('backup_resources', 1)},
                          self.found())
 
-    def test_the_table_names_the_option(self):
-        _status, out, _err = self.run_command('convergence-status')
-        self.assertIn('--failed', out)
+    def test_deep_reads_the_templates_as_well(self):
+        stack = stack_object.Stack.get_by_id(self.ctx, self.failed)
+        raw_template.RawTemplate.update_by_id(
+            self.ctx, stack.raw_template_id, {'template': {'no': 'version'}})
+        self.assertEqual({('ready', 2)}, self.found())
+        self.assertEqual({('ready', 1), ('invalid_template', 1)},
+                         self.found('--deep'))
 
-    def test_nothing_is_said_where_all_is_complete(self):
-        self.outcomes('migrate-convergence-1', '--all', '--failed')
-        _status, out, _err = self.run_command('convergence-status')
-        self.assertNotIn('--failed', out)
+    def test_a_stack_that_is_deleted_meanwhile_does_not_count(self):
+        gone = migrate_exception.StackNotFound(stack=self.failed)
+        with mock.patch.object(convergence_migrate, 'check_failed',
+                               side_effect=[gone, None]):
+            self.assertEqual({('ready', 1)}, self.found())
+
+    def test_a_database_that_fails_is_no_state_of_a_stack(self):
+        with mock.patch.object(convergence_migrate, 'check_failed',
+                               side_effect=db_exception.DBError('down')):
+            status, _out, _err = self.run_command('convergence-status')
+        self.assertEqual(2, status)
+
+    def test_a_database_that_fails_ends_deep(self):
+        failure = outcome.failure(
+            types.SimpleNamespace(id=self.failed, name='failed', tenant='a'),
+            outcome.FAILED, outcome.DATABASE, 'down', 1)
+        for counts in (convergence_status.WithFailed(),
+                       convergence_status.Planned(self.ctx, [])):
+            self.assertRaisesRegex(errors.CommandError, 'down', counts.add,
+                                   failure)
+
+    def test_the_table_names_the_option_unless_all_is_complete(self):
+        for named in (True, False):
+            _status, out, _err = self.run_command('convergence-status')
+            self.assertEqual(named, '--failed' in out)
+            self.outcomes('migrate-convergence-1', '--all', '--failed')

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Whatever words heat-manage gets, and whatever stacks are called."""
+"""Run heat-manage with random arguments and random stack names."""
 
 import io
 import json
@@ -27,8 +27,7 @@ COMMANDS = ('migrate-convergence-1', 'migrate_convergence_1',
 
 TEXT = strategies.text(alphabet=strategies.characters(codec='utf-8'))
 
-# Neither more than one worker, which are processes, nor engines or a file
-# to wait for.
+# Without worker processes, engines and pause files.
 WORDS = strategies.sampled_from((
     '--all', '--dry-run', '--verify', '--repair', '--project', '--format',
     'json', 'table', '--limit', '--max-rate', '1', '0', '-1', '1e400', 'nan',
@@ -37,7 +36,7 @@ WORDS = strategies.sampled_from((
 
 
 def control_characters(text):
-    """What could steer a terminal or break a line, but the ends of lines."""
+    """The control characters of a text, without the ends of lines."""
     return [char for char in text.replace('\n', '')
             if unicodedata.category(char) in ('Cc', 'Zl', 'Zp')]
 
@@ -60,7 +59,7 @@ class WordsTest(case.CommandTestCase):
         try:
             ended, out, err = self.run_command(command, *words)
         except SystemExit as exc:
-            # argparse has told what is wrong, or helped.
+            # argparse has printed an error or the help.
             ended, out, err = exc.code, 'usage', ''
         self.assertIn(ended, (summary.DONE, summary.RUN_AGAIN,
                               summary.FAILED))
@@ -80,11 +79,11 @@ class OutputTest(case.CommandTestCase):
             (text,) if field == 'warnings' else 1
             for field in outcome.Outcome._fields])
 
-    def told(self, kind, text):
+    def printed(self, kind, text):
         out, err = io.StringIO(), io.StringIO()
-        told = kind('legacy', stdout=out, stderr=err)
-        told.add(self.outcome(text))
-        told.end(1.0)
+        made = kind('legacy', stdout=out, stderr=err)
+        made.add(self.outcome(text))
+        made.end(1.0)
         self.assertEqual([], control_characters(
             out.getvalue() + err.getvalue()))
         return out.getvalue()
@@ -93,14 +92,14 @@ class OutputTest(case.CommandTestCase):
     @hypothesis.example(text='\x1b]0;title\x07\x7f\x9b\u2028\n\r')
     @hypothesis.given(text=strategies.text())
     def test_json_is_a_line_without_control_characters(self, text):
-        line, = self.told(report.JsonLines, text).splitlines()
+        line, = self.printed(report.JsonLines, text).splitlines()
         self.assertEqual(text, json.loads(line)['name'])
 
     @SETTINGS
     @hypothesis.example(text='\x1b]0;title\x07\x7f\x9b\u2028\n\r')
     @hypothesis.given(text=TEXT)
     def test_a_table_has_no_control_characters(self, text):
-        self.told(report.Table, text)
+        self.printed(report.Table, text)
 
     def test_the_json_of_the_status_has_none_either(self):
         tally = migrate_counts.Tally(*[

@@ -13,26 +13,39 @@ from oslo_db import exception as db_exception
 from heat.cmd import manage
 from heat.cmd.migrate import commands
 from heat.cmd.migrate import errors
+from heat.cmd.migrate import parsers
 from heat.tests import common
 from heat.tests.migrate import command_case as case
 from heat.tests import sources
 
 
-# heat-manage that gets Ctrl-C when it comes to load our commands.
+# heat-manage with a Ctrl-C while it loads our commands.
 _INTERRUPTED = """
 import os, signal, sys
-sys.argv = ['/usr/bin/heat-manage']
+sys.argv = ['/usr/bin/heat-manage', '--config-dir', '.', %r]
 class Finder:
     def find_spec(self, name, path=None, target=None):
-        if name == 'heat.cmd.migrate':
+        if name == %r:
             os.kill(os.getpid(), signal.SIGINT)
 sys.meta_path.insert(0, Finder())
 import heat.cmd.manage
+heat.cmd.manage.main()
+"""
+
+# The handler of Ctrl-C in a command of Heat's own, and what of ours it loads.
+_OWN = """
+import signal, sys
+sys.argv = ['/usr/bin/heat-manage', 'db_version']
+import heat.cmd.manage
+print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)
+print([name for name in sys.modules if name in (
+    'heat.cmd.migrate.commands', 'heat.engine.convergence_migrate',
+    'prometheus_client')])
 """
 
 
 class ArgumentsTest(case.CommandTestCase):
-    """What cannot be is told in one line, and nothing is done."""
+    """Invalid arguments give an error of one line, and change nothing."""
 
     def error(self, *words):
         status, out, err = self.run_command(*words)
@@ -40,12 +53,25 @@ class ArgumentsTest(case.CommandTestCase):
         line, = err.splitlines()
         return line
 
-    def test_neither_ids_nor_all(self):
-        self.assertIn('or --all', self.error('migrate-convergence-1'))
-
-    def test_both_ids_and_all(self):
-        self.assertIn('not both', self.error(
-            'migrate-convergence-1', '--all', str(uuid.uuid4())))
+    def test_what_does_not_go_together(self):
+        convert, revert = 'migrate-convergence-1', 'revert-convergence-1'
+        one = str(uuid.uuid4())
+        for words, reason in (
+                ([convert], 'or --all'),
+                ([convert, '--all', one], 'not both'),
+                ([convert, '--project', 'x', one], '--project'),
+                ([convert, '--dry-run', '--retry', '10m', '--all'],
+                 '--retry does not go with --dry-run'),
+                ([convert, '--dry-run', '--via-engines', '--all'],
+                 '--via-engines'),
+                ([convert, '--via-engines', '--ignore-unreferenced', '--all'],
+                 '--ignore-unreferenced runs in this process'),
+                ([convert, '--verify', '--ignore-unreferenced', '--all'],
+                 '--ignore-unreferenced is for a conversion'),
+                ([revert, '--from', 'run.jsonl', '--all'], '--from'),
+                ([revert, '--from', 'run.jsonl', one], '--from'),
+                ([revert, '--include-native', one], '--include-native')):
+            self.assertIn(reason, self.error(*words))
 
     def test_malformed_id_leaves_the_other_stacks_alone(self):
         stack_id = self.legacy()
@@ -53,56 +79,25 @@ class ArgumentsTest(case.CommandTestCase):
             'migrate-convergence-1', stack_id, 'web'))
         self.assertFalse(self.is_convergence(stack_id))
 
-    def test_project_without_all(self):
-        self.assertIn('--project', self.error(
-            'migrate-convergence-1', '--project', 'x', str(uuid.uuid4())))
-
-    def test_a_dry_run_is_not_tried_again(self):
-        self.assertIn('--retry goes with no --dry-run', self.error(
-            'migrate-convergence-1', '--dry-run', '--retry', '10m', '--all'))
-
-    def test_durations_have_to_be_positive_and_end(self):
-        for text in ('10x', '-1s', '0', 'm', 'nanm', 'infh'):
-            exc = self.assertRaises(
-                SystemExit, self.run_command, 'migrate-convergence-1',
-                '--all', '--retry', text)
+    def test_values_that_the_parser_refuses(self):
+        numbers = ('--limit', '--workers', '--max-rate')
+        for name, *words in (
+                *[('migrate', option, '0') for option in numbers],
+                *[('migrate', '--retry', text) for text in (
+                    '10x', '-1s', '0', 'm', 'nanm', 'infh')],
+                ('revert', '--via-engines')):
+            exc = self.assertRaises(SystemExit, self.run_command,
+                                    name + '-convergence-1', '--all', *words)
             self.assertEqual(2, exc.code)
 
-    def test_dry_run_is_nothing_for_the_engines(self):
-        self.assertIn('--via-engines', self.error(
-            'migrate-convergence-1', '--dry-run', '--via-engines', '--all'))
-
-    def test_engines_ignore_no_unreferenced_stack(self):
-        self.assertIn('--ignore-unreferenced runs in this process',
-                      self.error('migrate-convergence-1', '--via-engines',
-                                 '--ignore-unreferenced', '--all'))
-
-    def test_a_verification_ignores_no_unreferenced_stack(self):
-        self.assertIn('--ignore-unreferenced goes with a conversion',
-                      self.error('migrate-convergence-1', '--verify',
-                                 '--ignore-unreferenced', '--all'))
-
-    def test_numbers_have_to_be_positive(self):
-        for option in ('--limit', '--workers', '--max-rate'):
-            exc = self.assertRaises(
-                SystemExit, self.run_command, 'migrate-convergence-1',
-                '--all', option, '0')
-            self.assertEqual(2, exc.code)
-
-    def test_revert_has_no_engines_to_go_to(self):
-        exc = self.assertRaises(
-            SystemExit, self.run_command, 'revert-convergence-1',
-            '--via-engines', '--all')
-        self.assertEqual(2, exc.code)
-
-    def test_from_says_which_stacks(self):
-        for words in (('--all',), (str(uuid.uuid4()),)):
-            self.assertIn('--from', self.error(
-                'revert-convergence-1', '--from', 'run.jsonl', *words))
-
-    def test_native_stacks_are_included_in_all_of_them(self):
-        self.assertIn('--include-native', self.error(
-            'revert-convergence-1', '--include-native', str(uuid.uuid4())))
+    def test_what_is_wrong_comes_right_below_one_line_of_usage(self):
+        err = io.StringIO()
+        with fixtures.MonkeyPatch('sys.stderr', err):
+            self.assertRaises(SystemExit, case.parser().parse_args, [
+                'revert-convergence-1', '--all', '--limit', '0'])
+        usage, wrong = err.getvalue().splitlines()
+        self.assertIn('[options] [STACK_ID ...]', usage)
+        self.assertIn('argument --limit', wrong)
 
     def test_database_that_is_down(self):
         def down(*args, **kwargs):
@@ -132,30 +127,59 @@ class ParserTest(common.HeatTestCase):
         self.assertIs(self.subparsers.choices['migrate-convergence-1'],
                       self.subparsers.choices['migrate_convergence_1'])
 
-    def test_help_has_examples_and_exit_statuses(self):
+    def test_help_has_examples_and_exit_statuses_in_80_columns(self):
+        self.useFixture(fixtures.EnvironmentVariable('COLUMNS', '80'))
         for name in ('migrate-convergence-1', 'revert-convergence-1',
                      'convergence-status'):
             text = self.subparsers.choices[name].format_help()
             self.assertIn('examples:\n  heat-manage %s' % name, text)
             self.assertIn('exit status:\n  0  ', text)
+            self.assertLessEqual(max(map(len, text.splitlines())), 80)
 
 
 class LoadingTest(common.HeatTestCase):
 
+    def run_python(self, code):
+        return subprocess.run(
+            [sys.executable, '-c', code], capture_output=True, text=True,
+            cwd=self.useFixture(fixtures.TempDir()).path,
+            env=dict(os.environ, PYTHONPATH=str(sources.CHECKOUT),
+                     PYTHONWARNINGS='ignore'))
+
     def test_ctrl_c_while_heat_is_loaded_is_one_line(self):
-        done = subprocess.run(
-            [sys.executable, '-c', _INTERRUPTED], stderr=subprocess.PIPE,
-            text=True, env=dict(os.environ, PYTHONPATH=str(
-                sources.CHECKOUT), PYTHONWARNINGS='ignore'))
-        self.assertEqual(
-            (1, 'Stopped before it began: nothing was changed.\n'),
-            (done.returncode, done.stderr))
+        for module in ('heat.overlay_releases', 'heat.cmd', 'heat.cmd.migrate',
+                       'heat.cmd.migrate.commands'):
+            done = self.run_python(_INTERRUPTED % (
+                'convergence-status', module))
+            self.assertEqual(
+                (1, 'Stopped before it began: nothing was changed.\n'),
+                (done.returncode, done.stderr), module)
+
+    def test_names_of_the_commands_are_those_of_the_parser(self):
+        subparsers = argparse.ArgumentParser().add_subparsers()
+        parsers.add_all(subparsers, lambda name: None)
+        self.assertEqual(parsers.NAMES, set(subparsers.choices))
+
+    def test_commands_of_heat_load_nothing_for_conversions(self):
+        done = self.run_python(_OWN)
+        self.assertEqual('True\n[]\n', done.stdout, done.stderr)
+
+    def test_a_command_says_nothing_of_the_libraries_of_the_engine(self):
+        env = dict(os.environ, PYTHONPATH=str(sources.CHECKOUT))
+        env.pop('PYTHONWARNINGS', None)
+        for name, module in (('heat-manage', 'manage'),
+                             ('heat-status', 'status')):
+            done = subprocess.run(
+                [sys.executable, '-c', 'import sys; sys.argv = [%r]; '
+                 'import heat.cmd.%s' % (name, module)],
+                stderr=subprocess.PIPE, text=True, env=env, check=True)
+            self.assertNotIn('Eventlet', done.stderr)
 
 
-class GuardTest(common.HeatTestCase):
-    """Whatever ends a command, its status is not 1: that is "run again"."""
+class ErrorTest(common.HeatTestCase):
+    """A command that an error ends never has status 1 ("run again")."""
 
-    def run_guarded(self, exc):
+    def run_failing(self, exc):
         def fail(args):
             raise exc
         self.useFixture(fixtures.MonkeyPatch(
@@ -169,14 +193,14 @@ class GuardTest(common.HeatTestCase):
     def test_ctrl_c_before_the_first_stack_is_one_line(self):
         self.assertEqual(
             (1, 'Stopped before the first stack: nothing was changed.\n'),
-            self.run_guarded(KeyboardInterrupt()))
+            self.run_failing(KeyboardInterrupt()))
 
     def test_command_error_is_one_line(self):
         self.assertEqual((2, 'ERROR: no\n'),
-                         self.run_guarded(errors.CommandError('no')))
+                         self.run_failing(errors.CommandError('no')))
 
     def test_bug_is_one_line_and_its_traceback_in_the_log(self):
         log = self.useFixture(fixtures.FakeLogger())
         self.assertEqual((2, 'ERROR: KeyError: \'x\'\n'),
-                         self.run_guarded(KeyError('x')))
+                         self.run_failing(KeyError('x')))
         self.assertIn('Traceback', log.output)

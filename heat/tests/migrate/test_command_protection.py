@@ -2,17 +2,21 @@
 
 """No stack is converted or reverted beside an engine without protection."""
 
+import datetime
 import os
 import time
 
 import fixtures
 from oslo_config import cfg
 import oslo_messaging
+from oslo_utils import timeutils
 
 from heat.cmd.migrate import protection
 from heat.cmd.migrate import run
 from heat.common import messaging
 from heat.common.migrate import broker as migrate_broker
+from heat.db import api as db_api
+from heat.db import models
 from heat.engine import convergence_migrate
 from heat.engine import service
 from heat.objects import service as service_object
@@ -35,17 +39,22 @@ class _ProtectionTestCase(case.CommandTestCase):
         return {engine_id: self.answers[engine_id] for engine_id in engine_ids
                 if engine_id in self.answers}, self.why_none
 
-    def engine(self, number, answer=None):
-        """List an engine as up.
+    def engine(self, number, answer=None, up=True, seen=None, host=None):
+        """List an engine.
 
-        :param answer: None for one that does not answer
+        :param answer: None for an engine that does not answer
+        :param seen: when it was last up; default: now
         """
         engine_id = 'engine-%d' % number
-        host = 'host-%d' % number
+        host = host or 'host-%d' % number
         row = service_object.Service.create(self.ctx, {
             'host': host, 'hostname': host, 'binary': 'heat-engine',
-            'engine_id': engine_id, 'topic': 'engine', 'report_interval': 60})
+            'engine_id': engine_id, 'topic': 'engine',
+            'report_interval': 60 if up else -60})
         service_object.Service.update_by_id(self.ctx, row.id, {})
+        if seen:
+            with db_api.context_manager.writer.using(self.ctx) as session:
+                session.get(models.Service, row.id).updated_at = seen
         if answer:
             self.answers[engine_id] = answer
 
@@ -54,9 +63,9 @@ class _ProtectionTestCase(case.CommandTestCase):
                                 *words)
 
     def assertStops(self, *words):
-        """See that the command ends before the first stack.
+        """Check that the command ends before the first stack.
 
-        :returns: the line that says why
+        :returns: the line with the reason
         """
         status, out, err = self.migrate(*words)
         self.assertEqual((2, ''), (status, out))
@@ -64,7 +73,7 @@ class _ProtectionTestCase(case.CommandTestCase):
         return err
 
     def assertConverts(self, *words):
-        """See that the stack converts; returns the errors."""
+        """Check that the stack converts; returns the errors."""
         status, _out, err = self.migrate(*words)
         self.assertEqual(0, status, err)
         self.assertTrue(self.is_convergence(self.stack_id))
@@ -91,12 +100,53 @@ class ProtectionTest(_ProtectionTestCase):
         for way_out in ('migrate_protection = true', '--unprotected'):
             self.assertIn(way_out, err)
 
+    def test_an_engine_that_does_not_answer_is_asked_again(self):
+        self.engine(1, protection.PROTECTED)
+        self.engine(2)
+        err = self.assertStops()
+        self.assertEqual([['engine-1', 'engine-2']] +
+                         [['engine-2']] * (protection.TIMES - 1), self.asked)
+        self.assertEqual(1, err.count('Waiting for an answer of the engines '
+                                      'on host-2, for 25 seconds at most.'))
+
+    def test_an_engine_that_answers_late_is_protected(self):
+        self.engine(1)
+
+        def ask(engine_ids):
+            found = self.ask(engine_ids)
+            self.answers['engine-1'] = protection.PROTECTED
+            return found
+        protection.ask.side_effect = ask
+        self.assertNotIn('ERROR', self.assertConverts())
+
+    def test_an_engine_that_is_listed_as_down_and_answers(self):
+        # The clock of this host may be ahead.
+        self.engine(1, protection.OFF, up=False)
+        self.assertIn('host-1', self.assertStops())
+
+    def test_an_engine_that_is_down_for_a_day_is_not_asked(self):
+        self.engine(1, protection.OFF, up=False,
+                    seen=timeutils.utcnow() - datetime.timedelta(days=2))
+        self.assertConverts()
+        self.assertEqual([], self.asked)
+
+    def test_an_engine_that_is_down_and_does_not_answer_has_ended(self):
+        self.engine(1, up=False)
+        self.engine(2, protection.PROTECTED, up=False)
+        self.assertEqual('', self.assertConverts())
+        self.assertEqual([['engine-1', 'engine-2']], self.asked)
+
+    def test_a_broker_that_is_down_like_all_engines(self):
+        self.engine(1, up=False)
+        self.why_none = 'the message broker does not answer'
+        self.assertEqual('', self.assertConverts())
+
     def test_unprotected_goes_on_and_warns(self):
         self.engine(1, protection.OFF)
         err = self.assertConverts('--unprotected')
         self.assertIn('host-1', err)
 
-    def test_a_broker_that_is_down_is_told(self):
+    def test_a_broker_that_is_down_is_reported(self):
         self.engine(1)
         self.why_none = 'the message broker does not answer'
         err = self.assertStops()
@@ -112,25 +162,24 @@ class ProtectionTest(_ProtectionTestCase):
         self.assertIn('host-1', err)
         self.assertTrue(self.is_convergence(self.stack_id))
 
-    def test_what_does_not_change_the_engine_of_a_stack_asks_nobody(self):
+    def test_an_action_that_keeps_the_engine_of_a_stack_calls_no_engine(self):
         self.engine(1, protection.OFF)
         for option in ('--dry-run', '--verify', '--repair'):
             self.migrate(option)
         self.assertEqual([], self.asked)
 
-    def test_without_engines_nobody_is_asked(self):
+    def test_without_engines_none_is_called(self):
         self.assertEqual('', self.assertConverts())
         self.assertEqual([], self.asked)
-
-    def test_without_stacks_nobody_is_asked(self):
-        convergence_migrate.convert(self.ctx, self.stack_id)
+        # Nor without stacks.
         self.engine(1, protection.OFF)
         status, _out, _err = self.run_command('migrate-convergence-1',
                                               '--all')
         self.assertEqual((0, []), (status, self.asked))
 
-    def test_a_transport_that_nobody_can_ask_over(self):
-        self.engine(1, protection.PROTECTED)
+    def test_a_transport_without_other_processes(self):
+        for number in (1, 2):
+            self.engine(number, protection.PROTECTED, host='host-1')
         self.patchobject(migrate_broker, 'is_rabbit', return_value=False)
         err = self.assertConverts()
         self.assertIn('Engines are running (host-1), and here', err)
@@ -138,7 +187,7 @@ class ProtectionTest(_ProtectionTestCase):
 
 
 class MeanwhileTest(_ProtectionTestCase):
-    """The engines are asked again while --all is at work."""
+    """The engines are asked again while --all runs."""
 
     def setUp(self):
         super().setUp()
@@ -147,10 +196,16 @@ class MeanwhileTest(_ProtectionTestCase):
         self.engine(1, protection.PROTECTED)
         self.useFixture(fixtures.MockPatchObject(run, 'ASK_EVERY', 1))
 
-    def test_after_so_many_stacks(self):
+    def test_after_a_number_of_stacks(self):
         status, _out, err = self.run_command('migrate-convergence-1', '--all')
         self.assertEqual((0, ''), (status, err))
         self.assertEqual([['engine-1']] * 3, self.asked)
+
+    def test_an_engine_that_has_ended_is_asked_once(self):
+        self.engine(2, up=False)
+        self.run_command('migrate-convergence-1', '--all')
+        self.assertEqual([['engine-1', 'engine-2']] + [['engine-1']] * 2,
+                         self.asked)
 
     def test_an_engine_that_comes_later_ends_the_run(self):
         def ask(engine_ids):
@@ -164,7 +219,7 @@ class MeanwhileTest(_ProtectionTestCase):
         self.assertEqual(2, status)
         self.assertIn('ERROR: Ended before the last stack: ', err)
         self.assertIn('host-2', err)
-        # What was done is told as ever.
+        # The report has the stacks that are done.
         self.assertIn('2 stacks in ', out)
         self.assertTrue(os.path.exists(report))
         self.assertEqual([True, True, False], list(map(
@@ -172,7 +227,7 @@ class MeanwhileTest(_ProtectionTestCase):
 
 
 class AskTest(case.CommandTestCase):
-    """What the process that asks does, with an RPC client that is none."""
+    """The process that asks, with a replaced RPC client."""
 
     def setUp(self):
         super().setUp()
@@ -194,24 +249,19 @@ class AskTest(case.CommandTestCase):
             protection.ask(['on', 'off', 'stock', 'hung']))
 
     def test_all_at_once(self):
-        began = time.monotonic()
+        # One after the other they would take ten seconds.
         answers, _none = protection.ask(['slow-%d' % number
                                          for number in range(20)])
         self.assertEqual(20, len(answers))
-        self.assertLess(time.monotonic() - began, 3)
 
     def test_it_ends_in_time_whatever_hangs(self):
-        self.broker.side_effect = lambda: time.sleep(60)
-        began = time.monotonic()
+        self.broker.side_effect = lambda: time.sleep(3600)
         self.assertEqual(({}, None), protection.ask(['on']))
-        self.assertLess(time.monotonic() - began, 15)
 
     def test_why_no_engine_can_be_asked(self):
         self.broker.return_value = 'the message broker does not answer'
         self.assertEqual(({}, 'the message broker does not answer'),
                          protection.ask(['on']))
-
-    def test_a_transport_url_that_is_none(self):
         messaging.setup.side_effect = oslo_messaging.InvalidTransportURL(
             'x', 'no scheme')
         answers, why_none = protection.ask(['on'])
@@ -220,7 +270,7 @@ class AskTest(case.CommandTestCase):
 
 
 class _Client:
-    """Stands for the RPC client of one engine."""
+    """Replaces the RPC client of one engine."""
 
     def __init__(self, engine_id):
         self._engine_id = engine_id
@@ -240,19 +290,15 @@ class _Client:
 
 
 class ListenerTest(common.HeatTestCase):
-    """What an engine answers."""
+    """The answer of an engine."""
 
     def assertAnswers(self, expected):
         listener = service.EngineListener('host', 'engine-1', None)
         self.assertIs(expected, listener.has_migrate_protection({}))
 
-    def test_by_default(self):
+    def test_it_has_the_protection_with_one_of_the_options(self):
         self.assertAnswers(False)
-
-    def test_with_the_protection(self):
-        cfg.CONF.set_override('migrate_protection', True)
-        self.assertAnswers(True)
-
-    def test_with_the_conversion_on_update(self):
-        cfg.CONF.set_override('migrate_on_update', True)
-        self.assertAnswers(True)
+        for option in ('migrate_protection', 'migrate_on_update'):
+            cfg.CONF.set_override(option, True)
+            self.assertAnswers(True)
+            cfg.CONF.clear_override(option)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Which stacks heat-manage revert-convergence-1 takes."""
+"""The stacks that heat-manage revert-convergence-1 selects."""
 
 import io
 import json
@@ -30,13 +30,13 @@ class RevertCase(case.CommandTestCase):
         return stack_id
 
     def forget_events(self, stack_id):
-        """Take all events of a stack away, as Heat does with the oldest."""
+        """Delete all events of a stack, as Heat deletes the oldest."""
         with utils.get_engine().begin() as connection:
             connection.execute(models.Event.__table__.delete().where(
                 models.Event.stack_id == stack_id))
 
     def reverted(self, *words, status=0):
-        """Run the command; returns the ids of what became legacy."""
+        """Run the command; returns the ids of the reverted stacks."""
         found, done = self.outcomes('revert-convergence-1', *words)
         self.assertEqual(status, found, done)
         return [stack['id'] for stack in done
@@ -100,6 +100,7 @@ class AllTest(RevertCase):
                                      '--dry-run')
         self.assertEqual((0, [(converted, 'planned')]), (
             status, [(stack['id'], stack['outcome']) for stack in done]))
+        self.assertTrue(self.is_convergence(converted))
 
 
 class FromTest(RevertCase):
@@ -152,17 +153,13 @@ class FromTest(RevertCase):
         self._run_and_keep('--all', '--dry-run')
         self.assertEqual([], self.reverted('--from', self.path))
 
-    def test_standard_input(self):
+    def test_standard_input_and_again(self):
         stack_id = self.legacy()
         out = self._run_and_keep('--all')
-        self.useFixture(fixtures.MonkeyPatch('sys.stdin', io.StringIO(out)))
-        self.assertEqual([stack_id], self.reverted('--from', '-'))
-
-    def test_running_it_again_finds_nothing_to_do(self):
-        self.legacy()
-        self._run_and_keep('--all')
-        self.reverted('--from', self.path)
-        self.assertEqual([], self.reverted('--from', self.path))
+        for expected in ([stack_id], []):
+            self.useFixture(fixtures.MonkeyPatch('sys.stdin',
+                                                 io.StringIO(out)))
+            self.assertEqual(expected, self.reverted('--from', '-'))
 
     def test_limit_and_two_runs_in_one_file(self):
         ids = [self.legacy('one'), self.legacy('two')]
@@ -185,7 +182,11 @@ class FromTest(RevertCase):
     def test_lines_that_no_run_has_printed(self):
         good = json.dumps({'id': 'x', 'name': 'x', 'project': 'x',
                            'outcome': 'already'})
-        for bad in ('| a table |', '[]', '{"id": "x"}', '1'):
+        odd = [json.dumps({'id': stack_id, 'name': 'x', 'project': name,
+                           'outcome': 'converted'})
+               for stack_id, name in ((['x'], 'x'), (None, 'x'), ('x', []))]
+        for bad in ('| a table |', '[]', '{"id": "x"}', '1', '[' * 100000,
+                    *odd):
             with open(self.path, 'w') as target:
                 target.write('%s\n%s\n' % (good, bad))
             self.assertIn('Line 2 of %s' % self.path, self._error())

@@ -1,48 +1,72 @@
 # SPDX-License-Identifier: Apache-2.0
 
 import collections
+import multiprocessing
 import os
 import signal
 
 import fixtures
 
+from heat.cmd.migrate import actions
 from heat.cmd.migrate import outcome as outcomes
 from heat.cmd.migrate import run
-from heat.db.migrate import counts as migrate_counts
+from heat.cmd.migrate import workers
+from heat.common.migrate import memory as migrate_memory
+from heat.db.migrate import roots as migrate_roots
 from heat.tests import common
 
 
 class _Workers:
-    """Takes stacks in hand and gives them back in the same order."""
+    """Handles stacks in the order in which they come."""
 
-    def __init__(self, size=2, left=(), busy=None):
+    def __init__(self, size=2, left=(), busy=None, batch=1, alone=(),
+                 unknown=()):
         self.size = size
+        self.batch = batch
+        self.alone = set(alone)
         self.left = left
+        self.unknown = set(unknown)
         self.busy = collections.Counter(busy)
         self.most = 0
         self.begun = []
         self.closed = False
-        self._stacks = []
+        self.batches = []
+        self._busy = []
 
     @property
     def in_hand(self):
-        return len(self._stacks)
+        return sum(map(len, self._busy))
 
-    def begin(self, stack):
-        self.begun.append(stack.id)
-        self._stacks.append(stack)
+    @property
+    def idle(self):
+        return self.size - len(self._busy)
+
+    def begin(self, stacks):
+        self.begun += [stack.id for stack in stacks]
+        self.batches.append(len(stacks))
+        self._busy.append(stacks)
         self.most = max(self.most, self.in_hand)
 
     def finished(self, timeout):
-        stack = self._stacks.pop(0)
+        stacks = self._busy.pop(0)
+        left = [stack for stack in stacks if stack.id in self.alone]
+        if len(stacks) == 1:
+            left = []
+        return workers.Done([self._outcome(stack) for stack in stacks
+                             if stack not in left], left)
+
+    def look_again(self, stacks):
+        return [outcomes.unknown(stack) for stack in stacks
+                if stack.id in self.unknown]
+
+    def _outcome(self, stack):
         if self.busy[stack.id]:
             self.busy[stack.id] -= 1
-            return [outcomes.failure(stack, outcomes.REFUSED, 'locked', '',
-                                     0)]
+            return outcomes.failure(stack, outcomes.REFUSED, 'locked', '', 0)
         if stack.id in self.left:
-            return [outcomes.failure(stack, outcomes.REFUSED, 'failed', '', 0)]
-        return [outcomes.Outcome(stack.id, stack.name, stack.tenant,
-                                 outcomes.CONVERTED, None, None, 0, 0, 0)]
+            return outcomes.failure(stack, outcomes.REFUSED, 'failed', '', 0)
+        return outcomes.Outcome(stack.id, stack.name, stack.tenant,
+                                outcomes.CONVERTED, None, None, 0, 0, 0)
 
     def close(self):
         self.closed = True
@@ -59,7 +83,7 @@ class RunCase(common.HeatTestCase):
 
     def stacks(self, count):
         for number in range(count):
-            yield migrate_counts.RootStack(str(number), 'x', 'x', None)
+            yield migrate_roots.RootStack(str(number), 'x', 'x', None)
 
     def go(self, workers, count=5, limit=None, report=None, retry=0):
         going = run.Run(self.stacks(count), workers,
@@ -72,14 +96,10 @@ class RunCase(common.HeatTestCase):
 class RunTest(RunCase):
 
     def test_every_stack_is_handled_and_the_workers_end(self):
-        workers = _Workers()
+        workers = _Workers(size=3)
         self.assertTrue(self.go(workers))
         self.assertEqual(['0', '1', '2', '3', '4'], self.done)
         self.assertTrue(workers.closed)
-
-    def test_no_more_stacks_are_in_hand_than_there_are_workers(self):
-        workers = _Workers(size=3)
-        self.go(workers, count=10)
         self.assertEqual(3, workers.most)
 
     def test_stacks_are_read_when_they_are_needed(self):
@@ -87,16 +107,14 @@ class RunTest(RunCase):
         workers = _Workers(size=2)
         run.Run(stacks, workers, lambda done: None, lambda paused: None,
                 self.pace, self.stop, limit=4).go()
-        # One more tells that the run is not complete.
+        # One more stack shows that the run is not complete.
         self.assertEqual('5', next(stacks).id)
 
     def test_limit_ends_the_run(self):
-        workers = _Workers(size=3)
-        self.assertFalse(self.go(workers, limit=4))
-        self.assertEqual(4, len(workers.begun))
-
-    def test_limit_that_all_the_stacks_fit_in(self):
-        self.assertTrue(self.go(_Workers(), limit=5))
+        for limit, complete in ((4, False), (5, True)):
+            workers = _Workers(size=3)
+            self.assertEqual(complete, self.go(workers, limit=limit))
+            self.assertEqual(limit, len(workers.begun))
 
     def test_stacks_that_are_left_do_not_count_for_the_limit(self):
         workers = _Workers(left=('0', '1', '2'))
@@ -123,16 +141,21 @@ class RunTest(RunCase):
         if handler is not signal.SIG_DFL:
             return original(number, handler)
 
-    def test_first_signal_tells_how_many_stacks_are_in_hand(self):
+    def test_first_signal_prints_how_many_stacks_are_in_hand(self):
         written = []
         self.useFixture(fixtures.MonkeyPatch(
             'heat.cmd.migrate.run.os.write',
             lambda _fd, text: written.append(text)))
-        self.stop.in_hand = lambda: 3
-        with self.stop.on_signals():
-            os.kill(os.getpid(), signal.SIGTERM)
-        self.assertEqual([b'\nFinishing 3 stacks in hand; again to stop at '
-                          b'once.\n'], written)
+        for count in (0, 1, 3):
+            stop = run.Stop()
+            stop.in_hand = lambda count=count: count
+            with stop.on_signals():
+                os.kill(os.getpid(), signal.SIGTERM)
+        self.assertEqual([
+            b'\nStopping: no stack is in hand; again to stop at once.\n',
+            b'\nFinishing 1 stack in hand; again to stop at once.\n',
+            b'\nFinishing at most 3 stacks in hand; again to stop at '
+            b'once.\n'], written)
 
     def test_second_signal_ends_the_process(self):
         before = signal.getsignal(signal.SIGTERM)
@@ -157,8 +180,77 @@ class RunTest(RunCase):
         self.assertTrue(workers.closed)
 
 
+class CloseTest(common.HeatTestCase):
+
+    def test_a_worker_that_hangs_ends_when_it_is_late(self):
+        self.patchobject(migrate_memory, 'freeze')
+        hanging = actions.PLAN._replace(
+            run=lambda _context, _stack_id: signal.pause())
+        made = workers.Processes(hanging, size=1, timeout=0)
+        made.begin([migrate_roots.RootStack('0', 'web', None, None)])
+        made.close()
+        self.assertEqual([], multiprocessing.active_children())
+
+
+class BatchTest(RunCase):
+    """Each worker takes many stacks at a time."""
+
+    def test_every_stack_is_handled(self):
+        staff = _Workers(batch=4)
+        self.assertTrue(self.go(staff, count=10))
+        self.assertEqual([4, 4, 2], staff.batches)
+        self.assertEqual(10, len(self.done))
+
+    def test_a_stack_that_a_batch_leaves_is_handled_alone(self):
+        staff = _Workers(batch=5, alone={'1', '3'})
+        self.assertTrue(self.go(staff, count=5))
+        self.assertEqual([5, 1, 1], staff.batches)
+        self.assertEqual(['0', '2', '4', '1', '3'], self.done)
+
+    def test_no_more_are_in_hand_than_the_limit_allows(self):
+        staff = _Workers(batch=4, left={'0', '1'})
+        self.assertFalse(self.go(staff, count=20, limit=6))
+        self.assertEqual(6, staff.most)
+        self.assertEqual(8, len(self.done))
+
+    def test_a_stack_that_a_batch_leaves_at_the_limit_does_not_begin(self):
+        staff = _Workers(size=1, batch=4, alone={'3'})
+        self.assertFalse(self.go(staff, count=5, limit=3))
+        self.assertEqual(['0', '1', '2'], self.done)
+
+    def test_a_stack_that_a_batch_leaves_after_a_signal_does_not_begin(self):
+        staff = _Workers(batch=5, alone={'1'})
+
+        def report(done):
+            self.done.append(done.id)
+            self.stop.requested = True
+        self.assertFalse(self.go(staff, count=5, report=report))
+        self.assertNotIn('1', self.done)
+
+    def test_a_stack_that_a_batch_may_have_changed_is_reported(self):
+        staff = _Workers(size=1, batch=5, alone=set('01234'), unknown={'3'})
+        begin = staff.begin
+
+        def begin_and_stop(stacks):
+            begin(stacks)
+            self.stop.requested = True
+        staff.begin = begin_and_stop
+        self.assertFalse(self.go(staff, count=5))
+        self.assertEqual(['3'], self.done)
+
+    def test_a_busy_stack_of_a_batch_is_tried_again(self):
+        self.useFixture(fixtures.MonkeyPatch(
+            'heat.cmd.migrate.retry._SHORTEST', 0))
+        self.useFixture(fixtures.MonkeyPatch(
+            'heat.cmd.migrate.retry._LONGEST', 0))
+        staff = _Workers(batch=5, busy={'1': 1})
+        self.assertTrue(self.go(staff, count=5, retry=60))
+        self.assertEqual([5, 1], staff.batches)
+        self.assertEqual(5, len(self.done))
+
+
 class RetryTest(RunCase):
-    """Busy stacks; the time only goes on while the run waits."""
+    """Busy stacks; the clock only advances while the run waits."""
 
     def setUp(self):
         super().setUp()
@@ -183,15 +275,12 @@ class RetryTest(RunCase):
         self.assertGreater(workers.begun.count('1'), 10)
         self.assertLessEqual(self.now, 61)
 
-    def test_without_the_option_a_busy_stack_is_tried_once(self):
-        workers = _Workers(busy={'1': 1000})
-        self.go(workers)
-        self.assertEqual(1, workers.begun.count('1'))
-
-    def test_what_does_not_pass_by_itself_is_not_tried_again(self):
-        workers = _Workers(left={'1'})
-        self.go(workers, retry=60)
-        self.assertEqual(1, workers.begun.count('1'))
+    def test_a_stack_is_tried_once(self):
+        # Without the option, or with a lasting reason.
+        for staff, retry in ((_Workers(busy={'1': 1000}), 0),
+                             (_Workers(left={'1'}), 60)):
+            self.go(staff, retry=retry)
+            self.assertEqual(1, staff.begun.count('1'))
 
     def test_a_signal_ends_the_waiting(self):
         workers = _Workers(busy={'1': 1000})
@@ -215,6 +304,7 @@ class PaceTest(common.HeatTestCase):
         pace = run.Pace()
         pace.begun()
         self.assertEqual(0, pace.delay())
+        self.assertEqual(50, pace.together(50))
 
     def test_no_more_stacks_a_second_than_allowed(self):
         pace = run.Pace(max_rate=4)
@@ -223,12 +313,16 @@ class PaceTest(common.HeatTestCase):
         self.assertEqual(0.25, pace.delay())
         self.now += 0.25
         self.assertEqual(0, pace.delay())
-
-    def test_time_that_was_not_used_is_not_saved_up(self):
-        pace = run.Pace(max_rate=4)
-        pace.begun()
+        # Time that was not used is not saved up.
         self.now += 10
         pace.begun()
+        self.assertEqual(0.25, pace.delay())
+
+    def test_stacks_that_begin_together_use_up_their_time(self):
+        self.assertEqual(1, run.Pace(max_rate=5).together(50))
+        pace = run.Pace(max_rate=100)
+        self.assertEqual(25, pace.together(50))
+        pace.begun(25)
         self.assertEqual(0.25, pace.delay())
 
     def test_no_stack_begins_while_the_pause_file_exists(self):
@@ -245,7 +339,7 @@ class PaceTest(common.HeatTestCase):
 class AllStacksTest(common.HeatTestCase):
 
     def test_pages_follow_each_other(self):
-        stacks = [migrate_counts.RootStack(str(number), 'x', 'x', None)
+        stacks = [migrate_roots.RootStack(str(number), 'x', 'x', None)
                   for number in range(5)]
         asked = []
 
@@ -254,9 +348,9 @@ class AllStacksTest(common.HeatTestCase):
             start = stacks.index(after) + 1 if after else 0
             return stacks[start:start + size]
         self.useFixture(fixtures.MonkeyPatch(
-            'heat.db.migrate.counts.get_page', get_page))
+            'heat.db.migrate.roots.get_page', get_page))
         self.useFixture(fixtures.MonkeyPatch(
-            'heat.db.migrate.counts.get_mixed_roots',
+            'heat.db.migrate.roots.get_mixed_roots',
             lambda *selection: []))
         self.assertEqual(stacks, list(run.all_stacks(None, page=2)))
         self.assertEqual([None, stacks[1], stacks[3]], asked)

@@ -15,9 +15,10 @@ class VerifyCommandTest(case.CommandTestCase):
         self.stack_id = self.legacy()
         convergence_migrate.convert(self.ctx, self.stack_id)
 
-    def lose_the_graph(self):
+    def lose_the_graph(self, stack_id=None):
         with db_api.context_manager.writer.using(self.ctx) as session:
-            session.get(models.Stack, self.stack_id).current_deps = None
+            session.get(models.Stack,
+                        stack_id or self.stack_id).current_deps = None
 
     def verify(self, *words):
         status, outcomes = self.outcomes(
@@ -28,7 +29,7 @@ class VerifyCommandTest(case.CommandTestCase):
     def test_a_converted_stack_is_as_it_should_be(self):
         self.assertEqual((0, [('ok', None)]), self.verify())
 
-    def test_a_lost_graph_is_told(self):
+    def test_a_lost_graph_is_reported(self):
         self.lose_the_graph()
         self.assertEqual((2, [('damaged', 'rows_differ')]), self.verify())
 
@@ -59,7 +60,25 @@ class VerifyCommandTest(case.CommandTestCase):
         self.assertEqual((0, ['repaired']),
                          (status, [outcome['outcome']
                                    for outcome in outcomes]))
+        self.assertIn('current_deps: not stored', outcomes[0]['message'])
         self.assertEqual((0, [('ok', None)]), self.verify())
+
+    def test_a_healthy_stack_needs_no_repair(self):
+        status, out, _err = self.run_command(
+            'migrate-convergence-1', '--repair', self.stack_id)
+        self.assertEqual(0, status)
+        self.assertRegex(out, '%s  legacy +ok\n' % self.stack_id)
+        self.assertTrue(out.endswith(': 1 ok.\n'), out)
+
+    def test_a_limit_counts_what_is_repaired(self):
+        damaged = self.legacy(name='another')
+        convergence_migrate.convert(self.ctx, damaged)
+        convergence_migrate.convert(self.ctx, self.legacy(name='last'))
+        self.lose_the_graph(damaged)
+        status, outcomes = self.outcomes('migrate-convergence-1', '--repair',
+                                         '--all', '--limit', '1')
+        self.assertEqual((1, ['ok', 'repaired']), (
+            status, [outcome['outcome'] for outcome in outcomes]))
 
     def test_one_thing_at_a_time(self):
         status, _out, err = self.run_command(

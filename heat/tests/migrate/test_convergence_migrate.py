@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What a conversion does to the rows of a stack."""
+"""The rows of a stack after a conversion."""
 
 from unittest import mock
 
@@ -58,6 +58,11 @@ class ConvertTest(MigrateTestCase):
         row = self.row(stack)
         self.assertTrue(row.convergence)
         self.assertEqual(36, len(row.current_traversal))
+        self.assertEqual(row.raw_template_id,
+                         self.resources(stack)['a'].current_template_id)
+        # No lock is left.
+        self.assertIsNone(stack_lock.StackLock.get_engine_id(self.ctx,
+                                                             stack.id))
 
     def test_every_stack_of_the_tree_gets_a_traversal_of_its_own(self):
         root = self.legacy({'a': []})
@@ -67,26 +72,17 @@ class ConvertTest(MigrateTestCase):
         self.assertNotEqual(self.row(root).current_traversal,
                             self.row(child).current_traversal)
 
-    def test_a_lone_resource_is_an_edge_to_nothing(self):
-        stack = self.legacy({'a': []})
-        convergence_migrate.convert(self.ctx, stack.id)
-        a = self.resources(stack)['a']
-        self.assertEqual({'edges': [[[a.id, True], None]]},
-                         self.row(stack).current_deps)
-
-    def test_each_dependency_is_an_edge(self):
-        stack = self.legacy(migrate_fixtures.TEMPLATES['chain'])
-        convergence_migrate.convert(self.ctx, stack.id)
-        ids = {name: row.id for name, row in self.resources(stack).items()}
-        self.assertCountEqual(
-            [[[ids['b'], True], [ids['a'], True]],
-             [[ids['c'], True], [ids['b'], True]]],
-            self.row(stack).current_deps['edges'])
-
-    def test_a_stack_without_resources_has_no_edges(self):
-        stack = self.legacy({})
-        convergence_migrate.convert(self.ctx, stack.id)
-        self.assertEqual({'edges': []}, self.row(stack).current_deps)
+    def test_dependencies_are_edges(self):
+        for shape, edges in (('empty', []), ('lone', [('a', None)]),
+                             ('chain', [('b', 'a'), ('c', 'b')])):
+            stack = self.legacy(migrate_fixtures.TEMPLATES[shape], name=shape)
+            convergence_migrate.convert(self.ctx, stack.id)
+            ids = {name: row.id
+                   for name, row in self.resources(stack).items()}
+            self.assertCountEqual(
+                [[name and [ids[name], True] for name in edge]
+                 for edge in edges],
+                self.row(stack).current_deps['edges'])
 
     def test_requires_and_needed_by_are_inverse(self):
         stack = self.legacy(migrate_fixtures.TEMPLATES['diamond'])
@@ -99,12 +95,6 @@ class ConvertTest(MigrateTestCase):
         self.assertEqual({'a': sorted([ids['b'], ids['c']], reverse=True),
                           'b': [ids['d']], 'c': [ids['d']], 'd': []},
                          {name: row.needed_by for name, row in rows.items()})
-
-    def test_resources_get_the_template_of_their_stack(self):
-        stack = self.legacy({'a': []})
-        convergence_migrate.convert(self.ctx, stack.id)
-        self.assertEqual(self.row(stack).raw_template_id,
-                         self.resources(stack)['a'].current_template_id)
 
     def test_nothing_else_in_the_rows_changes(self):
         stack = self.legacy(migrate_fixtures.TEMPLATES['diamond'])
@@ -128,7 +118,7 @@ class ConvertTest(MigrateTestCase):
         self.assertEqual([[rows['a'].id]] * 7,
                          [rows[name].requires for name in 'bcdefgh'])
 
-    def test_one_event_tells_of_the_conversion(self):
+    def test_one_event_records_the_conversion(self):
         stack = self.legacy({'a': []})
         convergence_migrate.convert(self.ctx, stack.id, by='in a test')
         event, = self.events(stack)
@@ -167,12 +157,6 @@ class ConvertTest(MigrateTestCase):
         convergence_migrate.plan(self.ctx, stack.id)
         self.assertIs(self.ctx, oslo_context.get_current())
 
-    def test_no_lock_is_left(self):
-        stack = self.legacy({'a': []})
-        convergence_migrate.convert(self.ctx, stack.id)
-        self.assertIsNone(stack_lock.StackLock.get_engine_id(self.ctx,
-                                                             stack.id))
-
 
 class RefuseTest(MigrateTestCase):
 
@@ -208,17 +192,20 @@ class RefuseTest(MigrateTestCase):
         child = self.legacy({}, name='child', owner_id='gone')
         self.refused(stack, migrate_exception.DanglingStack, child.id)
 
-    def test_an_operation_in_progress(self):
+    def test_a_state_that_cannot_be_converted(self):
         stack = self.legacy({'a': []})
-        self.set_values(models.Stack, stack.id, status='IN_PROGRESS')
-        self.assertTrue(self.refused(
-            stack, migrate_exception.InProgress).transient)
-
-    def test_a_failed_stack(self):
-        stack = self.legacy({'a': []})
-        self.set_values(models.Stack, stack.id, status='FAILED')
-        self.assertIn('CREATE_FAILED', str(self.refused(
-            stack, migrate_exception.NotComplete)))
+        for values, reason, text in (
+                ({'status': 'IN_PROGRESS'}, migrate_exception.InProgress, ''),
+                ({'status': 'FAILED'}, migrate_exception.NotComplete,
+                 'CREATE_FAILED'),
+                ({'action': 'DELETE'}, migrate_exception.NotComplete, ''),
+                ({'action': None}, migrate_exception.NotComplete, '')):
+            self.set_values(models.Stack, stack.id, **dict(
+                {'action': 'CREATE', 'status': 'COMPLETE'}, **values))
+            exc = self.refused(stack, reason)
+            self.assertIn(text, str(exc))
+            self.assertTrue(exc.transient or
+                            reason is not migrate_exception.InProgress)
 
     def test_a_failed_nested_stack(self):
         root = self.legacy({'a': []})
@@ -228,12 +215,6 @@ class RefuseTest(MigrateTestCase):
                         physical_resource_id=child.id)
         self.assertIn(child.id, str(self.refused(
             root, migrate_exception.NotComplete)))
-
-    def test_an_action_that_a_stack_is_not_left_in(self):
-        stack = self.legacy({'a': []})
-        for action in ('DELETE', None):
-            self.set_values(models.Stack, stack.id, action=action)
-            self.refused(stack, migrate_exception.NotComplete)
 
     def test_a_resource_in_progress(self):
         stack = self.legacy({'a': []})
@@ -284,7 +265,7 @@ class LockTest(MigrateTestCase):
 
 
 class ChangedTest(MigrateTestCase):
-    """A plan is applied to what it was made from, or not at all."""
+    """A plan is applied only to the rows that it was made from."""
 
     def setUp(self):
         super().setUp()
@@ -322,7 +303,9 @@ class ChangedTest(MigrateTestCase):
                           convergence_migrate.apply, self.ctx, self.plan)
         self.assertEqual(before, self.rows(self.stack))
 
-    def test_convert_plans_again_what_another_conversion_overtook(self):
+    def test_convert_plans_again_after_another_conversion(self):
+        # A stack alone is planned under its lock.
+        self.legacy({}, name='child', owner_id=self.stack.id)
         real_apply = convergence_migrate.apply
 
         def overtaken(*args):

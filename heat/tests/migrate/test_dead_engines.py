@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""The lock of an engine that is surely dead is no reason to refuse."""
+"""A conversion takes over the lock of an engine that is certainly dead."""
 
 import datetime
 from unittest import mock
 
+import fixtures
 import oslo_messaging
 from oslo_utils import timeutils
 
@@ -31,6 +32,8 @@ class DeadEngineTestCase(test_convergence_migrate.MigrateTestCase):
         super().setUp()
         self.stack = self.legacy({'a': []})
         stack_lock.StackLock(self.ctx, self.stack.id, 'other').try_acquire()
+        self.useFixture(fixtures.MockPatchObject(
+            dead_engines, '_found_dead', {}))
         self.patchobject(migrate_broker, 'is_rabbit', return_value=True)
         self.broker = self.patchobject(migrate_broker, 'error',
                                        return_value=None)
@@ -64,12 +67,27 @@ class DeadEngineTestCase(test_convergence_migrate.MigrateTestCase):
 
 class DeadEngineTest(DeadEngineTestCase):
 
-    def test_an_engine_without_a_service_that_does_not_answer(self):
+    def test_an_engine_that_does_not_answer(self):
+        # It has no service row, or an old one.
+        self.assertFalse(convergence_migrate.plan(
+            self.ctx, self.stack.id).nothing_to_do)
         self.assertTakenOver()
-
-    def test_an_engine_whose_service_is_down_and_that_does_not_answer(self):
+        convergence_migrate.revert(self.ctx, self.stack.id)
+        stack_lock.StackLock(self.ctx, self.stack.id, 'other').try_acquire()
+        dead_engines._found_dead.clear()
         self.service(age=HOUR)
         self.assertTakenOver()
+
+    def test_a_dead_engine_is_called_for_one_of_its_locks_only(self):
+        for _lock in range(2):
+            self.assertEqual({'other'}, dead_engines.of(self.ctx, ['other']))
+        self.assertEqual(dead_engines._CALLS, self.alive.call_count)
+
+    def test_a_dead_engine_is_not_remembered_for_ever(self):
+        dead_engines.of(self.ctx, ['other'])
+        self.alive.return_value = True
+        with mock.patch.object(dead_engines, 'REMEMBERED', 0):
+            self.assertEqual(set(), dead_engines.of(self.ctx, ['other']))
 
     def test_an_engine_that_drains(self):
         # It has closed its listener, and its service row is still there.
@@ -77,10 +95,12 @@ class DeadEngineTest(DeadEngineTestCase):
         self.assertLocked()
         self.alive.assert_not_called()
 
-    def test_an_engine_whose_clock_is_behind(self):
+    def test_an_engine_that_answers_in_the_end(self):
+        # Its clock is behind.
         self.service(age=HOUR)
-        self.alive.return_value = True
-        self.assertLocked()
+        for answers in ([True], [False, False, True]):
+            self.alive.side_effect = answers
+            self.assertLocked()
 
     def test_an_engine_whose_clock_is_ahead(self):
         self.service(age=-HOUR)
@@ -91,23 +111,19 @@ class DeadEngineTest(DeadEngineTestCase):
         self.assertLocked()
         self.alive.assert_not_called()
 
-    def test_a_transport_that_cannot_be_asked(self):
-        migrate_broker.is_rabbit.return_value = False
-        self.assertLocked()
+    def test_a_transport_that_cannot_be_used(self):
+        for function, values in (
+                (migrate_broker.is_rabbit, {'return_value': False}),
+                (self.broker, {'side_effect': oslo_messaging.
+                               InvalidTransportURL('x', 'y')}),
+                (self.alive, {'side_effect': oslo_messaging.
+                              MessageDeliveryFailure()})):
+            function.configure_mock(**values)
+            self.assertLocked()
+            function.configure_mock(side_effect=None, return_value={
+                migrate_broker.is_rabbit: True}.get(function))
 
-    def test_a_transport_that_cannot_be_set_up(self):
-        self.broker.side_effect = oslo_messaging.InvalidTransportURL('x', 'y')
-        self.assertLocked()
-
-    def test_a_question_that_fails_on_its_way(self):
-        self.alive.side_effect = oslo_messaging.MessageDeliveryFailure()
-        self.assertLocked()
-
-    def test_a_dry_run_tells_the_same(self):
-        self.assertFalse(convergence_migrate.plan(
-            self.ctx, self.stack.id).nothing_to_do)
-
-    def test_without_a_lock_nobody_is_asked(self):
+    def test_without_a_lock_no_engine_is_called(self):
         stack_lock.StackLock(self.ctx, self.stack.id, 'other').release()
         self.assertTakenOver()
         self.broker.assert_not_called()

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""An update waits for the conversion before it only so long."""
+"""An update waits for its conversion only until a deadline."""
 
 import threading
 import time
@@ -8,6 +8,7 @@ from unittest import mock
 
 import fixtures
 from oslo_config import cfg
+from oslo_context import context as oslo_context
 from oslo_db import exception as db_exception
 import sqlalchemy
 
@@ -15,9 +16,12 @@ from heat.common.migrate import deadline as migrate_deadline
 from heat.common.migrate import exception as migrate_exception
 from heat.common.migrate import options as migrate_options
 from heat.db import api as db_api
+from heat.db.migrate import clean_up
 from heat.db.migrate import limits as migrate_limits
 from heat.db.migrate import retry as migrate_retry
+from heat.db.migrate import tree as migrate_tree
 from heat.db.migrate import write as migrate_write
+from heat.db.migrate import write_rows
 from heat.db import models
 from heat.engine import convergence_migrate
 from heat.engine.migrate import graph as migrate_graph
@@ -37,8 +41,6 @@ class OptionTest(common.HeatTestCase):
             conf.migrate_on_update_timeout = None
             conf.rpc_response_timeout = 30
             self.assertEqual(15, migrate_options.update_timeout())
-
-    def test_it_can_be_set(self):
         cfg.CONF.set_override('migrate_on_update_timeout', 3)
         self.assertEqual(3, migrate_options.update_timeout())
 
@@ -61,7 +63,7 @@ def _passing(context, by):
 
 
 class HookDeadlineTest(test_hook.HookTestCase):
-    """Past the deadline the update runs as legacy, and all is as before."""
+    """Past the deadline the update runs as legacy, and no row is changed."""
 
     def setUp(self):
         super().setUp()
@@ -97,7 +99,7 @@ class HookDeadlineTest(test_hook.HookTestCase):
             self.pass_deadline()
             return result
 
-        self.patchobject(target, name, side_effect=called)
+        return mock.patch.object(target, name, called)
 
     def test_a_plugin_that_hangs(self):
         hanging, ended = threading.Event(), threading.Event()
@@ -116,39 +118,32 @@ class HookDeadlineTest(test_hook.HookTestCase):
         cfg.CONF.set_override('migrate_on_update_timeout', 0.5)
         self.update()
         self.assertLegacy()
-        # It is not let near the cloud any more.
+        # It cannot call the cloud any more.
         hanging.set()
         self.assertTrue(ended.wait(60))
+        # It reads the stack again, in the database of this test.
+        for thread in threading.enumerate():
+            if thread.name == timed_planning.THREAD:
+                thread.join(60)
 
     def test_before_the_next_stack_is_planned(self):
-        self.after(convergence_migrate.migrate_tree, 'get_locks')
-        with mock.patch.object(migrate_graph,
-                               'requirements') as requirements:
+        with self.after(migrate_tree, 'read_many'), mock.patch.object(
+                migrate_graph, 'requirements') as requirements:
             self.update()
         self.assertLegacy()
         requirements.assert_not_called()
 
-    def test_after_planning(self):
-        self.after(migrate_graph, 'requirements')
-        self.update()
-        self.assertLegacy()
-
-    def test_before_each_statement(self):
-        for name in ('_lock', '_write_stacks', '_write_resources',
-                     '_delete_raw_templates'):
-            with mock.patch.object(migrate_write, name,
-                                   side_effect=getattr(migrate_write, name)
-                                   ) as function:
-                function.side_effect = self._and_pass(function.side_effect)
+    def test_after_planning_and_before_each_statement_and_the_commit(self):
+        for owner, name in ((migrate_graph, 'requirements'),
+                            (migrate_write, '_insert_locks'),
+                            (write_rows, 'write_stacks'),
+                            (write_rows, 'write_resources'),
+                            (clean_up, 'delete_raw_templates'),
+                            (migrate_write, '_unlock')):
+            with self.after(owner, name):
                 self.update()
             self.assertLegacy()
             self.forget()
-
-    def _and_pass(self, function):
-        def called(*args, **kwargs):
-            function(*args, **kwargs)
-            self.pass_deadline()
-        return called
 
     def forget(self):
         self.contexts.clear()
@@ -157,33 +152,31 @@ class HookDeadlineTest(test_hook.HookTestCase):
             session.execute(sqlalchemy.delete(models.Event).where(
                 models.Event.resource_action == 'MIGRATE'))
 
-    def test_last_before_the_commit(self):
-        self.after(migrate_write, '_unlock')
-        self.update()
-        self.assertLegacy()
+    def test_before_the_next_attempt_and_at_an_error_of_the_database(self):
+        for error in (db_exception.DBDeadlock(), db_exception.DBError()):
+            def fail(*_args, error=error):
+                self.pass_deadline()
+                raise error
 
-    def test_before_the_next_attempt(self):
-        def fail(*_args):
-            self.pass_deadline()
-            raise db_exception.DBDeadlock()
-
-        write = self.patchobject(migrate_write, '_write', side_effect=fail)
-        self.update()
-        self.assertLegacy()
-        write.assert_called_once()
-
-    def test_an_error_of_the_database_at_the_deadline_is_its_work(self):
-        def fail(*_args):
-            self.pass_deadline()
-            raise db_exception.DBError()
-
-        self.patchobject(migrate_write, '_write', side_effect=fail)
-        self.update()
-        self.assertLegacy()
+            with mock.patch.object(migrate_write, '_insert_locks',
+                                   side_effect=fail) as write:
+                self.update()
+            self.assertLegacy()
+            write.assert_called_once()
+            self.forget()
 
     def test_with_time_left_the_stack_is_converted(self):
         self.update()
         self.assertTrue(self.converted())
+
+
+class TreeDeadlineTest(HookDeadlineTest):
+    """The same for a tree, which is planned before it is locked."""
+
+    def setUp(self):
+        super().setUp()
+        self.legacy({'b': []}, name='child', owner_id=self.stack.id)
+        self.before = self.rows(self.stack)
 
 
 class ContextTest(common.HeatTestCase):
@@ -202,19 +195,23 @@ class ContextTest(common.HeatTestCase):
             request.assert_called_once()
 
     def test_no_client_is_had_past_the_deadline(self):
+        original = self._context()
         context = timed_planning.TimedContext.copy(
-            self._context(), migrate_deadline.Deadline(60), _LABEL)
+            original, migrate_deadline.Deadline(60), _LABEL)
         self.assertIsNotNone(context.clients.client_plugin('nova'))
         _passing(context, by=1)
         for function in (context.clients.client,
                          context.clients.client_plugin):
             self.assertRaises(migrate_exception.OutOfTime, function, 'nova')
-
-    def test_the_context_of_the_request_stays_as_it_is(self):
-        original = self._context()
-        timed_planning.TimedContext.copy(
-            original, migrate_deadline.Deadline(0), _LABEL)
+        # The context of the request has no deadline.
         original.clients.client_plugin('nova')
+
+    def test_the_thread_keeps_the_context_of_its_log_lines(self):
+        original = self._context()
+        original.update_store()
+        timed_planning.TimedContext.copy(
+            original, migrate_deadline.NEVER, _LABEL)
+        self.assertIs(original, oslo_context.get_current())
 
     def _context(self):
         return test_convergence_migrate.utils.dummy_context()
@@ -222,6 +219,12 @@ class ContextTest(common.HeatTestCase):
 
 class CommitTest(test_convergence_migrate.MigrateTestCase):
     """The connection breaks while the server commits."""
+
+    #: A function of heat.db.migrate.write that each attempt calls.
+    function = '_write'
+
+    def apply(self):
+        convergence_migrate.apply(self.ctx, self.plan)
 
     def setUp(self):
         super().setUp()
@@ -231,7 +234,7 @@ class CommitTest(test_convergence_migrate.MigrateTestCase):
         self.fails = 1
 
     def lose(self, commit_first):
-        """Lose the connection at the next commit, and what it answers."""
+        """Lose the connection and the answer at the next commit."""
         def commit(session):
             if self.fails:
                 self.fails -= 1
@@ -243,20 +246,21 @@ class CommitTest(test_convergence_migrate.MigrateTestCase):
         do_commit = sqlalchemy.orm.Session.commit
         self.useFixture(fixtures.MonkeyPatch(
             'sqlalchemy.orm.Session.commit', commit))
-        convergence_migrate.apply(self.ctx, self.plan)
+        self.apply()
 
     def assertWrittenOnce(self):
         self.assertTrue(self.row(self.stack).convergence)
         self.assertEqual(1, len(self.events(self.stack)))
 
-    def test_what_is_committed_is_not_written_again(self):
-        with mock.patch.object(migrate_write, '_write',
-                               side_effect=migrate_write._write) as write:
+    def test_a_committed_plan_is_not_written_again(self):
+        function = getattr(migrate_write, self.function)
+        with mock.patch.object(migrate_write, self.function,
+                               side_effect=function) as write:
             self.lose(commit_first=True)
         write.assert_called_once()
         self.assertWrittenOnce()
 
-    def test_what_is_not_is_written_again(self):
+    def test_a_plan_that_is_not_committed_is_written_again(self):
         self.lose(commit_first=False)
         self.assertWrittenOnce()
 
@@ -280,28 +284,28 @@ class RetryTest(common.HeatTestCase):
         return kind(sqlalchemy.exc.OperationalError(
             statement, {}, Exception(text)))
 
-    def test_what_breaks_the_connection_twice_is_not_tried_again(self):
-        fault = self.fault(db_exception.DBConnectionError, 'UPDATE stack')
-        self.assertEqual(2, self.calls(fault, fault))
-
-    def test_a_lock_that_is_awaited_in_vain_twice_is_not_again(self):
-        fault = self.fault(db_exception.DBDeadlock, 'INSERT',
-                           "(1205, 'Lock wait timeout exceeded')")
-        self.assertEqual(2, self.calls(fault, fault))
-
-    def test_another_statement_is_another_fault(self):
+    def test_a_fault_of_the_statement_may_come_once(self):
+        broken, locked = (db_exception.DBConnectionError,
+                          db_exception.DBDeadlock)
+        for kind, statement, text in (
+                (broken, 'UPDATE stack', 'gone'),
+                (locked, 'INSERT', "(1205, 'Lock wait timeout exceeded')")):
+            fault = self.fault(kind, statement, text)
+            self.assertEqual(2, self.calls(fault, fault))
         self.assertEqual(3, self.calls(*[
-            self.fault(db_exception.DBConnectionError, statement)
+            self.fault(broken, statement)
             for statement in ('UPDATE stack', 'UPDATE resource')]))
 
-    def test_a_deadlock_may_come_again(self):
-        fault = self.fault(db_exception.DBDeadlock, 'INSERT',
-                           "(1213, 'Deadlock found')")
-        self.assertEqual(6, self.calls(*[fault] * 5))
-
-    def test_a_server_that_is_not_there_may_come_back(self):
-        fault = self.fault(db_exception.DBConnectionError, None)
-        self.assertEqual(6, self.calls(*[fault] * 5))
+    def test_a_fault_of_something_else_may_come_again(self):
+        for kind, statement, text in (
+                (db_exception.DBDeadlock, 'INSERT',
+                 "(1213, 'Deadlock found')"),
+                (db_exception.DBConnectionError, 'INSERT',
+                 "(1047, 'WSREP has not yet prepared node')"),
+                # The server is down.
+                (db_exception.DBConnectionError, None, 'gone')):
+            fault = self.fault(kind, statement, text)
+            self.assertEqual(6, self.calls(*[fault] * 5), text)
 
     def test_in_the_end_it_is_given_up(self):
         cfg.CONF.set_override('db_max_retries', 3, 'database')

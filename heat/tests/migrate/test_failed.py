@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What the conversion of a failed stack refuses, and what it writes."""
+"""The refusals and the rows of the conversion of failed stacks."""
 
 import json
 
@@ -11,6 +11,7 @@ from heat.common.migrate import exception as migrate_exception
 from heat.db import api as db_api
 from heat.db import models
 from heat.engine import convergence_migrate
+from heat.engine.migrate import events as migrate_events
 from heat.tests.migrate import fixtures as migrate_fixtures
 from heat.tests.migrate import test_convergence_migrate
 
@@ -52,6 +53,14 @@ class FailedCase(test_convergence_migrate.MigrateTestCase):
             session.flush()
             return row.id
 
+    def set_template(self, template_id, **requirements):
+        self.set_values(models.RawTemplate, template_id,
+                        template=migrate_fixtures.template_of(requirements))
+
+    def set_target(self, **requirements):
+        self.set_template(self.row(self.stack).prev_raw_template_id,
+                          **requirements)
+
     def resource(self, row_id):
         with db_api.context_manager.reader.using(self.ctx) as session:
             return session.get(models.Resource, row_id)
@@ -77,9 +86,10 @@ class FailedCase(test_convergence_migrate.MigrateTestCase):
 class RefusedTest(FailedCase):
 
     def test_two_live_rows_of_one_name_in_a_backup_stack(self):
-        self.add_row(self.backup, 'a')
-        self.add_row(self.backup, 'a')
-        self.assert_refused(migrate_exception.TwoInBackup, self.backup.id)
+        self.add_row(self.backup, 'a', 'thing-1')
+        self.add_row(self.backup, 'a', 'thing-2')
+        self.assert_refused(migrate_exception.TwoInBackup, self.backup.id,
+                            'a (thing-1), a (thing-2)')
 
     def test_rows_that_hold_nothing_do_not_count(self):
         kept = self.add_row(self.backup, 'a')
@@ -93,9 +103,21 @@ class RefusedTest(FailedCase):
         nested = self.legacy({}, name='below', owner_id=self.backup.id)
         self.assert_refused(migrate_exception.StackInBackup, nested.id)
 
-    def test_a_target_that_does_not_parse(self):
-        self.set_values(models.Stack, self.stack.id,
-                        prev_raw_template_id=self.template({'no': 'version'}))
+    def test_a_target_that_does_not_parse_or_is_missing(self):
+        for target, words in ((self.template({'no': 'version'}), ()),
+                              (9999, ['9999'])):
+            self.set_values(models.Stack, self.stack.id,
+                            prev_raw_template_id=target)
+            self.assert_refused(migrate_exception.InvalidTemplate, *words)
+
+    def test_a_damaged_template_where_no_row_holds_anything(self):
+        self.set_values(models.Stack, self.stack.id, action='CREATE')
+        for stack in (self.stack, self.backup):
+            self.set_values(models.RawTemplate, stack.t.id,
+                            template={'no': 'version'})
+        for row in self.resources(self.stack).values():
+            self.set_values(models.Resource, row.id,
+                            physical_resource_id=None)
         self.assert_refused(migrate_exception.InvalidTemplate)
 
     def test_a_merged_template_that_does_not_parse(self):
@@ -106,11 +128,6 @@ class RefusedTest(FailedCase):
         self.set_values(models.Resource, self.resources(self.stack)['a'].id,
                         name='d', physical_resource_id='physical')
         self.assert_refused(migrate_exception.OrphanResources, 'physical')
-
-    def test_a_missing_raw_template(self):
-        self.set_values(models.Stack, self.stack.id,
-                        prev_raw_template_id=9999)
-        self.assert_refused(migrate_exception.InvalidTemplate, '9999')
 
     def test_a_circle_through_replaces(self):
         # By the old template b requires a, by the new one a requires b, and
@@ -127,6 +144,35 @@ class RefusedTest(FailedCase):
     def test_an_operation_whose_engine_died(self):
         self.set_values(models.Stack, self.stack.id, status='IN_PROGRESS')
         self.assert_refused(migrate_exception.Interrupted, 'start any engine')
+
+    def lose(self, status, owner='FAILED'):
+        self.set_values(models.Stack, self.stack.id, status=owner)
+        lost = self.legacy({'x': []}, name='lost', owner_id=self.stack.id)
+        self.set_values(models.Stack, lost.id, status=status)
+        return lost
+
+    def test_a_nested_stack_that_an_engine_did_not_live_to_name(self):
+        lost = self.lose('COMPLETE')
+        for status in ('COMPLETE', 'FAILED'):
+            self.set_values(models.Stack, lost.id, status=status)
+            self.assert_refused(migrate_exception.UnreferencedNested, lost.id,
+                                'stack delete', '--ignore-unreferenced')
+        convergence_migrate.convert(self.ctx, self.stack.id, failed=True,
+                                    ignore_unreferenced=True)
+        self.assertTrue(self.row(self.stack).convergence)
+        self.assertFalse(self.row(lost).convergence)
+
+    def test_once_deleted_it_is_no_obstacle(self):
+        lost = self.lose('COMPLETE')
+        self.set_values(models.Stack, lost.id,
+                        deleted_at=self.row(self.stack).created_at)
+        self.convert()
+
+    def test_one_that_a_complete_owner_retains_is_converted(self):
+        self.add_row(self.backup, 'a')
+        retained = self.lose('COMPLETE', owner='COMPLETE')
+        self.convert()
+        self.assertTrue(self.row(retained).convergence)
 
     def test_a_state_that_heat_does_not_know(self):
         self.set_values(models.Stack, self.stack.id, action='SING')
@@ -165,6 +211,17 @@ class MixedTest(FailedCase):
         self.assertRaises(migrate_exception.ConvergedBackup,
                           convergence_migrate.plan, self.ctx, self.stack.id)
 
+    def test_a_revert_gives_the_same_reason_and_its_remedy_helps(self):
+        self.set_values(models.Stack, self.child.id, convergence=True,
+                        status='COMPLETE')
+        row = self.add_row(self.backup, 'a')
+        self.assertRaises(migrate_exception.ConvergedBackup,
+                          convergence_migrate.plan_revert, self.ctx,
+                          self.stack.id)
+        self.set_values(models.Resource, row, action='DELETE')
+        self.assertTrue(convergence_migrate.plan_revert(
+            self.ctx, self.stack.id).changed)
+
     def test_a_convergence_tree_with_one_can_be_verified(self):
         self.add_row(self.backup, 'a')
         self.set_values(models.Stack, self.child.id, convergence=True)
@@ -193,23 +250,35 @@ class MixedTest(FailedCase):
 class TextTest(FailedCase):
 
     def refusal(self):
-        return str(self.assertRaises(
+        return self.assertRaises(
             migrate_exception.MigrationRefused, convergence_migrate.plan,
-            self.ctx, self.stack.id))
+            self.ctx, self.stack.id)
+
+    def assert_names_the_option(self):
+        """The text for the operator and the event name --failed."""
+        for stack, name in ((self.stack, 'n' * 255),
+                            (self.backup, 'n' * 254 + '*')):
+            self.set_values(models.Stack, stack.id, name=name)
+        refused = self.refusal()
+        self.assertIn('--failed', str(refused))
+        migrate_events.refused(self.ctx, self.row(self.stack), refused)
+        event, = self.events(self.stack)
+        self.assertIn('--failed', event.resource_status_reason)
 
     def test_it_names_the_option_for_a_failed_stack(self):
-        self.assertIn('--failed', self.refusal())
+        self.set_values(models.Stack, self.stack.id, action='SNAPSHOT')
+        self.assert_names_the_option()
 
     def test_it_names_the_option_for_a_backup_stack_in_use(self):
         self.set_values(models.Stack, self.stack.id, status='COMPLETE')
         self.add_row(self.backup, 'a')
-        self.assertIn('--failed', self.refusal())
+        self.assert_names_the_option()
 
     def test_it_does_not_where_that_would_not_help(self):
         self.legacy({}, name='below', owner_id=self.backup.id)
-        self.assertNotIn('--failed', self.refusal())
+        self.assertNotIn('--failed', str(self.refusal()))
 
-    def test_the_plan_tells_what_is_special(self):
+    def test_the_plan_says_what_is_special(self):
         self.add_row(self.backup, 'b', 'phys-1', id=-1)
         plan = convergence_migrate.plan(self.ctx, self.stack.id, failed=True)
         self.assertIn(
@@ -218,7 +287,7 @@ class TextTest(FailedCase):
             'replaces; a rollback goes back to the template of the failed '
             'update', str(plan).replace('legacy is ', ''))
 
-    def test_the_event_tells_what_users_need(self):
+    def test_the_event_says_what_users_need(self):
         self.convert()
         event, = self.events(self.stack)
         self.assertIn('from the template of the failed update',
@@ -254,19 +323,19 @@ class WrittenTest(FailedCase):
             self.assertIsNotNone(session.get(models.Stack,
                                              self.backup.id).deleted_at)
 
-    def test_rows_at_home_in_its_template_get_a_copy(self):
+    def test_rows_that_are_up_to_its_template_get_a_copy(self):
         old = self.add_row(self.backup, 'a')
         self.convert()
-        home = self.resource(old).current_template_id
+        copy = self.resource(old).current_template_id
         with db_api.context_manager.reader.using(self.ctx) as session:
             used = session.execute(sqlalchemy.select(
-                models.Stack.id).where(models.Stack.raw_template_id == home))
+                models.Stack.id).where(models.Stack.raw_template_id == copy))
             self.assertEqual([], used.all())
             self.assertEqual(
                 self.backup.t.t,
-                session.get(models.RawTemplate, home).template)
+                session.get(models.RawTemplate, copy).template)
 
-    def test_the_merged_template_goes_when_nothing_is_at_home_there(self):
+    def test_the_merged_template_goes_when_no_row_is_up_to_it(self):
         merged = self.row(self.stack).raw_template_id
         self.convert()
         with db_api.context_manager.reader.using(self.ctx) as session:
@@ -316,19 +385,12 @@ class WrittenTest(FailedCase):
         self.assertNotEqual(self.row(self.stack).raw_template_id,
                             self.resource(row_id).current_template_id)
 
-    def test_both_of_a_pair_are_required(self):
-        old = self.add_row(self.backup, 'a')
-        rows = self.resources(self.stack)
-        self.convert()
-        self.assertEqual(sorted((old, rows['a'].id), reverse=True),
-                         self.resource(rows['b'].id).requires)
-
-    def test_what_was_never_created_requires_nothing(self):
+    def test_the_next_operation_stores_what_was_never_created(self):
         row_id = self.resources(self.stack)['b'].id
         self.set_values(models.Resource, row_id, action='INIT',
                         physical_resource_id=None)
         self.convert()
-        self.assertEqual([], self.resource(row_id).requires)
+        self.assertIsNone(self.resource(row_id))
 
     def test_a_missing_requirement_of_a_converted_stack_is_found(self):
         self.convert()
@@ -339,23 +401,3 @@ class WrittenTest(FailedCase):
         findings, _plan = convergence_migrate.verify(self.ctx, self.stack.id)
         self.assertEqual(['current_deps'],
                          [finding.column for finding in findings])
-
-    def test_nothing_requires_what_was_never_created(self):
-        rows = self.resources(self.stack)
-        self.set_values(models.Resource, rows['a'].id, action='CREATE',
-                        status='FAILED')
-        self.convert()
-        self.assertEqual([], self.resource(rows['b'].id).requires)
-
-    def test_a_name_has_one_update_node(self):
-        chosen = {row.id for row in self.resources(self.stack).values()}
-        self.add_row(self.backup, 'a')
-        self.convert()
-        with db_api.context_manager.reader.using(self.ctx) as session:
-            edges = json.loads(session.scalar(sqlalchemy.select(
-                sqlalchemy.type_coerce(models.Stack.current_deps,
-                                       sqlalchemy.Text)).where(
-                models.Stack.id == self.stack.id)))['edges']
-        updated = {node[0] for edge in edges for node in edge
-                   if node and node[1]}
-        self.assertEqual(chosen, updated)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Whatever rows hold: a reason, or a whole conversion, and nothing between."""
+"""Any row content gives a reason or a whole conversion."""
 
 import itertools
 import string
@@ -15,7 +15,7 @@ from heat.cmd.migrate import acting
 from heat.cmd.migrate import actions
 from heat.common.migrate import exception as migrate_exception
 from heat.db import api as db_api
-from heat.db.migrate import counts as migrate_counts
+from heat.db.migrate import roots as migrate_roots
 from heat.db import models
 from heat.engine import convergence_migrate
 from heat.engine.migrate import graph as migrate_graph
@@ -77,7 +77,7 @@ class FuzzTestCase(test_convergence_migrate.MigrateTestCase):
                 'UPDATE %s SET %s = ?' % (table, column), (value,))
 
     def convert(self):
-        """Convert, and see that it is done as a whole or not at all."""
+        """Convert, and check that all or nothing is written."""
         before = self.read()
         try:
             convergence_migrate.convert(self.ctx, self.stack.id)
@@ -89,8 +89,8 @@ class FuzzTestCase(test_convergence_migrate.MigrateTestCase):
             self.ctx, self.stack.id).nothing_to_do)
 
     def act(self):
-        """As heat-manage does it: an outcome, whatever happens."""
-        return acting.act(actions.CONVERT, migrate_counts.RootStack(
+        """As heat-manage does, with an outcome for any error."""
+        return acting.act(actions.CONVERT, migrate_roots.RootStack(
             self.stack.id, 'name', 'project', None))
 
 
@@ -170,6 +170,6 @@ class OutcomeTest(FuzzTestCase):
         with mock.patch.object(migrate_fixtures.parser.Stack, 'load',
                                side_effect=RecursionError('deep')):
             self.assertEqual('refused', self.act().outcome)
-        with mock.patch.object(convergence_migrate.migrate_plan, 'make',
+        with mock.patch.object(convergence_migrate.migrate_planning, 'make',
                                side_effect=ZeroDivisionError('bug')):
             self.assertEqual(('failed', 'error'), self.act()[3:5])

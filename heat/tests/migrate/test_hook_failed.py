@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""When an update converts a stack whose last operation failed."""
+"""An update converts a stack whose last operation failed."""
 
+import threading
 from unittest import mock
 
 from oslo_config import cfg
@@ -10,6 +11,7 @@ from oslo_messaging.rpc import dispatcher
 from heat.common import exception
 from heat.db import api as db_api
 from heat.db import models
+from heat.engine.migrate import timed_planning
 from heat.engine import service
 from heat.tests.migrate import fixtures as migrate_fixtures
 from heat.tests.migrate import test_hook
@@ -57,7 +59,9 @@ class FailedTest(test_hook.HookTestCase):
     def test_the_template_of_a_convergence_root_stays(self):
         self.set_target(migrate_fixtures.template_of({'a': [], 'b': []}))
         self.set_values(models.Stack, self.stack.id, convergence=True)
-        self.legacy({}, name='child', owner_id=self.stack.id)
+        child = self.legacy({}, name='child', owner_id=self.stack.id)
+        self.set_values(models.Resource, self.resources(self.stack)['a'].id,
+                        physical_resource_id=child.id)
         validated = []
 
         def stop(engine, cnxt, stack, *args):
@@ -94,6 +98,22 @@ class FailedTest(test_hook.HookTestCase):
         self.assertEqual(before, self.rows(self.stack))
         self.assertEqual([], self.events(self.stack))
 
+    def test_a_check_that_hangs_ends_at_the_deadline(self):
+        hanging = threading.Event()
+        self.addCleanup(hanging.set)
+
+        def validate(stack, *args, **kwargs):
+            # The update itself checks it again.
+            if threading.current_thread().name == timed_planning.THREAD:
+                hanging.wait(60)
+
+        self.patch('heat.engine.stack.Stack.validate', new=validate)
+        cfg.CONF.set_override('migrate_on_update_timeout', 1)
+        self.update()
+        self.assertFalse(self.converted())
+        event, = self.events(self.stack)
+        self.assertIn('took longer than', event.resource_status_reason)
+
     def test_parameters_are_checked_against_the_target(self):
         template = migrate_fixtures.template_of({'a': []})
         template['parameters'] = {'size': {'type': 'number'}}
@@ -107,9 +127,8 @@ class FailedTest(test_hook.HookTestCase):
 
     def test_an_update_that_policy_forbids_leaves_every_row(self):
         before = self.rows(self.stack)
-        with mock.patch.object(service.EngineService,
-                               '_get_stack') as get_stack:
-            get_stack.side_effect = exception.Forbidden()
+        with mock.patch.object(service.EngineService, '_get_stack',
+                               side_effect=exception.Forbidden()):
             self.assertRaises(dispatcher.ExpectedException, self.update)
         self.assertEqual(before, self.rows(self.stack))
 

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 
+import html
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 
 import fixtures
@@ -11,6 +13,7 @@ import testtools
 from heat.cmd.migrate import errors
 from heat.cmd.migrate import html_report
 from heat.cmd.migrate import outcome as outcomes
+from heat.common.migrate import exception as migrate_exception
 from heat.tests import common
 from heat.tests.migrate import command_case as case
 
@@ -18,8 +21,8 @@ CHROMIUM = shutil.which('chromium') or shutil.which('google-chrome')
 
 _ENGINE = '7a8e9b4c-1111-4222-8333-444455556666'
 
-# A name that would run, one that would end an attribute, one that would turn
-# the text around, and one that would end the line.
+# Names that would run as a script, end an attribute, reverse the text, and end
+# the line.
 HOSTILE = ('<script>document.title = "owned"</script>', '"\' onload="alert(1)',
            'abc\u202edcba', 'one\ntwo')
 
@@ -70,18 +73,34 @@ class PageTest(PageCase):
         self.assertEqual('before', self.path.read_text())
         self.assertEqual([self.path], list(self.folder.iterdir()))
 
-    def test_a_folder_that_is_not_there(self):
-        error = self.assertRaises(
-            errors.CommandError, html_report.Page,
-            str(self.folder / 'none' / 'report.html'), 'A title')
+    def test_a_page_that_fails_at_the_end_leaves_no_file(self):
+        def write():
+            with html_report.Page(str(self.path), 'A title'):
+                self.path.mkdir()
 
-        self.assertIn('none/report.html cannot be written', str(error))
+        error = self.assertRaises(errors.CommandError, write)
+        self.assertIn('report.html cannot be written', str(error))
+        self.assertEqual([self.path], list(self.folder.iterdir()))
 
-    def test_a_folder_in_the_place_of_the_page(self):
-        error = self.assertRaises(errors.CommandError, html_report.Page,
-                                  str(self.folder), 'A title')
+    def test_a_link_stays_a_link(self):
+        target = self.folder / 'target.html'
+        self.path.symlink_to(target)
 
-        self.assertIn('it is a folder', str(error))
+        self.page()
+
+        self.assertTrue(self.path.is_symlink())
+        self.assertIn('A title', target.read_text())
+
+    def test_a_page_that_cannot_be_written(self):
+        for path, reason in (
+                (str(self.folder / 'none' / 'report.html'),
+                 'none/report.html cannot be written'),
+                (str(self.folder), 'it is not a file'),
+                # A device is not replaced.
+                (os.devnull, 'it is not a file')):
+            error = self.assertRaises(errors.CommandError, html_report.Page,
+                                      path, 'A title')
+            self.assertIn(reason, str(error))
 
     def test_names_are_no_markup(self):
         text = self.page(*[_outcome(name=name) for name in HOSTILE])
@@ -91,19 +110,30 @@ class PageTest(PageCase):
         self.assertNotIn('\u202e', text)
         self.assertNotIn('one\ntwo', text)
 
-    def test_the_page_of_a_project_names_no_engine(self):
-        found = _outcome(message='Stack web is locked by engine %s: wait.'
-                         % _ENGINE)
+    def test_the_page_of_a_project_names_nothing_of_the_cloud(self):
+        for found, name in (
+                (_outcome(message='Stack web is locked by engine %s: wait.'
+                          % _ENGINE), _ENGINE),
+                (_outcome(code='credentials', message='Unable to establish '
+                          'connection to http://10.0.0.7:5000/v3: refused.'),
+                 '10.0.0.7'),
+                (_outcome(outcomes.FAILED, 'no_answer',
+                          'The engines on host-7 did not answer.'),
+                 'host-7')):
+            self.assertIn(name, self.page(found))
+            self.assertNotIn(name, self.page(found, project='mine'))
 
-        self.assertIn(_ENGINE, self.page(found))
-        self.assertNotIn(_ENGINE, self.page(found, project='mine'))
+    def test_the_page_of_a_project_names_no_stack_of_another(self):
+        text = str(migrate_exception.Adopted(
+            stack='web (id)', owner='gone', id='id', below='',
+            shared='theirs (8d0e) has server = phys-1'))
+        found = _outcome(code='adopted', message=text)
 
-    def test_the_page_of_a_project_names_no_host(self):
-        found = _outcome(outcomes.FAILED, 'no_answer',
-                         'The engines on host-7 did not answer.')
-
-        self.assertIn('host-7', self.page(found))
-        self.assertNotIn('host-7', self.page(found, project='mine'))
+        self.assertIn('8d0e', self.page(found))
+        page = self.page(found, project='mine')
+        self.assertNotIn('8d0e', page)
+        self.assertIn('openstack stack abandon id', page)
+        self.assertIn('enable_stack_abandon', page)
 
 
 @testtools.skipUnless(CHROMIUM, 'There is no Chromium: no browser looks at '
@@ -136,19 +166,47 @@ class BrowserTest(PageCase):
 
         dom = self.dom()
 
-        self.assertLess(dom.index('<td>a</td>'), dom.index('<td>b</td>'))
+        self.assertLess(dom.index('"id">a</td>'), dom.index('"id">b</td>'))
+
+    def test_nothing_is_wider_than_a_phone(self):
+        self.page(*[_outcome(stack_id=letter * 36, project=letter * 32,
+                             message=letter * 90) for letter in 'ab'])
+        self.path.write_text(
+            '<iframe style="width: 400px" srcdoc="%s"></iframe><script>'
+            'onload = () => { const page = frames[0].document.documentElement;'
+            ' document.title = page.scrollWidth - page.clientWidth }</script>'
+            % html.escape(self.path.read_text()))
+
+        self.assertIn('<title>0</title>', self.dom())
 
 
 class ReportOptionTest(case.CommandTestCase):
 
-    def test_a_run_writes_the_page(self):
-        path = os.path.join(self.useFixture(fixtures.TempDir()).path, 'r.html')
+    def setUp(self):
+        super().setUp()
+        self.path = pathlib.Path(
+            self.useFixture(fixtures.TempDir()).path, 'r.html')
 
-        self.run_command('migrate-convergence-1', '--report', path,
+    def test_a_run_writes_the_page(self):
+        self.run_command('migrate-convergence-1', '--report', str(self.path),
                          '6fe7ad0a-7a5b-44a8-b67a-a4d3d6a0a001')
 
-        with open(path) as page:
-            self.assertIn('not_found', page.read())
+        self.assertIn('not_found', self.path.read_text())
+
+    def test_ctrl_c_does_not_keep_the_page_from_being_written(self):
+        render = html_report.Page._render
+
+        def interrupted(page):
+            signal.raise_signal(signal.SIGINT)
+            return render(page)
+
+        self.useFixture(fixtures.MonkeyPatch(
+            'heat.cmd.migrate.html_report.Page._render', interrupted))
+        status, _out, err = self.run_command(
+            'migrate-convergence-1', '--all', '--report', str(self.path))
+
+        self.assertEqual((0, ''), (status, err))
+        self.assertIn('0 stacks', self.path.read_text())
 
     def test_a_page_that_cannot_be_written_ends_the_run_before_it(self):
         acted = self.patchobject(html_report.outcomes, 'failure')

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Dependencies that resource plug-ins add, and cannot add."""
+"""Dependencies that resource plug-ins add or cannot add."""
 
 from keystoneauth1 import exceptions as ks_exceptions
 from oslo_db import exception as db_exception
@@ -19,7 +19,7 @@ SECRET = 'o\'Hara "the"\nsecret'
 
 
 class PlugInError(Exception):
-    """Speaks to people."""
+    """An error with a message for people."""
 
 
 class Implicit(generic_resource.ResourceWithProps):
@@ -37,7 +37,7 @@ class Implicit(generic_resource.ResourceWithProps):
 
 
 class Asking(Implicit):
-    """Asks a service, and tells when it cannot."""
+    """Calls a service, and raises its errors."""
 
     default_client_name = 'nova'
     asks = staticmethod(lambda member: None)
@@ -48,7 +48,7 @@ class Asking(Implicit):
 
 
 class Existing(Implicit):
-    """Can do so only when it exists."""
+    """Can add its dependencies only when it exists."""
 
     def add_dependencies(self, deps):
         if self.id is None:
@@ -66,7 +66,7 @@ class Reading(Implicit):
 
 
 class Silent(Implicit):
-    """Skips what it cannot find out, as some of Heat's plug-ins do."""
+    """Skips dependencies after errors, as some of Heat's plug-ins do."""
 
     default_client_name = 'nova'
     asks = staticmethod(lambda member: None)
@@ -87,16 +87,17 @@ class ImplicitTestCase(test_convergence_migrate.MigrateTestCase):
         resource._register_class('Existing', Existing)
         resource._register_class('Reading', Reading)
 
-    def legacy_with(self, kind, schemata=None, parameters=None, **properties):
+    def legacy_with(self, kind, schemata=None, parameters=None, name='legacy',
+                    **properties):
         snippet = migrate_fixtures.template_of({'plain': []})
         snippet['resources']['adding'] = {'type': kind,
                                           'properties': properties}
         snippet['parameters'] = schemata or {}
-        return migrate_fixtures.create_legacy(self.ctx, snippet,
+        return migrate_fixtures.create_legacy(self.ctx, snippet, name,
                                               parameters=parameters)
 
     def assertRefused(self, stack, error):
-        """The plug-in raises an error; returns what is told of it."""
+        """The plug-in raises an error; returns the reason."""
         self.patchobject(Implicit, 'error', new=error)
         before = self.rows(stack)
         exc = self.assertRaises(
@@ -113,33 +114,27 @@ class ImplicitTest(ImplicitTestCase):
         self.assertEqual([rows['plain'].id], rows['adding'].requires)
         self.assertEqual([rows['adding'].id], rows['plain'].needed_by)
 
-    def test_a_dependency_of_a_plug_in_is_in_the_rows(self):
-        stack = self.legacy_with('Implicit')
-        convergence_migrate.convert(self.ctx, stack.id)
-        self.assertRequiresPlain(stack)
-
     def test_a_dependency_of_a_plug_in_is_in_the_graph(self):
         stack = self.legacy_with('Implicit')
         convergence_migrate.convert(self.ctx, stack.id)
+        self.assertRequiresPlain(stack)
         rows = self.resources(stack)
         self.assertEqual([[[rows['adding'].id, True],
                            [rows['plain'].id, True]]],
                          self.row(stack).current_deps['edges'])
 
-    def test_a_plug_in_may_need_its_resource_to_exist(self):
-        stack = self.legacy_with('Existing')
-        convergence_migrate.convert(self.ctx, stack.id)
-        self.assertRequiresPlain(stack)
-
-    def test_a_plug_in_may_need_an_attribute_of_another_resource(self):
-        stack = self.legacy_with('Reading',
-                                 Foo={'get_attr': ['plain', 'Foo']})
-        convergence_migrate.convert(self.ctx, stack.id)
-        self.assertRequiresPlain(stack)
+    def test_a_plug_in_may_need_an_existing_resource(self):
+        # Its own, or an attribute of another one.
+        for kind, properties in (
+                ('Existing', {}),
+                ('Reading', {'Foo': {'get_attr': ['plain', 'Foo']}})):
+            stack = self.legacy_with(kind, name=kind, **properties)
+            convergence_migrate.convert(self.ctx, stack.id)
+            self.assertRequiresPlain(stack)
 
 
 class FailingPlugInTest(ImplicitTestCase):
-    """No stack is converted with a part of its dependencies only."""
+    """No stack is converted with only a part of its dependencies."""
 
     def setUp(self):
         super().setUp()
@@ -153,18 +148,19 @@ class FailingPlugInTest(ImplicitTestCase):
         self.assertIn('resource adding of stack legacy', text)
         self.assertIn('cannot be computed: no network named net. Remove', text)
 
-    def test_an_error_without_words_is_named_by_its_type(self):
-        self.assertIn('cannot be computed: PlugInError.',
-                      self._refused(PlugInError()))
-
-    def test_an_error_that_a_create_would_ignore_refuses_too(self):
-        self._refused(TypeError('unexpected'))
+    def test_the_words_of_an_error(self):
+        for error, words in (
+                (PlugInError(), 'cannot be computed: PlugInError.'),
+                (PlugInError('one\n  two.'), 'computed: one two. Remove'),
+                # A create would ignore it.
+                (TypeError('unexpected'), 'computed: an unexpected')):
+            self.assertIn(words, self._refused(error))
 
     def test_what_python_says_is_for_the_log_alone(self):
         text = self._refused(AttributeError(
             "'NoneType' object has no attribute 'name'"))
         self.assertIn('computed: an unexpected AttributeError. Remove', text)
-        self.assertIn("met AttributeError: 'NoneType' object",
+        self.assertIn("failed with AttributeError: 'NoneType' object",
                       self.LOG.output)
         self.assertIn('in add_dependencies', self.LOG.output)
 
@@ -173,13 +169,9 @@ class FailingPlugInTest(ImplicitTestCase):
         self.assertRaises(db_exception.DBError, convergence_migrate.convert,
                           self.ctx, self.stack.id)
 
-    def test_an_error_of_many_lines_is_told_in_one(self):
-        self.assertIn('computed: one two. Remove',
-                      self._refused(PlugInError('one\n  two.')))
-
 
 class LostCredentialsTest(ImplicitTestCase):
-    """A plug-in asks a service, and Keystone knows the trust no more."""
+    """A plug-in calls a service, and Keystone no longer knows the trust."""
 
     def setUp(self):
         super().setUp()
@@ -211,15 +203,15 @@ class LostCredentialsTest(ImplicitTestCase):
 
 
 class UnreadableCredentialsTest(ImplicitTestCase):
-    """They matter only to a plug-in that asks a service."""
+    """Only a plug-in that calls a service needs the credentials."""
 
     scenarios = [
         ('a key that was rotated', {
             'columns': {'password': 'x',
                         'decrypt_method': 'cryptography_decrypt_v1'},
-            'told': 'auth_encryption_key'}),
-        ('a deleted row', {'columns': None, 'told': 'they are gone'}),
-        ('none at all', {'columns': {}, 'told': 'no user_creds'})]
+            'expected': 'auth_encryption_key'}),
+        ('a deleted row', {'columns': None, 'expected': 'they are gone'}),
+        ('none at all', {'columns': {}, 'expected': 'no user_creds'})]
 
     def setUp(self):
         super().setUp()
@@ -250,12 +242,12 @@ class UnreadableCredentialsTest(ImplicitTestCase):
             refused = self.assertRaises(
                 migrate_exception.Credentials, convergence_migrate.convert,
                 self.ctx, stack.id)
-            self.assertIn(self.told, str(refused))
+            self.assertIn(self.expected, str(refused))
             self.assertIn('of stack legacy', str(refused))
 
 
 class SilentPlugInTest(ImplicitTestCase):
-    """What a plug-in keeps to itself is an error like any other."""
+    """An error that a plug-in suppresses is an error like any other."""
 
     def setUp(self):
         super().setUp()
@@ -268,28 +260,26 @@ class SilentPlugInTest(ImplicitTestCase):
         self.patchobject(Silent, 'asks', new=staticmethod(asks))
         return self.assertRefused(self.stack, None)
 
-    def test_a_call_of_a_service(self):
+    def test_an_error_of_a_service(self):
         self.nova.show.side_effect = PlugInError('no answer')
-        text = self._refused(lambda member: member.client().show('id'))
-        self.assertIn('resource adding of stack', text)
-        self.assertIn('no answer', text)
+        self.nova.servers.get.side_effect = PlugInError('nor here')
+        for asks, error in (
+                (lambda member: member.client().show('id'), 'no answer'),
+                (lambda member: member.client().servers.get('id'),
+                 'nor here')):
+            text = self._refused(asks)
+            self.assertIn('resource adding of stack', text)
+            self.assertIn(error, text)
 
-    def test_a_call_of_a_part_of_a_service(self):
-        self.nova.servers.get.side_effect = PlugInError('no answer')
-        self.assertIn('no answer', self._refused(
-            lambda member: member.client().servers.get('id')))
-
-    def test_a_service_that_cannot_be_reached(self):
-        self.patch('heat.engine.clients.os.nova.NovaClientPlugin.client',
-                   side_effect=PlugInError('no endpoint'))
-        self.assertIn('no endpoint', self._refused(
-            lambda member: member.client()))
-
-    def test_a_property_that_cannot_be_read(self):
-        self.patch('heat.engine.properties.Properties._get_property_value',
-                   side_effect=PlugInError('not a number'))
-        self.assertIn('not a number', self._refused(
-            lambda member: member.properties.get('Foo')))
+    def test_an_error_before_a_service_is_called(self):
+        for function, asks in (
+                ('clients.os.nova.NovaClientPlugin.client',
+                 lambda member: member.client()),
+                ('properties.Properties._get_property_value',
+                 lambda member: member.properties.get('Foo'))):
+            self.patch('heat.engine.' + function,
+                       side_effect=PlugInError('no endpoint'))
+            self.assertIn('no endpoint', self._refused(asks))
 
     def test_a_property_that_a_type_does_not_have_is_no_error(self):
         self.patchobject(Silent, 'asks', new=staticmethod(
@@ -299,7 +289,7 @@ class SilentPlugInTest(ImplicitTestCase):
         self.assertEqual([rows['plain'].id], rows['adding'].requires)
 
     def _answered(self, asks):
-        """What a plug-in is told that asks for something."""
+        """The answer to the call of a plug-in."""
         answers = []
         self.patchobject(Silent, 'asks', new=staticmethod(
             lambda member: answers.append(asks(member))))
@@ -307,20 +297,14 @@ class SilentPlugInTest(ImplicitTestCase):
         answer, = answers
         return answer
 
-    def test_an_answer_is_used(self):
+    def test_what_a_service_answers_and_has_is_used(self):
         self.nova.servers.get.return_value = 'server'
-        self.assertEqual('server', self._answered(
-            lambda member: member.client().servers.get('id')))
-
-    def test_a_plain_value_of_a_service(self):
         self.nova.version = '2.1'
-        self.assertEqual('2.1', self._answered(
-            lambda member: member.client().version))
-
-    def test_what_else_the_clients_have(self):
-        self.assertIsInstance(
-            self._answered(lambda member: member.stack.clients.context),
-            context.RequestContext)
+        server, version, used = self._answered(lambda member: (
+            member.client().servers.get('id'), member.client().version,
+            member.stack.clients.context))
+        self.assertEqual(('server', '2.1'), (server, version))
+        self.assertIsInstance(used, context.RequestContext)
 
     def test_the_names_of_the_properties(self):
         names, number, has, schemata = self._answered(lambda member: (
@@ -333,7 +317,7 @@ class SilentPlugInTest(ImplicitTestCase):
 
 
 class HiddenTest(ImplicitTestCase):
-    """A plug-in may quote the value of a parameter, which is not told."""
+    """A plug-in may quote the value of a parameter, which is hidden."""
 
     def setUp(self):
         super().setUp()
@@ -346,26 +330,9 @@ class HiddenTest(ImplicitTestCase):
             'open': {'type': 'string', 'default': 'open'},
         }, {'given': SECRET})
 
-    def _refused(self, error):
-        return self.assertRefused(self.stack, error)
-
-    def test_its_text(self):
-        text = self._refused(PlugInError('no network %s here' % SECRET))
-        self.assertIn('no network ****** here', text)
-
-    def test_its_representation(self):
-        text = self._refused(PlugInError('no network %r here' % SECRET))
-        self.assertNotIn('Hara', text)
-        self.assertNotIn('secret', text)
-
-    def test_a_default(self):
-        self.assertNotIn('by-default', self._refused(
-            PlugInError('no network by-default here')))
-
-    def test_a_part_of_a_value(self):
-        self.assertNotIn('in-a-list', self._refused(
-            PlugInError('no network in-a-list here')))
-
-    def test_the_value_of_a_parameter_that_is_not_hidden(self):
-        self.assertIn('no network ****** here', self._refused(
-            PlugInError('no network open here')))
+    def test_the_reason_has_a_mask_in_its_place(self):
+        for value in (SECRET, repr(SECRET)[1:-1], 'by-default', 'in-a-list',
+                      # Not hidden.
+                      'open'):
+            self.assertIn('no network ****** here', self.assertRefused(
+                self.stack, PlugInError('no network %s here' % value)))

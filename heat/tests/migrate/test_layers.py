@@ -7,7 +7,7 @@ import ast
 from heat.tests import common
 from heat.tests import sources
 
-# What the modules of a folder must not import from.
+# The layers from which the modules of a folder must not import.
 FORBIDDEN = {
     'heat/common/migrate': ('heat.db', 'heat.objects', 'heat.engine',
                             'heat.rpc', 'heat.cmd', 'heat.sandbox'),
@@ -18,9 +18,8 @@ FORBIDDEN = {
     'heat/cmd': ('heat.sandbox',),
 }
 
-# These do something, where the others compute: they read the credentials of
-# stacks and which engines are in service, write the events of stacks, and
-# store the rows of stacks that lost a race.
+# Modules with side effects; the others only compute. They read credentials and
+# engine services, write events, and store the rows of stacks that lost a race.
 DOING = {'heat/engine/migrate/credentials.py',
          'heat/engine/migrate/dead_engines.py',
          'heat/engine/migrate/events.py',
@@ -28,7 +27,7 @@ DOING = {'heat/engine/migrate/credentials.py',
 
 
 def imported(path):
-    """The names that a file imports, wherever in it: module or module.name."""
+    """The names that a file imports anywhere: module or module.name."""
     for node in ast.walk(ast.parse((sources.CHECKOUT / path).read_text())):
         if isinstance(node, ast.Import):
             for alias in node.names:
@@ -43,7 +42,7 @@ def is_within(name, package):
 
 
 def upward():
-    """Yield (file, what it imports) of all that a layer must not import."""
+    """Yield (file, import) for each import that a layer must not have."""
     for path in sources.files():
         for folder, packages in FORBIDDEN.items():
             if not str(path).startswith(folder + '/'):

@@ -9,19 +9,26 @@ from unittest import mock
 
 from oslo_config import cfg
 from oslo_messaging.rpc import dispatcher
+from oslo_utils import timeutils
 
+from heat.cmd.migrate import acting
+from heat.cmd.migrate import actions
+from heat.cmd.migrate import run
 from heat.common import exception
 from heat.db import api as db_api
 from heat.db.migrate import counts as migrate_counts
-from heat.db.migrate import tree as migrate_tree
+from heat.db.migrate import events as migrate_db_events
+from heat.db.migrate import roots as migrate_roots
+from heat.db.migrate import state as migrate_state
 from heat.db import models
 from heat.engine import convergence_migrate
+from heat.engine import convergence_migrate_batch
 from heat.engine.migrate import dead_engines
 from heat.engine.migrate import events as migrate_events
-from heat.engine.migrate import graph as migrate_graph
 from heat.engine.migrate import race_protection
 from heat.engine import service
 from heat import overlay
+from heat.tests import generic_resource
 from heat.tests.migrate import command_case
 from heat.tests.migrate import fixtures as migrate_fixtures
 from heat.tests.migrate import log_file
@@ -66,7 +73,7 @@ class Logged:
 
 
 def with_traceback():
-    """The lines of the reference that come with one."""
+    """The lines of the reference that have a traceback."""
     page = (test_reference.REFERENCE / 'index.rst').read_text()
     start = page.index('come with a traceback')
     return test_reference.documented_lines(page[start:])
@@ -118,7 +125,7 @@ class EngineTest(Logged, test_hook.HookTestCase):
         self.assertLogged('migrate_on_update does nothing')
 
     def test_start_without_a_database(self):
-        with mock.patch.object(migrate_counts, 'count_roots', FAULT):
+        with mock.patch.object(migrate_roots, 'count_roots', FAULT):
             self.start()
         self.assertLogged('Cannot count')
 
@@ -128,13 +135,19 @@ class EngineTest(Logged, test_hook.HookTestCase):
         self.assertLogged('Converting stack … failed')
 
     def test_plug_in_that_fails(self):
-        with mock.patch.object(migrate_graph,
-                               '_graph', FAULT):
+        with mock.patch.object(generic_resource.GenericResource,
+                               'add_explicit_dependencies', FAULT):
             self.update()
-        self.assertLogged('Reading stack … met')
+        self.assertLogged('Reading stack … failed with')
+
+    def test_conversion_that_cannot_be_reported(self):
+        with mock.patch.object(migrate_events, '_notify', FAULT):
+            self.update()
+        self.assertTrue(self.row(self.stack).convergence)
+        self.assertLogged('Cannot report that stack … has changed')
 
     def test_state_that_cannot_be_read(self):
-        with mock.patch.object(migrate_tree, 'get_state', FAULT):
+        with mock.patch.object(migrate_state, 'get_with', FAULT):
             self.update()
         self.assertLogged('Cannot tell whether stack … is legacy; it')
 
@@ -165,7 +178,7 @@ class EngineTest(Logged, test_hook.HookTestCase):
     def test_request_that_is_lost(self):
         loaded = migrate_fixtures.parser.Stack.load(self.ctx,
                                                     stack_id=self.stack.id)
-        loaded.tell_dropped('The rollback')
+        loaded.record_dropped('The rollback')
         self.assertLogged('A request for stack … is lost')
 
     def test_broker_that_does_not_answer(self):
@@ -189,11 +202,11 @@ class EngineTest(Logged, test_hook.HookTestCase):
         self.assertLogged('The convergence overlay is not active')
 
 
-class RaceTest(Logged, test_race_protection.GuardTestCase):
+class RaceTest(Logged, test_race_protection.OvertakenTestCase):
 
     @releases.by_resource
     def test_lock_that_cannot_be_asked_for(self):
-        with mock.patch.object(migrate_tree, 'get_convergence_name', FAULT):
+        with mock.patch.object(migrate_state, 'get_convergence_name', FAULT):
             self.assertRaises(exception.ActionInProgress, self.lock.acquire)
         self.assertLogged('Cannot tell whether stack … is legacy')
 
@@ -202,6 +215,14 @@ class RaceTest(Logged, test_race_protection.GuardTestCase):
             self.manager.start_with_acquired_lock(
                 self.loaded, self.lock, self.loaded.delete)
         self.assertLogged('Stack … was converted while')
+
+    def test_message_that_comes_late(self):
+        self.loaded.convergence = False
+        self.engine.worker_service = service.worker.WorkerService(
+            'host', 'topic', 'engine-1', self.manager)
+        self.engine.worker_service._retrigger_replaced(
+            True, self.loaded['a'], self.loaded, None)
+        self.assertLogged('Ignored a message about resource')
 
 
 class CommandTest(Logged, command_case.CommandTestCase):
@@ -219,6 +240,27 @@ class CommandTest(Logged, command_case.CommandTestCase):
         with mock.patch.object(migrate_counts, 'tally', FAULT):
             self.run_command('convergence-status')
         self.assertLogged('heat-manage failed')
+
+    def test_batch_that_fails(self):
+        stacks = list(run.named_stacks(self.ctx, [self.stack_id]))
+        with mock.patch.object(convergence_migrate_batch, 'plan', FAULT):
+            self.assertEqual(([], stacks), acting.act_together(
+                actions.CONVERT, stacks))
+        self.assertLogged('A batch of stacks failed')
+
+    def test_worker_that_ends_without_a_report(self):
+        stack, = run.named_stacks(self.ctx, [self.stack_id])
+        begun = timeutils.utcnow()
+        acting.act(actions.CONVERT, stack)
+        acting.find_written(actions.CONVERT, [stack], begun, 1)
+        self.assertLogged('Stack … was changed before its worker')
+
+    def test_database_that_fails_after_a_worker_has_ended(self):
+        stack, = run.named_stacks(self.ctx, [self.stack_id])
+        with mock.patch.object(migrate_db_events, 'written_since', FAULT):
+            self.assertEqual(([], [stack], False), acting.find_written(
+                actions.CONVERT, [stack], timeutils.utcnow(), 1))
+        self.assertLogged('Cannot read what a worker has written')
 
     def test_event_that_cannot_be_written(self):
         self.set_status(self.stack_id, 'FAILED')

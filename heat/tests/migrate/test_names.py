@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Heat takes any character in a name; what is told of it is one line."""
+"""Heat accepts any character in a name; all output of it is one line."""
 
 import json
 
@@ -45,8 +45,8 @@ class NamesTest(case.CommandTestCase):
             self.ctx, row.raw_template_id,
             {'environment': {'parameters': values}})
 
-    def all_told(self, *words):
-        """Run a command on the stack twice; returns what it has told."""
+    def all_shown(self, *words):
+        """Run a command on the stack twice; returns all of its output."""
         before = len(self.log.output)
         _status, out, err = self.run_command(*words)
         _status, lines, err_too = self.run_command(*words, '--format', 'json')
@@ -54,43 +54,39 @@ class NamesTest(case.CommandTestCase):
             self.assertEqual(STACK, json.loads(line)['name'])
         messages = [json.loads(line)['message'] or ''
                     for line in lines.splitlines()]
-        told = (out.splitlines() + err.splitlines() + err_too.splitlines() +
-                lines.splitlines() + messages +
-                self.log.output[before:].splitlines())
-        told += [text for event in event_object.Event.get_all_by_stack(
+        texts = (out.splitlines() + err.splitlines() + err_too.splitlines() +
+                 lines.splitlines() + messages +
+                 self.log.output[before:].splitlines())
+        texts += [text for event in event_object.Event.get_all_by_stack(
             self.ctx, words[-1]) if event.resource_action == 'MIGRATE'
             for text in (event.resource_name, event.resource_status_reason)]
-        told += [str(text) for call in self.notify.call_args_list
-                 for text in call.args[-1].values()]
-        return told
+        texts += [str(text) for call in self.notify.call_args_list
+                  for text in call.args[-1].values()]
+        return texts
 
-    def assertPrintable(self, told, *names):
-        for text in told:
+    def assertPrintable(self, texts, *names):
+        for text in texts:
             self.assertTrue(text.isprintable(), repr(text))
         for name in (r'web\n',) + names:
-            self.assertTrue(any(name in text for text in told), name)
+            self.assertTrue(any(name in text for text in texts), name)
 
-    def test_a_conversion(self):
-        self.assertPrintable(self.all_told('migrate-convergence-1',
-                                           self.stack()))
-
-    def test_a_dry_run(self):
+    def test_a_dry_run_and_a_conversion(self):
         stack_id = self.stack()
-        self.assertPrintable(self.all_told('migrate-convergence-1',
-                                           '--dry-run', stack_id))
+        for words in (['--dry-run'], []):
+            self.assertPrintable(self.all_shown('migrate-convergence-1',
+                                                *words, stack_id))
 
-    def test_a_refused_resource(self):
-        stack_id = self.stack()
-        self.set_name(stack_id, 'b' + NAME)
-        self.assertPrintable(
-            self.all_told('migrate-convergence-1', stack_id),
-            r'a\n\x1b[2J\u202e', 'missing_resources]')
-
-    def test_a_parameter_that_the_template_does_not_allow(self):
-        stack_id = self.stack({NAME: 'many'})
-        self.assertPrintable(
-            self.all_told('migrate-convergence-1', stack_id),
-            r'a\n\x1b[2J\u202e', 'invalid_parameters]')
+    def test_a_refusal(self):
+        for parameters, name, code in (
+                (None, 'b' + NAME, 'missing_resources]'),
+                # The template does not allow it.
+                ({NAME: 'many'}, NAME, 'invalid_parameters]')):
+            stack_id = self.stack(parameters)
+            self.set_name(stack_id, name)
+            self.assertPrintable(
+                self.all_shown('migrate-convergence-1', stack_id),
+                r'a\n\x1b[2J\u202e', code)
+            stack_object.Stack.delete(self.ctx, stack_id)
 
     def test_a_row_that_holds_nothing(self):
         stack_id = self.stack()
@@ -98,5 +94,15 @@ class NamesTest(case.CommandTestCase):
             'stack_id': stack_id, 'name': 'b' + NAME, 'action': 'CREATE',
             'status': 'COMPLETE'})
         self.assertPrintable(
-            self.all_told('migrate-convergence-1', stack_id),
+            self.all_shown('migrate-convergence-1', stack_id),
             r'held nothing: ba\n\x1b[2J\u202e')
+
+    def test_the_longest_name_fits_into_an_event(self):
+        stack_id = self.stack()
+        stack_object.Stack.update_by_id(self.ctx, stack_id,
+                                        {'name': 'w' * 254 + '\n'})
+        self.run_command('migrate-convergence-1', stack_id)
+        event, = [event for event in event_object.Event.get_all_by_stack(
+            self.ctx, stack_id) if event.resource_action == 'MIGRATE']
+        # Escaped, it has one character more than the column.
+        self.assertEqual(255, len(event.resource_name))

@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What a plan says of itself."""
+"""The text of a plan."""
 
-from heat.db.migrate import tree as migrate_tree
+from heat.db.migrate import rows as migrate_rows
 from heat.engine.migrate import plan as migrate_plan
 from heat.tests import common
 
 
 def stack(**columns):
-    """A stack row of which nothing but these columns matters."""
-    return migrate_tree.StackRow(
-        **dict(dict.fromkeys(migrate_tree.StackRow._fields), **columns))
+    """A stack row of which only these columns matter."""
+    return migrate_rows.StackRow(
+        **dict(dict.fromkeys(migrate_rows.StackRow._fields), **columns))
 
 
 class PlanTest(common.HeatTestCase):
@@ -18,7 +18,7 @@ class PlanTest(common.HeatTestCase):
     def plan(self, *stacks, **fields):
         return migrate_plan.Plan(
             stack_id='root', label='web (root)', convergence=True, stacks=(),
-            tree=migrate_tree.Tree(stacks, (), ()), **fields)
+            tree=migrate_rows.Tree(stacks, (), ()), **fields)
 
     def test_stacks_below_the_root_are_nested_unless_they_are_backups(self):
         root, child, backup = stack(), stack(), stack(backup=True)

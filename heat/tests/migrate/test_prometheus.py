@@ -37,6 +37,18 @@ class MetricsTest(common.HeatTestCase):
             self.assertIn(('heat_root_stacks', ('project', name or ''),
                            ('state', 'ready')), found)
 
+    def test_failed_stacks_by_what_the_option_would_do(self):
+        out = io.StringIO()
+        with fixtures.MonkeyPatch('sys.stdout', out):
+            convergence_status.show_with_failed(
+                {('p', 'ready'): 2, (None, 'locked'): 1}, 'prometheus')
+        self.assertEqual(
+            {('p', 'ready', 2), ('', 'locked', 1)},
+            {(sample.labels['project'], sample.labels['with_failed'],
+              sample.value)
+             for family in parser.text_string_to_metric_families(
+                 out.getvalue()) for sample in family.samples})
+
     def test_nothing_else_follows_the_metrics(self):
         leftover = migrate_leftovers.Leftover(
             *[()] * len(migrate_leftovers.Leftover._fields))

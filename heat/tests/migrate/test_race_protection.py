@@ -1,28 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What was loaded as one kind of stack does not act on the other kind."""
+"""No operation acts on a stack that changed its kind after the load."""
 
 from unittest import mock
 
 from oslo_config import cfg
+import oslo_messaging
 from oslo_messaging.rpc import dispatcher
 
 from heat.common import exception
-from heat.db.migrate import tree as migrate_tree
+from heat.db.migrate import state as migrate_state
 from heat.db import models
 from heat.engine import convergence_migrate
 from heat.engine.migrate import race_protection
 from heat.engine import service
 from heat.engine import stack_lock
+from heat.objects import event as event_object
 from heat.objects import snapshot as snapshot_object
 from heat.objects import stack as stack_object
+from heat.objects import user_creds as user_creds_object
 from heat.tests.migrate import fixtures as migrate_fixtures
 from heat.tests.migrate import test_hook
 from heat.tests import releases
 from heat.tests import utils
 
 
-class GuardTestCase(test_hook.HookTestCase):
+class OvertakenTestCase(test_hook.HookTestCase):
     """A stack that an engine has loaded, and that was converted since."""
 
     def setUp(self):
@@ -43,10 +46,10 @@ class GuardTestCase(test_hook.HookTestCase):
 
     def assertDeletedAgain(self):
         self.request.assert_called_once_with(
-            self.ctx, dict(self.stack.identifier()), cast=True)
+            self.ctx, dict(self.stack.identifier()), cast=False)
 
 
-class LockTest(GuardTestCase):
+class LockTest(OvertakenTestCase):
 
     def start(self):
         return self.manager.start_with_lock(
@@ -58,7 +61,7 @@ class LockTest(GuardTestCase):
         self.assertIn(self.stack.name, str(exc))
         self.assertUnlocked()
 
-    def test_what_holds_the_lock_for_a_moment_does_not_begin(self):
+    def test_a_short_operation_under_the_lock_does_not_begin(self):
         self.assertRaises(exception.ActionInProgress, self.lock.__enter__)
         self.assertUnlocked()
 
@@ -67,25 +70,23 @@ class LockTest(GuardTestCase):
         self.start()
         service.ThreadGroupManager.start.assert_called_once()
 
-    def test_who_cannot_tell_does_not_run_either(self):
-        with mock.patch.object(migrate_tree, 'get_convergence_name',
+    def test_if_the_stack_cannot_be_read_nothing_runs(self):
+        with mock.patch.object(migrate_state, 'get_convergence_name',
                                side_effect=ZeroDivisionError):
             self.assertRaises(exception.ActionInProgress, self.start)
         service.ThreadGroupManager.start.assert_not_called()
         self.assertUnlocked()
 
-    def test_without_the_flag_nothing_is_asked(self):
+    def test_one_of_the_options_is_needed(self):
         cfg.CONF.set_override('migrate_on_update', False)
         self.start()
         service.ThreadGroupManager.start.assert_called_once()
-
-    def test_migrate_protection_is_enough(self):
-        cfg.CONF.set_override('migrate_on_update', False)
+        self.lock.release()
         cfg.CONF.set_override('migrate_protection', True)
         self.assertRaises(exception.ActionInProgress, self.start)
 
     @releases.as_a_whole
-    def test_what_is_done_alike_on_convergence_stacks_runs(self):
+    def test_an_operation_for_both_kinds_of_stacks_runs(self):
         for loaded in (self.loaded, self.load()):
             self.manager.start_with_lock(self.ctx, loaded, 'engine-1',
                                          loaded.check)
@@ -113,7 +114,7 @@ class LockTest(GuardTestCase):
             self.ctx, stack.id)))
 
 
-class DeleteTest(GuardTestCase):
+class DeleteTest(OvertakenTestCase):
 
     def start(self, **kwargs):
         with self.lock.try_thread_lock():
@@ -128,24 +129,53 @@ class DeleteTest(GuardTestCase):
         self.assertUnlocked()
 
     def test_a_delete_that_waited_for_the_lock_is_done_again(self):
-        self.start()
-        service.ThreadGroupManager.start.assert_not_called()
-        self.assertDeletedAgain()
-        self.assertUnlocked()
+        # Also if Heat has loaded the stack again meanwhile.
+        for loaded in (self.loaded, self.load()):
+            self.loaded = loaded
+            self.start()
+            service.ThreadGroupManager.start.assert_not_called()
+            self.assertDeletedAgain()
+            self.assertUnlocked()
+            self.request.reset_mock()
 
-    def test_a_stack_that_is_loaded_again_does_not_run_as_legacy(self):
-        self.loaded = self.load()
-        self.assertTrue(self.loaded.convergence)
-        self.start()
-        service.ThreadGroupManager.start.assert_not_called()
-        self.assertDeletedAgain()
-
-    def test_a_delete_whose_patience_has_ended_is_done_again(self):
+    def test_a_delete_that_has_waited_too_long_is_requested_again(self):
         self.manager.start_with_lock(self.ctx, self.loaded, 'engine-1',
                                      self.loaded.delete)
         service.ThreadGroupManager.start.assert_not_called()
         self.assertDeletedAgain()
         self.assertUnlocked()
+
+    def test_a_delete_that_a_revert_overtakes_is_asked_for_again(self):
+        self.request.side_effect = [exception.ActionInProgress(
+            stack_name='it', action='MIGRATE'), None]
+        self.start()
+        self.assertEqual(2, self.request.call_count)
+        self.assertEqual([], self.reasons())
+
+    def test_an_event_says_why_a_delete_was_not_begun(self):
+        for error, reasons in (
+                # Overtaken every time.
+                (exception.ActionInProgress(stack_name='it',
+                                            action='MIGRATE'),
+                 ['the stack has changed since it was requested, and no '
+                  'operation is in progress.']),
+                (oslo_messaging.MessagingTimeout(),
+                 ['no engine has confirmed it (MessagingTimeout).']),
+                # The stack is gone.
+                (exception.EntityNotFound(entity='Stack', name='it'), [])):
+            known = self.reasons()
+            self.request.side_effect = error
+            self.start()
+            self.assertCountEqual(
+                known + ['The delete was not begun: ' + reason
+                         for reason in reasons], self.reasons())
+
+    def reasons(self):
+        """Reasons of the stack's events, without those of conversions."""
+        return [event.resource_status_reason for event in
+                event_object.Event.get_all_by_stack(self.ctx, self.stack.id)
+                if event.resource_action != 'MIGRATE' and
+                'not begun' in event.resource_status_reason]
 
     def test_a_delete_that_another_operation_keeps_out_is_not(self):
         stack = self.legacy({'a': []}, name='another')
@@ -161,14 +191,26 @@ class DeleteTest(GuardTestCase):
         service.ThreadGroupManager.start.assert_called_once()
 
 
-class StoreTest(GuardTestCase):
+class StoreTest(OvertakenTestCase):
     """Credentials that are stored while a stack is loaded for an update."""
 
+    def set_credentials(self, credentials):
+        stack_object.Stack.update_by_id(self.ctx, self.stack.id,
+                                        {'user_creds_id': credentials})
+
     def test_a_converted_stack_gets_its_credentials_and_no_more(self):
+        # The renewal deletes the old credentials, and clears this column.
+        self.set_credentials(None)
         before = self.rows(self.stack)
         self.loaded.user_creds_id = 7
         self.loaded.store()
         before['stack'][0]['user_creds_id'] = 7
+        self.assertEqual(before, self.rows(self.stack))
+
+    def test_a_converted_stack_keeps_credentials_that_are_newer(self):
+        self.set_credentials(8)
+        before = self.rows(self.stack)
+        self.loaded.store()
         self.assertEqual(before, self.rows(self.stack))
 
     def test_a_legacy_stack_stores_all_of_itself(self):
@@ -183,26 +225,26 @@ class StoreTest(GuardTestCase):
         cfg.CONF.set_override('migrate_protection', True)
         self.test_a_converted_stack_gets_its_credentials_and_no_more()
 
-    def test_less_than_the_whole_row_is_stored_as_heat_does(self):
+    def test_a_part_of_the_row_is_stored_as_heat_does(self):
         stack = self.legacy({'a': []}, name='another')
-        with mock.patch.object(race_protection.migrate_write,
-                               'store_legacy') as guarded:
+        with mock.patch.object(race_protection.migrate_lost_race,
+                               'store_legacy') as store:
             stack.state_set('CHECK', 'IN_PROGRESS', 'started')
-        guarded.assert_not_called()
+        store.assert_not_called()
         self.assertEqual('CHECK', self.row(stack).action)
 
     def test_without_the_flag_nothing_is_asked(self):
         cfg.CONF.set_override('migrate_on_update', False)
-        with mock.patch.object(race_protection.migrate_write,
-                               'store_legacy') as guarded:
+        with mock.patch.object(race_protection.migrate_lost_race,
+                               'store_legacy') as store:
             self.loaded.store()
-        guarded.assert_not_called()
+        store.assert_not_called()
 
 
-class RevertedTest(GuardTestCase):
+class RevertedTest(OvertakenTestCase):
     """A stack that was loaded as convergence, and was reverted since.
 
-    What begins a traversal is in heat.tests.functional.races.test_revert.
+    Operations with a traversal are in heat.tests.functional.races.test_revert.
     """
 
     def setUp(self):
@@ -215,8 +257,8 @@ class RevertedTest(GuardTestCase):
         return self.manager.start_with_lock(self.ctx, self.loaded, 'engine-1',
                                             func, *args)
 
-    def test_what_takes_the_lock_does_not_run(self):
-        # Before Heat 26, such are suspend, resume, check and snapshot.
+    def test_an_operation_that_takes_the_lock_does_not_run(self):
+        # Before Heat 26 these are suspend, resume, check and snapshot.
         self.assertRaises(exception.ActionInProgress, self.start,
                           self.loaded.check)
         service.ThreadGroupManager.start.assert_not_called()
@@ -224,7 +266,7 @@ class RevertedTest(GuardTestCase):
 
     def test_no_row_is_left_of_a_snapshot_that_is_not_taken(self):
         def _stack_snapshot(stack, snapshot):
-            """What EngineService.stack_snapshot starts, before Heat 26."""
+            """The function of EngineService.stack_snapshot before Heat 26."""
 
         snapshot = snapshot_object.Snapshot.create(self.ctx, {
             'tenant': self.ctx.project_id, 'name': 'new',
@@ -242,7 +284,6 @@ class RevertedTest(GuardTestCase):
 
     def _store_with_new_credentials(self):
         """Store the stack as heat.engine.stack does to renew a trust."""
-        self.patchobject(self.loaded, '_delete_user_cred')
         self.patchobject(self.loaded.clients, 'client')
         self.loaded.clients.client.return_value = mock.Mock(
             **{'regenerate_trust_context.return_value': self.ctx})
@@ -256,7 +297,20 @@ class RevertedTest(GuardTestCase):
         row['user_creds_id'] = new
         self.assertEqual(self.reverted, self.rows(self.stack))
 
+    def test_newer_credentials_are_kept_and_the_others_deleted(self):
+        newer = user_creds_object.UserCreds.create(self.ctx)
+        stack_object.Stack.update_by_id(self.ctx, self.stack.id,
+                                        {'user_creds_id': newer.id})
+        self.assertIsNone(self._store_with_new_credentials())
+        self.assertIsNone(self.loaded.user_creds_id)
+        self.reverted['stack'][0]['user_creds_id'] = int(newer.id)
+        self.assertEqual(self.reverted, self.rows(self.stack))
+        with utils.get_engine().connect() as connection:
+            self.assertEqual([int(newer.id)], [row.id for row in (
+                connection.execute(models.UserCreds.__table__.select()))])
+
     def test_without_the_flag_new_credentials_are_lost_as_in_heat(self):
         cfg.CONF.set_override('migrate_on_update', False)
+        self.reverted['stack'][0]['user_creds_id'] = None
         self.assertIsNone(self._store_with_new_credentials())
         self.assertEqual(self.reverted, self.rows(self.stack))

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""The reference says what the code does, and all of it."""
+"""The reference is complete and agrees with the code."""
 
 import ast
+import csv
+import pathlib
 import re
 
+import heat
 from heat.cmd.migrate import outcome
 from heat.cmd.migrate import summary
 from heat.common.migrate import options as migrate_options
@@ -20,7 +23,7 @@ REFERENCE = DOCS / 'reference'
 _PLACEHOLDER = re.compile(r'%(?:\(\w+\))?[\d.]*[sdf]')
 _LEVELS = {'info': 'INFO', 'warning': 'WARNING', 'error': 'ERROR',
            'exception': 'ERROR'}
-# What is in a variable where it is logged.
+# The texts of variables that are logged.
 _ELSEWHERE = {
     ('heat/overlay.py', 'error'): ['The convergence overlay is not active'],
     ('heat/engine/migrate/events.py', 'warning'): [
@@ -29,12 +32,12 @@ _ELSEWHERE = {
 
 
 def as_documented(text):
-    """Put … where something is filled in."""
+    """Replace values that are filled in by …."""
     return ' '.join(_PLACEHOLDER.sub('…', text).split())
 
 
 def log_lines():
-    """Return the (level, text) of all that the overlay logs."""
+    """Return the (level, text) of each log line of the overlay."""
     constants = {as_documented(text) for _path, text in sources.strings()}
     found = set()
     for path, call in sources.calls('LOG'):
@@ -104,9 +107,10 @@ class ReferenceTest(common.HeatTestCase):
              outcome.FAILED],
             first_column('heat-manage-convergence.rst', 'Outcome'))
 
-    def test_codes_of_what_failed(self):
+    def test_codes_of_failures(self):
         page = (REFERENCE / 'heat-manage-convergence.rst').read_text()
-        for code in (outcome.ERROR, outcome.DATABASE, outcome.WORKER_DIED):
+        for code in (outcome.ERROR, outcome.DATABASE, outcome.WORKER_DIED,
+                     outcome.TIMEOUT):
             self.assertIn('``%s``' % code, page)
 
     def test_keys_of_the_status(self):
@@ -114,7 +118,7 @@ class ReferenceTest(common.HeatTestCase):
         for key in migrate_counts.Tally._fields:
             self.assertIn('``%s``' % key, page)
 
-    def test_keys_of_what_is_left_over(self):
+    def test_keys_of_leftovers(self):
         self.assertEqual(list(migrate_leftovers.Leftover._fields),
                          first_column('heat-manage-convergence.rst', 'Field'))
 
@@ -125,15 +129,40 @@ class ReferenceTest(common.HeatTestCase):
                          set(re.findall(r'``(\w+)``', row)))
 
 
+class FiguresTest(common.HeatTestCase):
+
+    def test_first_page_has_the_ratio_of_the_table(self):
+        with open(DOCS / 'contributor/performance-trees.csv') as table:
+            row, = (row for row in csv.DictReader(table)
+                    if row['Database'] == 'MariaDB, Heat\N{NO-BREAK SPACE}27'
+                    and row['Stack tree'].split() == ['flat', '1000'])
+        ratio = float(row['Times less'].split()[0])
+        self.assertIn('**%.0f times less processor time**' % ratio,
+                      (DOCS / 'index.rst').read_text())
+
+
 class NamesInTheGuidesTest(common.HeatTestCase):
-    """What the guides speak of is there."""
+    """The names in the guides exist."""
 
     def pages(self):
         return [*DOCS.rglob('*.rst'), sources.CHECKOUT / 'README.rst']
 
+    def test_files_and_folders(self):
+        heats = pathlib.Path(heat.__file__).parent.parent
+        for page in [*self.pages(), sources.CHECKOUT / 'CONTRIBUTING.rst']:
+            named = re.findall(
+                r'``((?:heat|heat_overlay|tools|demo|\.ci)/[\w./*-]+)``',
+                page.read_text())
+            self.assertEqual([], [name for name in named if not any(
+                any(folder.glob(name)) for folder in (sources.CHECKOUT,
+                                                      heats))], page)
+
     def test_options_of_the_commands(self):
-        words = {word for _path, text in sources.strings()
-                 for word in re.findall(r'--[a-z-]+', text)}
+        tools = (path.read_text() for path in (
+            sources.CHECKOUT / 'tools').rglob('*.py'))
+        words = {word for text in [
+            *(text for _path, text in sources.strings()), *tools]
+            for word in re.findall(r'--[a-z-]+', text)}
         # Of pip, kolla, systemctl and the openstack client.
         words |= {'--no-deps', '--no-rollback', '--existing', '--wait',
                   '--help', '--fresh', '--kill-whom'}
@@ -155,7 +184,7 @@ class NamesInTheGuidesTest(common.HeatTestCase):
         self.assertGreater(len(messages), 10)
         for message in messages:
             message = re.sub('^(ERROR|heat-overlay): ', '', message)
-            # This one is argparse's own.
+            # This option is argparse's own.
             if 'invalid choice' not in message:
                 start = message.split('…')[0] or message[1:]
                 self.assertTrue(any(start in text for text in pieces),

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What a conversion makes of rows that legacy Heat can leave behind."""
+"""The conversion of rows that legacy Heat can leave behind."""
 
 from heat.common.migrate import exception as migrate_exception
 from heat.db import api as db_api
@@ -15,7 +15,7 @@ from heat.tests.migrate import test_convergence_migrate
 class RowsTestCase(test_convergence_migrate.MigrateTestCase):
 
     def add_row(self, stack, name, physical_id=None, **values):
-        """Add a resource row that no engine of today would write."""
+        """Add a resource row that no present engine would write."""
         return resource_object.Resource.create(self.ctx, dict({
             'stack_id': stack.id, 'name': name, 'action': 'CREATE',
             'status': 'COMPLETE', 'physical_resource_id': physical_id,
@@ -43,57 +43,42 @@ class OrphanTest(RowsTestCase):
         super().setUp()
         self.stack = self.legacy({'a': []})
 
-    def test_one_without_a_physical_id_is_deleted(self):
+    def test_one_that_holds_nothing_is_deleted_and_named(self):
         row_id = self.add_row(self.stack, 'gone')
+        self.add_row(self.stack, 'deleted', 'physical', action='DELETE')
         plan = convergence_migrate.convert(self.ctx, self.stack.id)
         self.assertEqual(['a'], list(self.names(self.stack).values()))
-        self.assertEqual(('gone',), plan.dropped)
+        self.assertEqual({'gone', 'deleted'}, set(plan.dropped))
         self.assertFalse(self.exists(models.Resource, row_id))
+        self.assertRegex(str(plan), 'will be deleted: .*gone')
+        self.assertRegex(self.LOG.output, 'held nothing: .*gone')
 
-    def test_its_data_and_attributes_go_with_it(self):
-        attributes = db_api.resource_prop_data_create(
+    def test_its_data_and_attributes_go_with_it_and_no_others(self):
+        kept, gone = [db_api.resource_prop_data_create(
             self.ctx, {'data': {'key': 'value'}, 'encrypted': False}).id
+            for _ in range(2)]
         row_id = self.add_row(self.stack, 'gone')
-        self.set_values(models.Resource, row_id, attr_data_id=attributes)
+        self.set_values(models.Resource, row_id, attr_data_id=gone)
+        self.set_values(models.Resource, self.resources(self.stack)['a'].id,
+                        attr_data_id=kept)
         with db_api.context_manager.writer.using(self.ctx) as session:
             session.add(models.ResourceData(resource_id=row_id, key='key',
                                             value='value'))
         convergence_migrate.convert(self.ctx, self.stack.id)
-        self.assertFalse(self.exists(models.ResourcePropertiesData,
-                                     attributes))
+        self.assertEqual([True, False], [
+            self.exists(models.ResourcePropertiesData, data_id)
+            for data_id in (kept, gone)])
         with db_api.context_manager.reader.using(self.ctx) as session:
             self.assertEqual(0, session.query(models.ResourceData).count())
 
-    def test_the_attributes_of_other_resources_stay(self):
-        attributes = db_api.resource_prop_data_create(
-            self.ctx, {'data': {'key': 'value'}, 'encrypted': False}).id
-        self.set_values(models.Resource, self.resources(self.stack)['a'].id,
-                        attr_data_id=attributes)
-        self.add_row(self.stack, 'gone')
-        convergence_migrate.convert(self.ctx, self.stack.id)
-        self.assertTrue(self.exists(models.ResourcePropertiesData,
-                                    attributes))
-
-    def test_the_plan_and_the_log_name_what_is_deleted(self):
-        self.add_row(self.stack, 'gone')
-        plan = convergence_migrate.convert(self.ctx, self.stack.id)
-        self.assertIn('will be deleted: gone', str(plan))
-        self.assertIn('held nothing: gone', self.LOG.output)
-
     def test_one_with_a_physical_id_is_refused_and_named(self):
-        self.add_row(self.stack, 'lost', 'physical')
-        self.assertIn('lost (physical)', self.refused(
-            self.stack, migrate_exception.OrphanResources))
-
-    def test_one_whose_resource_is_deleted_goes(self):
-        self.add_row(self.stack, 'gone', 'physical', action='DELETE')
-        plan = convergence_migrate.convert(self.ctx, self.stack.id)
-        self.assertEqual(('gone',), plan.dropped)
-
-    def test_one_whose_deletion_failed_is_refused(self):
-        self.add_row(self.stack, 'lost', 'physical', action='DELETE',
-                     status='FAILED')
-        self.refused(self.stack, migrate_exception.OrphanResources)
+        row_id = self.add_row(self.stack, 'lost', 'physical')
+        # Also if its deletion failed.
+        for action, status in (('CREATE', 'COMPLETE'), ('DELETE', 'FAILED')):
+            self.set_values(models.Resource, row_id, action=action,
+                            status=status)
+            self.assertIn('lost (physical)', self.refused(
+                self.stack, migrate_exception.OrphanResources))
 
     def test_one_below_the_root_is_refused_for_the_whole_tree(self):
         child = self.legacy({'b': []}, name='child', owner_id=self.stack.id)
@@ -110,42 +95,31 @@ class SameNameTest(RowsTestCase):
         self.stack = self.legacy({'a': []})
         self.first = self.resources(self.stack)['a'].id
 
-    def _first_holds(self, physical_id):
-        self.set_values(models.Resource, self.first,
-                        physical_resource_id=physical_id)
+    def set_first(self, **values):
+        self.set_values(models.Resource, self.first, **values)
 
-    def _kept(self):
-        convergence_migrate.convert(self.ctx, self.stack.id)
-        return list(self.names(self.stack))
-
-    def test_the_one_with_a_physical_resource_is_kept(self):
-        self._first_holds('physical')
-        self.add_row(self.stack, 'a')
-        self.assertEqual([self.first], self._kept())
-
-    def test_the_one_with_a_physical_resource_may_be_the_later(self):
-        self._first_holds(None)
-        second = self.add_row(self.stack, 'a', 'physical')
-        self.assertEqual([second], self._kept())
-
-    def test_of_two_without_physical_resource_the_later_is_kept(self):
-        self._first_holds(None)
-        second = self.add_row(self.stack, 'a')
-        self.assertEqual([second], self._kept())
-
-    def test_a_deleted_one_is_not_kept(self):
-        self._first_holds('physical')
-        self.add_row(self.stack, 'a', 'deleted', action='DELETE')
-        self.assertEqual([self.first], self._kept())
+    def test_the_one_that_is_kept(self):
+        # What the first holds, what the second holds, its other columns.
+        for first, second, values, kept in (
+                ('physical', None, {}, 0), (None, 'physical', {}, 1),
+                # Of two without a physical resource the later one.
+                (None, None, {}, 1),
+                ('physical', 'deleted', {'action': 'DELETE'}, 0)):
+            self.stack = self.legacy({'a': []}, name='%s-%s' % (first, second))
+            self.first = self.resources(self.stack)['a'].id
+            self.set_first(physical_resource_id=first)
+            rows = self.first, self.add_row(self.stack, 'a', second, **values)
+            convergence_migrate.convert(self.ctx, self.stack.id)
+            self.assertEqual([rows[kept]], list(self.names(self.stack)))
 
     def test_two_with_physical_resources_are_refused(self):
-        self._first_holds('one')
+        self.set_first(physical_resource_id='one')
         self.add_row(self.stack, 'a', 'other')
         self.assertIn('a (one)', self.refused(
             self.stack, migrate_exception.OrphanResources))
 
     def test_only_a_deleted_one_is_none(self):
-        self.set_values(models.Resource, self.first, action='DELETE')
+        self.set_first(action='DELETE')
         self.refused(self.stack, migrate_exception.MissingResources)
 
 
@@ -159,21 +133,15 @@ class BackupTest(RowsTestCase):
         self.set_values(models.Stack, self.backup.id, backup=True,
                         status='FAILED')
 
-    def test_an_empty_one_is_deleted(self):
+    def test_an_empty_one_is_deleted_and_not_converted(self):
         plan = convergence_migrate.convert(self.ctx, self.stack.id)
         self.assertEqual((self.backup.id,), plan.empty_backups)
+        self.assertIn(self.backup.id, str(plan))
         self.assertIsNone(stack_object.Stack.get_by_id(
             self.ctx, self.backup.id, show_deleted=False))
-
-    def test_an_empty_one_is_not_converted(self):
-        convergence_migrate.convert(self.ctx, self.stack.id)
         with db_api.context_manager.reader.using(self.ctx) as session:
             self.assertFalse(session.get(models.Stack,
                                          self.backup.id).convergence)
-
-    def test_the_plan_tells_that_it_is_deleted(self):
-        self.assertIn(self.backup.id, str(convergence_migrate.plan(
-            self.ctx, self.stack.id)))
 
     def test_one_of_a_convergence_stack_is_left_to_heat(self):
         self.set_values(models.Stack, self.stack.id, convergence=True)
@@ -181,7 +149,7 @@ class BackupTest(RowsTestCase):
         self.assertTrue(plan.nothing_to_do)
         self.assertEqual((), plan.empty_backups)
 
-    def test_one_that_is_gone_meanwhile_is_noticed(self):
+    def test_one_that_is_gone_meanwhile_is_found(self):
         plan = convergence_migrate.plan(self.ctx, self.stack.id)
         stack_object.Stack.delete(self.ctx, self.backup.id)
         self.assertRaises(migrate_exception.TreeChanged,
@@ -198,42 +166,32 @@ class BackupTest(RowsTestCase):
 
 
 class MixedTreeTest(RowsTestCase):
-    """Trees of which a part is convergence already."""
+    """Trees that are partly convergence."""
 
-    def setUp(self):
-        super().setUp()
-        self.root = self.legacy({'a': []})
-        self.middle = self.legacy({'b': []}, name='middle',
-                                  owner_id=self.root.id)
-        self.leaf = self.legacy({'c': []}, name='leaf',
-                                owner_id=self.middle.id)
+    scenarios = [
+        ('a legacy leaf', {'converted': ('root', 'middle')}),
+        ('a legacy root', {'converted': ('middle', 'leaf')}),
+        ('a legacy stack between two', {'converted': ('root', 'leaf')}),
+        ('a convergence stack between two', {'converted': ('middle',)})]
 
-    def _assert_finished(self, *convergence):
-        for stack in convergence:
-            self.set_values(models.Stack, stack.id, convergence=True,
+    def test_is_finished(self):
+        stacks, owner = {}, None
+        for name in ('root', 'middle', 'leaf'):
+            stacks[name] = self.legacy({'a': []}, name=name, owner_id=owner)
+            owner = stacks[name].id
+        for name in self.converted:
+            self.set_values(models.Stack, stacks[name].id, convergence=True,
                             current_traversal='before')
-        convergence_migrate.convert(self.ctx, self.root.id)
-        for stack in (self.root, self.middle, self.leaf):
+        convergence_migrate.convert(self.ctx, stacks['root'].id)
+        for name, stack in stacks.items():
             row = self.row(stack)
             self.assertTrue(row.convergence)
-            self.assertEqual(stack in convergence,
+            self.assertEqual(name in self.converted,
                              row.current_traversal == 'before')
-
-    def test_a_legacy_leaf(self):
-        self._assert_finished(self.root, self.middle)
-
-    def test_a_legacy_root(self):
-        self._assert_finished(self.middle, self.leaf)
-
-    def test_a_legacy_stack_between_two(self):
-        self._assert_finished(self.root, self.leaf)
-
-    def test_a_convergence_stack_between_two(self):
-        self._assert_finished(self.middle)
 
 
 class StateTest(RowsTestCase):
-    """Every way in which a stack may be COMPLETE."""
+    """Every COMPLETE state of a stack."""
 
     scenarios = [(action, {'action': action}) for action in (
         'ADOPT', 'CHECK', 'CREATE', 'RESTORE', 'RESUME', 'ROLLBACK',
@@ -258,18 +216,15 @@ class ResourceStateTest(RowsTestCase):
         self.stack = self.legacy({'a': []})
         self.a = self.resources(self.stack)['a'].id
 
-    def test_an_unhealthy_resource_stays_unhealthy(self):
-        self.set_values(models.Resource, self.a, action='CHECK',
-                        status='FAILED')
-        convergence_migrate.convert(self.ctx, self.stack.id)
-        row = self.resources(self.stack)['a']
-        self.assertEqual(('CHECK', 'FAILED'), (row.action, row.status))
-
-    def test_a_resource_still_to_be_created_stays(self):
-        self.set_values(models.Resource, self.a, action='INIT',
-                        physical_resource_id=None)
-        convergence_migrate.convert(self.ctx, self.stack.id)
-        self.assertEqual('INIT', self.resources(self.stack)['a'].action)
+    def test_the_state_of_a_resource_stays(self):
+        # It is unhealthy, or still to be created.
+        for action, status in (('CHECK', 'FAILED'), ('INIT', 'COMPLETE')):
+            self.set_values(models.Resource, self.a, action=action,
+                            status=status, physical_resource_id=None)
+            convergence_migrate.convert(self.ctx, self.stack.id)
+            row = self.resources(self.stack)['a']
+            self.assertEqual((action, status), (row.action, row.status))
+            self.set_values(models.Stack, self.stack.id, convergence=False)
 
     def test_the_engine_that_a_legacy_row_names_is_cleared(self):
         self.set_values(models.Resource, self.a, engine_id='engine-1')
@@ -305,7 +260,7 @@ class ConditionTest(RowsTestCase):
 
 
 class OldRowsTest(RowsTestCase):
-    """Columns that a very old Heat did not have are NULL."""
+    """Columns that a very old Heat lacked are NULL."""
 
     def setUp(self):
         super().setUp()
@@ -338,8 +293,9 @@ class OldRowsTest(RowsTestCase):
         self.assertEqual({self.stack.id}, {
             row['root_stack_id'] for row in self.rows(self.stack)['resource']})
 
-    def test_the_plan_tells_how_many_do(self):
-        self.assertIn('of their root stack: 3', str(self.plan))
+    def test_the_plan_says_how_many_do(self):
+        self.assertIn('; resource rows of an older Heat that will get the id '
+                      'of their root stack: 3', str(self.plan))
 
     def test_heat_loads_the_resources_again(self):
         for stack in (self.stack, self.child):

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""A conversion neither rewrites nor tells what is encrypted."""
+"""A conversion neither changes nor shows encrypted values."""
 
 import json
 import re
@@ -14,6 +14,7 @@ import sqlalchemy
 
 from heat.common.migrate import exception as migrate_exception
 from heat.db import api as db_api
+from heat.db.migrate import rows as migrate_rows
 from heat.db.migrate import tree as migrate_tree
 from heat.db import models
 from heat.engine import convergence_migrate
@@ -34,8 +35,8 @@ TEMPLATE = {
         'Foo': {'list_join': ['', [PROPERTY, {'get_param': 'secret'}]]}}}},
 }
 
-# Where Heat stores what encrypt_parameters_and_properties encrypts, and what
-# it always encrypts.
+# The columns of values that Heat encrypts with
+# encrypt_parameters_and_properties, and of those that it always encrypts.
 COLUMNS = ((models.RawTemplate, 'environment'),
            (models.ResourcePropertiesData, 'data'),
            (models.ResourceData, 'value'),
@@ -59,13 +60,12 @@ class EncryptedTest(test_convergence_migrate.MigrateTestCase):
                         sqlalchemy.type_coerce(getattr(model, column),
                                                sqlalchemy.Text)))]
 
-    def test_what_is_stored_stays_to_the_byte(self):
+    def test_stored_bytes_do_not_change(self):
         before = self._stored()
         convergence_migrate.convert(self.ctx, self.stack.id)
         self.assertEqual(before, self._stored())
-
-    def test_what_is_compared_is_encrypted(self):
-        stored = dict(self._stored())
+        # They are encrypted.
+        stored = dict(before)
         self.assertIn('cryptography_decrypt_v1', stored['environment'])
         self.assertIn('cryptography_decrypt_v1', stored['data'])
         for secret in (HIDDEN, PROPERTY, DATA):
@@ -80,16 +80,16 @@ class EncryptedTest(test_convergence_migrate.MigrateTestCase):
                          loaded['a']._stored_properties_data)
         self.assertEqual({'key': DATA}, loaded['a'].data())
 
-    def test_nothing_of_it_is_told(self):
+    def test_no_secret_is_shown(self):
         plan = convergence_migrate.convert(self.ctx, self.stack.id)
         events = [(event.resource_status_reason, event.rsrc_prop_data_id)
                   for event in self.events(self.stack)]
         self.assertEqual(1, len(events))
-        told = '%s %r %s %s' % (plan, plan, events, self.LOG.output)
+        text = '%s %r %s %s' % (plan, plan, events, self.LOG.output)
         for secret in (HIDDEN, PROPERTY, DATA):
-            self.assertNotIn(secret, told)
+            self.assertNotIn(secret, text)
 
-    def test_what_is_encrypted_is_hidden_in_an_error(self):
+    def test_an_encrypted_value_is_hidden_in_an_error(self):
         row = migrate_tree.get(self.ctx, self.stack.id).root
         self.assertEqual('no ****** here', migrate_parameters.hide(
             'no %s here' % HIDDEN, row))
@@ -98,8 +98,8 @@ class EncryptedTest(test_convergence_migrate.MigrateTestCase):
         row = migrate_tree.get(self.ctx, self.stack.id).root
         row = row._replace(template='{', environment=json.dumps(
             {'parameters': {'open': 'value'}}))
-        self.assertEqual('no ****** here', migrate_parameters.hide(
-            'no value here', row))
+        self.assertEqual('not****** here', migrate_parameters.hide(
+            'notvalue here', row))
 
     def test_a_key_that_does_not_fit_is_a_reason(self):
         cfg.CONF.set_override('auth_encryption_key', 'x' * 32)
@@ -110,17 +110,15 @@ class EncryptedTest(test_convergence_migrate.MigrateTestCase):
         self.assertEqual(before, self.rows(self.stack))
         self.assertIn('auth_encryption_key', str(exc))
         self.assertEqual('invalid_parameters', exc.code)
-        self.assertEqual([], [
-            event for event in event_object.Event.get_all_by_stack(
-                self.ctx, self.stack.id)
-            if event.resource_action == 'MIGRATE'])
-
-    def test_parameters_are_the_reason_with_good_credentials_too(self):
-        cfg.CONF.set_override('auth_encryption_key', 'x' * 32)
+        # With good credentials too.
         self.assertRaises(
             migrate_exception.EncryptedParameters,
             convergence_migrate.convert, self.ctx, self.stack.id,
             stored_credentials=False)
+        self.assertEqual([], [
+            event for event in event_object.Event.get_all_by_stack(
+                self.ctx, self.stack.id)
+            if event.resource_action == 'MIGRATE'])
 
     def test_parameters_that_an_older_heat_encrypted(self):
         row = migrate_tree.get(self.ctx, self.stack.id).root
@@ -134,91 +132,73 @@ class EncryptedTest(test_convergence_migrate.MigrateTestCase):
             convergence_migrate.convert, self.ctx, self.stack.id)
 
 
+def row_of(template, **environment):
+    """A StackRow with nothing but a template and an environment."""
+    return migrate_rows.StackRow(**dict(
+        dict.fromkeys(migrate_rows.StackRow._fields),
+        template=json.dumps(template), environment=json.dumps(environment)))
+
+
+OPEN, SECRET = {'type': 'string'}, {'type': 'string', 'hidden': True}
+
+
 class HideTest(common.HeatTestCase):
     """The ways in which a message can contain the value of a parameter."""
 
-    def hide(self, text, template, **environment):
-        columns = dict.fromkeys(migrate_tree.StackRow._fields)
-        row = migrate_tree.StackRow(**dict(
-            columns, template=json.dumps(template),
-            environment=json.dumps(environment)))
-        return migrate_parameters.hide(text, row)
+    def hide(self, text, declared, **environment):
+        return migrate_parameters.hide(text, row_of(
+            {'parameters': declared}, **environment))
 
-    def test_a_parameter_of_a_cfn_template(self):
-        template = {'Parameters': {'p': {'Type': 'String', 'NoEcho': 'true',
-                                         'Default': 'fallback'}}}
-        self.assertEqual('****** and ******', self.hide(
-            'given and fallback', template, parameters={'p': 'given'}))
+    def test_values_of_parameters(self):
+        for declared, values, text, expected in (
+                # One begins as the other.
+                ({'p': SECRET, 'q': SECRET},
+                 {'p': 'secret', 'q': 'secretive'},
+                 'secretive secret', '****** ******'),
+                ({'p': SECRET}, {'p': ''}, 'text', 'text'),
+                # Nothing is known of the parameter.
+                ({'p': OPEN}, {'gone': 'value'}, 'value', '******'),
+                # Within a word: only a short value that is not hidden may
+                # be a part of it.
+                ({'p': SECRET}, {'p': 'lepha'}, 'an elephant', 'an e******nt'),
+                ({'p': OPEN}, {'p': 'elephant'}, 'my-elephants', 'my-******s'),
+                ({'p': {'type': 'number', 'default': 80}}, {},
+                 'port=80, not 8080', 'port=******, not 8080'),
+                # It looks like the mask.
+                ({'p': OPEN, 'q': OPEN}, {'p': 'elephant', 'q': '**'},
+                 'a elephant', 'a ******'),
+                ({'p': {'type': 'comma_delimited_list'}}, {'p': 'one, two'},
+                 'no two in one, two', 'no ****** in ******'),
+                *[({'p': {'type': 'json', 'hidden': True}}, {'p': value},
+                   'neither one nor two', 'neither ****** nor ******')
+                  for value in (['one', {'key': 'two'}],
+                                '["one", {"key": "two"}]')]):
+            self.assertEqual(expected, self.hide(text, declared,
+                                                 parameters=values))
 
     def test_a_default_of_the_environment(self):
-        template = {'parameters': {'p': {'type': 'string', 'hidden': True}}}
         self.assertEqual('******', self.hide(
-            'value', template, parameter_defaults={'p': 'value'}))
+            'value', {'p': SECRET}, parameter_defaults={'p': 'value'}))
 
-    def test_a_value_that_begins_with_another_one(self):
-        hidden = {'type': 'string', 'hidden': True}
-        self.assertEqual('****** ******', self.hide(
-            'secretive secret', {'parameters': {'p': hidden, 'q': hidden}},
-            parameters={'p': 'secret', 'q': 'secretive'}))
-
-    def test_the_members_of_json(self):
-        template = {'parameters': {'p': {'type': 'json', 'hidden': True}}}
-        for value in (['one', {'key': 'two'}], '["one", {"key": "two"}]'):
-            self.assertEqual('neither ****** nor ******', self.hide(
-                'neither one nor two', template, parameters={'p': value}))
-
-    def test_the_members_of_a_list(self):
-        template = {'parameters': {'p': {'type': 'comma_delimited_list'}}}
-        self.assertEqual('no ****** in ******', self.hide(
-            'no two in one, two', template, parameters={'p': 'one, two'}))
-
-    def test_an_empty_value_hides_nothing(self):
-        template = {'parameters': {'p': {'type': 'string', 'hidden': True}}}
-        self.assertEqual('text', self.hide('text', template,
-                                           parameters={'p': ''}))
-
-    def test_a_parameter_of_which_nothing_is_known(self):
-        template = {'parameters': {'p': {'type': 'string'}}}
-        self.assertEqual('******', self.hide('value', template,
-                                             parameters={'gone': 'value'}))
-
-    def test_a_hidden_value_in_the_middle_of_a_word(self):
-        for template in (
-                {'parameters': {'p': {'type': 'string', 'hidden': True}}},
-                {'Parameters': {'p': {'Type': 'String', 'NoEcho': 'true'}}}):
-            self.assertEqual('an e******nt', self.hide(
-                'an elephant', template, parameters={'p': 'lepha'}))
-
-    def test_a_value_that_is_not_hidden_in_the_middle_of_a_word(self):
-        template = {'parameters': {'p': {'type': 'string'}}}
-        self.assertEqual('my-******s', self.hide(
-            'my-elephants', template, parameters={'p': 'elephant'}))
-
-    def test_a_short_value_that_is_not_hidden_where_it_stands_alone(self):
-        template = {'parameters': {'p': {'type': 'number', 'default': 80}}}
-        self.assertEqual('port=******, not 8080', self.hide(
-            'port=80, not 8080', template))
-
-    def test_a_value_that_looks_like_the_mask(self):
-        template = {'parameters': {'p': {'type': 'string'},
-                                   'q': {'type': 'string'}}}
-        self.assertEqual('a ******', self.hide(
-            'a elephant', template, parameters={'p': 'elephant', 'q': '**'}))
+    def test_a_parameter_of_a_cfn_template(self):
+        row = row_of({'Parameters': {'p': {
+            'Type': 'String', 'NoEcho': 'true', 'Default': 'fallback'}}},
+            parameters={'p': 'given'})
+        self.assertEqual('a****** and ******', migrate_parameters.hide(
+            'agiven and fallback', row))
 
     def test_a_value_that_is_written_in_another_way(self):
-        template = {'parameters': {'p': {'type': 'string', 'hidden': True}}}
         for value in ('l\'été "x"', 'back\\slash', 'two\nlines', 'Ж'):
             for text in (value, repr(value)[1:-1], json.dumps(value)[1:-1]):
                 self.assertEqual('not ****** here', self.hide(
-                    'not %s here' % text, template,
+                    'not %s here' % text, {'p': SECRET},
                     parameters={'p': value}))
 
     def test_a_long_text_is_cut_off_with_nothing_unhidden(self):
-        template = {'parameters': {'p': {'type': 'string', 'hidden': True}}}
         value = 'secret-' * 10
         for before in range(migrate_parameters.LENGTH - 80,
                             migrate_parameters.LENGTH + 10, 7):
-            text = self.hide('.' * before + value + '!' * 99, template,
+            text = self.hide('.' * before + value + '!' * 99, {'p': SECRET},
                              parameters={'p': value})
             self.assertNotIn('s', text)
             self.assertTrue(text.endswith(' [...]'))
@@ -226,7 +206,7 @@ class HideTest(common.HeatTestCase):
 
 
 def plainly(text, row):
-    """As migrate_parameters.hide: with every value, and no short cut."""
+    """As migrate_parameters.hide, with every value and no shortcut."""
     patterns = {}
     for value, hidden in migrate_parameters._values(row):
         pattern = re.escape(value)
@@ -243,14 +223,11 @@ VALUES = strategies.text('ab1 ,"\'\\\né[{', max_size=9)
 
 
 class HideManyTest(common.HeatTestCase):
-    """A stack may have more values than anybody would write by hand."""
+    """A stack may have very many values."""
 
     def row(self, value, hidden=True, kind='json'):
-        return migrate_tree.StackRow(**dict(
-            dict.fromkeys(migrate_tree.StackRow._fields),
-            template=json.dumps({'parameters': {
-                'p': {'type': kind, 'hidden': hidden}}}),
-            environment=json.dumps({'parameters': {'p': value}})))
+        return row_of({'parameters': {'p': {'type': kind, 'hidden': hidden}}},
+                      parameters={'p': value})
 
     @hypothesis.settings(max_examples=200, deadline=None, derandomize=True,
                          database=None)
@@ -271,7 +248,7 @@ class HideManyTest(common.HeatTestCase):
             begun = time.process_time()
             self.assertEqual('neither ****** nor ******',
                              migrate_parameters.hide(text, row))
-            # 0.2 seconds, where trying every value takes 5 to 7.
+            # 0.2 seconds; trying every value takes 5 to 7 seconds.
             self.assertLess(time.process_time() - begun, 1)
             tracemalloc.start()
             self.addCleanup(tracemalloc.stop)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""The lines with grep and jq of the guides find what they say."""
+"""The lines with grep and jq in the guides work."""
 
 import json
 import re
@@ -9,8 +9,8 @@ import subprocess
 
 import fixtures
 
-from heat.cmd.migrate import convergence_status
-from heat.cmd.migrate import parsers
+from heat.cmd.migrate import epilogs
+from heat.cmd.migrate import summary
 from heat.tests.migrate import command_case as case
 from heat.tests.migrate import log_file
 from heat.tests.migrate import test_reference
@@ -37,7 +37,7 @@ class ShellTestCase(case.CommandTestCase):
             check=True, stdout=subprocess.PIPE).stdout.splitlines()
 
     def line(self, text, start):
-        """The line of a text that begins so, without the prompt."""
+        """The line of a text with this beginning, without the prompt."""
         found, = re.findall(r'^ *(?:[$#] )?(%s .*)$' % start, text,
                             re.MULTILINE)
         return found
@@ -55,7 +55,7 @@ class ShellTestCase(case.CommandTestCase):
 
 class GrepTest(ShellTestCase):
 
-    def test_what_was_refused_is_found_in_the_log(self):
+    def test_refusals_are_found_in_the_log(self):
         log = self.useFixture(log_file.LogFile())
         refused = [self.refused(name) for name in ('one', 'two')]
         self.legacy('three')
@@ -76,7 +76,7 @@ class JqTest(ShellTestCase):
         if shutil.which('jq') is None:
             self.skipTest('There is no jq')
 
-    def test_what_a_dry_run_says_against_stacks(self):
+    def test_reasons_of_a_dry_run(self):
         refused = self.refused('one')
         self.legacy('two')
         self.write('plan.jsonl', 'migrate-convergence-1', '--all',
@@ -87,29 +87,32 @@ class JqTest(ShellTestCase):
         self.assertIn('The template of stack one', message)
 
     def test_which_stacks_to_run_again(self):
-        busy = self.legacy('one')
-        self.set_status(busy, 'IN_PROGRESS')
-        self.refused('two')
-        self.write('converted.jsonl', 'migrate-convergence-1', '--all')
-        self.assertEqual([busy], self.shell(
-            self.line(parsers._MIGRATE_EPILOG, 'jq')))
+        with open(self.folder.join('converted.jsonl'), 'w') as report:
+            for code in (None, 'failed', *sorted(summary.PASSING)):
+                print(json.dumps({'id': code, 'code': code}), file=report)
+        self.assertEqual(sorted(summary.PASSING), self.shell(
+            self.line(epilogs.MIGRATE.replace('\\\n', ''), 'jq')))
 
-    def test_what_is_ready(self):
+    def test_ready_stacks(self):
         self.legacy('one')
         self.set_status(self.legacy('two'), 'IN_PROGRESS')
         self.write('status.jsonl', 'convergence-status')
-        line = self.line(convergence_status.EPILOG, 'heat-manage .* jq')
+        line = self.line(epilogs.STATUS, 'heat-manage .* jq')
         found = self.shell('cat status.jsonl |' + line.partition('|')[2])
         self.assertEqual('ready', json.loads(' '.join(found))['state'])
 
 
 class AllTest(case.CommandTestCase):
 
-    def test_there_is_no_other_line_with_grep_or_jq(self):
+    def test_there_is_no_other_line_with_another_program(self):
         found = []
         for page in [*test_reference.DOCS.rglob('*.rst'),
                      test_reference.sources.CHECKOUT / 'README.rst']:
-            found += re.findall(r'^ +(?:[$#] )?(?:.* )?\b(grep|jq) ',
-                                page.read_text(), re.MULTILINE)
-        # That of the first page is run by the test of the demonstration.
-        self.assertEqual(['grep', 'grep', 'jq'], sorted(found))
+            found += re.findall(
+                r'^ +(?:[$#] )?(?:\S.* )?'
+                r'\b(grep|jq|awk|sed|xargs|mysql|mysqldump|psql|pg_dump) ',
+                page.read_text(), re.MULTILINE)
+        # Those of README and of the databases are run by
+        # heat.tests.functional.guides.
+        self.assertEqual(['grep', 'grep', 'jq', 'mysql', 'mysql', 'mysql',
+                          'mysqldump'], sorted(found))

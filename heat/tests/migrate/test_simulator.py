@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Heat's own convergence scenarios, with stacks that were converted.
+"""Heat's own convergence scenarios with converted stacks.
 
 The framework runs one engine and one worker as a loop of messages, so that
 every scenario always runs in the same order.
@@ -35,8 +35,8 @@ INTERRUPT_THE_CREATE = frozenset((
 
 CONVERTED, BUSY = 'converted', 'in_progress'
 
-#: What becomes of the conversion before each update, rollback and delete,
-#: and of the one after the end.
+#: The outcome of the conversion before each update, rollback and delete, and
+#: of the last one.
 OUTCOMES = {
     'basic_create': [CONVERTED],
     'basic_create_rollback': [BUSY, CONVERTED],
@@ -66,7 +66,7 @@ TYPE = 'OS::Heat::TestResource'
 
 
 class CreatesLegacy(engine_wrapper.Engine):
-    """Has the legacy engine create stacks, and converts them."""
+    """Makes the legacy engine create stacks, and converts them."""
 
     @message_processor.asynchronous
     def create_stack(self, stack_name, scenario_tmpl):
@@ -117,7 +117,7 @@ class Reconverts(engine_wrapper.Engine):
 
 
 class Unasserting:
-    """Takes the place of the test where a scenario looks at a create."""
+    """Replaces the test where a scenario checks a create."""
 
     def assertEqual(self, expected, observed):
         pass
@@ -141,9 +141,9 @@ class ScenarioTestCase(common.HeatTestCase):
         cfg.CONF.set_override('convergence_engine', True)
 
     def play(self, engine, **names):
-        """Run the scenario to its end; its own checks are made on the way.
+        """Run the scenario to its end, with its own checks.
 
-        :returns: what is left, to compare with another run of it.
+        :returns: the remaining rows, to compare with another run.
         """
         self.procs.engine = engine
         self.procs.clear()
@@ -190,13 +190,13 @@ class ScenarioListTest(testtools.TestCase):
 
 
 def left_stacks():
-    """{name: stack} of what has not been deleted."""
+    """{name: stack} of the stacks that are not deleted."""
     return {stack.name: stack for stack in
             db_api.stack_get_all(reality.reality.cntxt)}
 
 
 def what_is_left():
-    """Stacks and resources in a form in which two runs can be compared."""
+    """Stacks and resources in a form to compare two runs."""
     rows = reality.reality.all_resources()
     names = {row.id: row.name for row in rows}
     stacks = left_stacks().values()
@@ -205,8 +205,8 @@ def what_is_left():
         'stacks': sorted((stack.name, stack.action, stack.status,
                           stack.convergence, stack.prev_raw_template_id)
                          for stack in stacks),
-        # Not the action: what an interrupted create had yet to create is
-        # updated where the create was not interrupted.
+        # Not the action: one run creates a resource that the other run, with
+        # an uninterrupted create, updates.
         'resources': sorted((
             row.name, row.status,
             sorted(names[required] for required in row.requires),

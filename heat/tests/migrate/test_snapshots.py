@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What a conversion makes of the snapshots of a stack."""
+"""The conversion of a stack with snapshots."""
 
 from heat.common.migrate import exception as migrate_exception
 from heat.db import api as db_api
@@ -40,6 +40,9 @@ class CompleteTest(SnapshotsTestCase):
         self.assertEqual((), plan.snapshots)
         self.assertEqual(before, dict(self.stored(snapshot_id).items()))
 
+    def warnings(self):
+        return convergence_migrate.plan(self.ctx, self.stack.id).warnings
+
     @releases.by_resource
     def test_a_warning_names_it(self):
         self.snapshot(name='weekly')
@@ -51,41 +54,31 @@ class CompleteTest(SnapshotsTestCase):
     @releases.as_a_whole
     def test_no_warning_where_it_is_deleted_with_its_stack(self):
         self.snapshot(name='weekly')
-        plan = convergence_migrate.plan(self.ctx, self.stack.id)
-        self.assertEqual((), plan.warnings)
+        self.assertEqual((), self.warnings())
 
     @releases.by_resource
-    def test_one_without_a_name_is_named_by_its_id(self):
+    def test_one_without_a_name_or_below_the_root_is_named_too(self):
+        child = self.legacy({'b': []}, name='child', owner_id=self.stack.id)
         snapshot_id = self.snapshot(name=None)
-        plan = convergence_migrate.plan(self.ctx, self.stack.id)
-        self.assertIn(snapshot_id, plan.warnings[0])
+        self.snapshot(child, name='below')
+        for name in (snapshot_id, 'below'):
+            self.assertIn(name, ' '.join(self.warnings()))
 
     @releases.by_resource
     def test_the_event_and_the_log_warn(self):
         self.snapshot(name='weekly')
         convergence_migrate.convert(self.ctx, self.stack.id)
         event, = self.events(self.stack)
-        for told in (event.resource_status_reason, self.LOG.output):
-            self.assertIn('stay: weekly. Delete them before the stack', told)
-
-    @releases.by_resource
-    def test_one_of_a_nested_stack_is_named_too(self):
-        child = self.legacy({'b': []}, name='child', owner_id=self.stack.id)
-        self.snapshot(child, name='below')
-        self.assertIn('below', convergence_migrate.plan(
-            self.ctx, self.stack.id).warnings[0])
+        for text in (event.resource_status_reason, self.LOG.output):
+            self.assertIn('stay: weekly. Delete them before the stack', text)
 
     def test_one_of_a_convergence_stack_in_a_mixed_tree_is_not_named(self):
-        convergence_migrate.convert(self.ctx, self.stack.id)
-        self.legacy({'b': []}, name='child', owner_id=self.stack.id)
-        self.snapshot(name='native')
-        self.assertEqual((), convergence_migrate.plan(
-            self.ctx, self.stack.id).warnings)
-
-    def test_without_any_there_is_no_warning(self):
         plan = convergence_migrate.convert(self.ctx, self.stack.id)
         self.assertEqual((), plan.warnings)
         self.assertNotIn('Warning', str(plan))
+        self.legacy({'b': []}, name='child', owner_id=self.stack.id)
+        self.snapshot(name='native')
+        self.assertEqual((), self.warnings())
 
     def test_a_failed_one_stays_failed(self):
         snapshot_id = self.snapshot(status='FAILED')
@@ -155,6 +148,14 @@ class WithoutDataTest(SnapshotsTestCase):
         convergence_migrate.convert(self.ctx, self.stack.id)
         row = self.stored(snapshot_id)
         self.assertEqual((DATA, 'FAILED'), (row.data, row.status))
+
+    def test_a_warning_names_interrupted_ones(self):
+        for name in ('one', 'two'):
+            self.snapshot(name=name, status='IN_PROGRESS')
+        plan = convergence_migrate.plan(self.ctx, self.stack.id)
+        self.assertRegex(
+            plan.warnings[-1], 'that an engine never completed become FAILED, '
+            'so that they can be deleted: (one, two|two, one)\\.$')
 
     @releases.as_a_whole
     def test_a_failed_one_stays_without(self):

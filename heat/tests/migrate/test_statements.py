@@ -9,6 +9,7 @@ import fixtures
 from heat.db import api as db_api
 from heat.db.migrate import chunks as migrate_chunks
 from heat.engine import convergence_migrate
+from heat.engine import convergence_migrate_read
 from heat.tests.migrate import statements
 from heat.tests.migrate import test_convergence_migrate
 from heat.tests import utils
@@ -40,10 +41,11 @@ class StatementsTest(test_convergence_migrate.MigrateTestCase):
                          len(self.convert(self.stack(20))))
 
     def test_they_do_not_grow_with_nested_stacks(self):
-        lone, root = self.stack(2), self.stack(2)
-        for _ in range(5):
-            self.stack(2, owner_id=root.id)
-        self.assertEqual(len(self.convert(lone)), len(self.convert(root)))
+        few, many = self.stack(2), self.stack(2)
+        for root, count in ((few, 1), (many, 5)):
+            for _ in range(count):
+                self.stack(2, owner_id=root.id)
+        self.assertEqual(len(self.convert(few)), len(self.convert(many)))
 
     def test_they_grow_with_chunks_of_resources(self):
         stacks = [self.stack(10) for _ in range(2)]
@@ -65,8 +67,9 @@ class StatementsTest(test_convergence_migrate.MigrateTestCase):
 
     def test_they_are_the_same_without_the_module_for_failed_stacks(self):
         with_it = self.convert(self.stack(2))
-        self.useFixture(fixtures.MockPatchObject(
-            convergence_migrate, 'migrate_failed', None))
+        for module in (convergence_migrate, convergence_migrate_read):
+            self.useFixture(fixtures.MockPatchObject(
+                module, 'migrate_failed', None))
         self.assertEqual(_without_ids(with_it),
                          _without_ids(self.convert(self.stack(2))))
 
@@ -76,12 +79,14 @@ class StatementsTest(test_convergence_migrate.MigrateTestCase):
             _without_ids(plain),
             _without_ids(self.convert(self.stack(2), failed=True)))
 
-    def test_there_are_few(self):
-        self.assertLessEqual(len(self.convert(self.stack(2))), 15)
+    def test_a_stack_alone_is_locked_and_read_once(self):
+        self.assertEqual(
+            ['INSERT', 'WITH', 'WITH', 'UPDATE', 'UPDATE', 'INSERT', 'DELETE'],
+            [text.split()[0] for text in self.convert(self.stack(2))])
 
 
 class SizeTest(test_convergence_migrate.MigrateTestCase):
-    """What a server takes in one statement is limited in bytes."""
+    """A server limits the bytes of a statement."""
 
     BYTES = 4000
 
@@ -110,7 +115,7 @@ class SizeTest(test_convergence_migrate.MigrateTestCase):
         sizes = [len(text) + len(repr(parameters)) for text, parameters
                  in zip(sent.texts, sent.parameters)
                  if text.startswith('UPDATE')]
-        # The names of columns and of bound parameters come on top of it.
+        # The names of columns and of bound parameters need room too.
         self.assertLess(max(sizes), 3 * self.BYTES)
 
     def test_one_row_that_is_larger_has_a_statement_of_its_own(self):
@@ -142,7 +147,7 @@ class CacheTest(test_convergence_migrate.MigrateTestCase):
         return len(db_api.get_engine()._compiled_cache)
 
     def test_no_statement_of_a_conversion_stays_in_it(self):
-        # Nothing by chance meanwhile.
+        # No collection by chance meanwhile.
         self.useFixture(statements.Statements())
         self.convert(1)
         self.assertEqual({self.convert(2)},

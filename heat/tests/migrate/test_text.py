@@ -17,8 +17,6 @@ class CountTest(common.HeatTestCase):
         self.assertEqual(
             ['0 stacks', '1 stack', '2 stacks'],
             [migrate_text.count(number, 'stack') for number in range(3)])
-
-    def test_a_plural_of_its_own(self):
         self.assertEqual(
             ['0 dependencies', '1 dependency'],
             [migrate_text.count(number, 'dependency', 'dependencies')
@@ -45,26 +43,43 @@ class PrintableTest(common.HeatTestCase):
         self.assertIn(r'\x1b[31mred', str(refused))
 
 
+class SameReasonTest(common.HeatTestCase):
+
+    def test_the_id_of_a_request_and_an_address_do_not_count(self):
+        for text in ('No access (Request-ID: req-%s)', '<Port at 0x%.8s>',
+                     # As an event may cut it.
+                     'No access (Request-ID: req-%.5s'):
+            self.assertTrue(migrate_text.same_reason(
+                text % '1f0c9b42-5a6d-4f0c-9e8b-7a6d5c4b3a29',
+                text % 'aa417e00-0b1d-4d4e-9c3b-7e0a1c2b3d4e'), text)
+
+    def test_all_else_counts(self):
+        for one, other in (('no port a', 'no port b'), ('', 'x'),
+                           ('no port 0x1', 'no subnet 0x1'),
+                           ('port req-a is gone', 'port req-b is gone'),
+                           ('port 0x1 is gone', 'port 0x2 is gone')):
+            self.assertFalse(migrate_text.same_reason(one, other))
+
+
 class ErrorTest(common.HeatTestCase):
 
-    def test_what_python_says_is_told_by_its_type_only(self):
+    def test_an_error_of_python_is_shown_by_its_type_only(self):
         for error in (AttributeError("'NoneType' object"), KeyError('x'),
                       json.JSONDecodeError('m', 'd', 0), OSError(2, 'No'),
                       RecursionError('deep')):
             self.assertEqual('an unexpected %s' % type(error).__name__,
                              migrate_text.of_error(error))
 
-    def test_what_heat_and_clients_say_is_told_in_one_line(self):
-        self.assertEqual('Authorization failed',
-                         migrate_text.of_error(
-                             exception.AuthorizationFailure()))
-        self.assertEqual('no trust. (HTTP 401)', migrate_text.of_error(
-            ks_exceptions.Unauthorized('no\n  trust.')))
-
-    def test_an_error_without_words(self):
+    def test_an_error_of_heat_or_a_client_is_one_line(self):
         class Silent(Exception):
             pass
-        self.assertEqual('Silent', migrate_text.of_error(Silent()))
+        for error, text in (
+                (exception.AuthorizationFailure(), 'Authorization failed'),
+                (ks_exceptions.Unauthorized('no\n  trust.'),
+                 'no trust. (HTTP 401)'),
+                # It has no words.
+                (Silent(), 'Silent')):
+            self.assertEqual(text, migrate_text.of_error(error))
 
     def test_the_standard_library_is_python_too(self):
         self.assertFalse(migrate_text.is_pythons(exception.Error('x')))

@@ -44,7 +44,7 @@ class UpgradeCheckTest(common.HeatTestCase):
         self.assertCode(upgradecheck.Code.SUCCESS,
                         self.checks._check_legacy_stacks())
 
-    def test_fails_when_nobody_can_tell(self):
+    def test_fails_when_the_stacks_cannot_be_counted(self):
         with mock.patch.object(migrate_counts, 'tally',
                                side_effect=db_exception.DBError('down')):
             result = self.checks._check_legacy_stacks()

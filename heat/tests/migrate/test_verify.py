@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What is found in the rows of a convergence stack, and filled in."""
+"""Findings in the rows of a convergence stack, and their repair."""
 
 from unittest import mock
 
@@ -28,7 +28,7 @@ class VerifyTestCase(test_convergence_migrate.MigrateTestCase):
         self.right = self.rows(self.stack)
 
     def found(self):
-        """What is found, without the name of the stack before it."""
+        """The findings, without the name of the stack."""
         findings, _plan = convergence_migrate.verify(self.ctx, self.stack.id)
         return [finding.text for finding in findings]
 
@@ -68,78 +68,52 @@ class VerifyTestCase(test_convergence_migrate.MigrateTestCase):
 
 
 CHAIN = (('b', 'a'), ('c', 'b'))
-# What an update adds: each row is to be cleaned up after it is updated.
+# The nodes that an update adds: a clean-up of each row after its update.
 CLEANUP = (('a-', 'a'), ('b-', 'b'), ('c-', 'c'), ('a-', 'b-'), ('b-', 'c-'))
 
 
 class HealthyTest(VerifyTestCase):
-    """What Heat leaves, or what it does not read, is no finding."""
+    """Rows that Heat leaves, or does not read, are no finding."""
 
-    def assertHealthy(self):
+    scenarios = [(name, {'change': change}) for name, change in (
+        ('a converted stack', lambda test: None),
+        ('an empty needed_by',
+         lambda test: test.set_resource('a', needed_by=[])),
+        ('the id of a replaced resource in the graph',
+         lambda test: test.set_deps(('x', 'a'), ('c', 'x'), *CLEANUP[:1])),
+        ('a resource that replaces another', lambda test: (
+            test.set_deps(('c', 'a'), *CLEANUP[:1]),
+            test.set_resource('b', replaces=test.ids()['a']))),
+        ('an id that is not known any more',
+         lambda test: test.set_resource('b', requires=[999])),
+        ('an id too many', lambda test: test.set_resource('c', requires=sorted(
+            [test.ids()['a'], test.ids()['b'], 999], reverse=True))),
+        ('an edge too many', lambda test: test.set_deps(('c', 'a'), *CHAIN)),
+        ('a missing edge after an update', lambda test: (
+            test.set_deps(('a', None), ('b', None), ('c', 'b'), *CLEANUP),
+            test.set_resource('b', requires=[]))),
+        ('an older template', lambda test: test.set_resource(
+            'b', requires=[], current_template_id=test.row(
+                test.legacy({}, name='other')).raw_template_id)),
+        ('a resource that was not created', lambda test: test.set_resource(
+            'b', action='INIT', requires=[])),
+        ('a resource that is to go', lambda test: test.set_resource(
+            'b', replaced_by=999, requires=[])),
+        ('a resource that the template does not name',
+         lambda test: test.set_resource('c', name='x')),
+        ('the empty traversal after a failure', lambda test: test.set_values(
+            models.Stack, test.stack.id, current_traversal='')))]
+
+    def test_is_healthy(self):
+        self.change(self)
         before = self.rows(self.stack)
         self.assertEqual([], self.found())
         self.assertTrue(self.repair().nothing_to_do)
         self.assertEqual(before, self.rows(self.stack))
 
-    def test_a_converted_stack(self):
-        self.assertHealthy()
-
-    def test_an_empty_needed_by(self):
-        self.set_resource('a', needed_by=[])
-        self.assertHealthy()
-
-    def test_a_node_that_is_not_known_any_more(self):
-        # b has been replaced.
-        self.set_deps(('x', 'a'), ('c', 'x'), *CLEANUP[:1])
-        self.assertHealthy()
-
-    def test_a_resource_that_replaces_another(self):
-        self.set_deps(('c', 'a'), *CLEANUP[:1])
-        self.set_resource('b', replaces=self.ids()['a'])
-        self.assertHealthy()
-
-    def test_an_id_that_is_not_known_any_more(self):
-        self.set_resource('b', requires=[999])
-        self.assertHealthy()
-
-    def test_an_id_too_many(self):
-        self.set_resource('c', requires=sorted(
-            [self.ids()['a'], self.ids()['b'], 999], reverse=True))
-        self.assertHealthy()
-
-    def test_an_edge_too_many(self):
-        self.set_deps(('c', 'a'), *CHAIN)
-        self.assertHealthy()
-
-    def test_a_missing_edge_after_an_update(self):
-        self.set_deps(('a', None), ('b', None), ('c', 'b'), *CLEANUP)
-        self.set_resource('b', requires=[])
-        self.assertHealthy()
-
-    def test_an_older_template(self):
-        self.set_resource('b', current_template_id=self.row(
-            self.stack).raw_template_id - 1, requires=[])
-        self.assertHealthy()
-
-    def test_a_resource_that_was_not_created(self):
-        self.set_resource('b', action='INIT', requires=[])
-        self.assertHealthy()
-
-    def test_a_resource_that_is_to_go(self):
-        self.set_resource('b', replaced_by=999, requires=[])
-        self.assertHealthy()
-
-    def test_a_resource_that_the_template_does_not_name(self):
-        self.set_resource('c', name='x')
-        self.assertHealthy()
-
-    def test_the_empty_traversal_after_a_failure(self):
-        self.set_values(models.Stack, self.stack.id, current_traversal='')
-        self.assertHealthy()
-
 
 class FoundTest(VerifyTestCase):
-    """What is found, and filled in."""
+    """Findings and their repair."""
 
     def test_a_missing_graph(self):
         self.set_values(models.Stack, self.stack.id, current_deps=None)
@@ -152,16 +126,14 @@ class FoundTest(VerifyTestCase):
         self.repair()
         self.assertEqual(36, len(self.row(self.stack).current_traversal))
 
-    def test_a_missing_template(self):
-        self.set_resource('b', current_template_id=None)
-        self.assertEqual(['current_template_id of b: not stored'],
-                         self.found())
-        self.assertRepaired()
-
-    def test_missing_requires(self):
-        self.set_resource('b', requires=[])
-        self.assertEqual(['b requires a: not stored'], self.found())
-        self.assertRepaired()
+    def test_a_missing_value_of_a_resource(self):
+        for values, finding in (
+                ({'current_template_id': None},
+                 'current_template_id of b: not stored'),
+                ({'requires': []}, 'b requires a: not stored')):
+            self.set_resource('b', **values)
+            self.assertEqual([finding], self.found())
+            self.assertRepaired()
 
     def test_missing_requires_of_a_resource_that_no_update_has_reached(self):
         self.set_deps(*CHAIN, *CLEANUP)
@@ -186,25 +158,28 @@ class FoundTest(VerifyTestCase):
         self.repair()
         self.assertEqual([('b', 'a'), ('c', 'b'), ('c', None)], self.deps())
 
-    def test_a_missing_node_that_nothing_depends_on(self):
-        self.set_deps(*CHAIN[:1], *CLEANUP[:2])
-        self.assertEqual(['c: not stored in current_deps'], self.found())
-        self.repair()
-        self.assertIn(('c', 'b'), self.deps())
+    def test_missing_nodes(self):
+        for edges, missing in (
+                # Nothing depends on c.
+                ((*CHAIN[:1], *CLEANUP[:2]), 'c'),
+                # More are missing than are unknown.
+                ((('x', 'a'), *CLEANUP[:1]), 'bc')):
+            self.set_deps(*edges)
+            self.assertEqual(['%s: not stored in current_deps' % name
+                              for name in missing], self.found())
+            self.repair()
+            self.assertIn(('c', 'b'), self.deps())
 
-    def test_more_missing_nodes_than_unknown_ones(self):
-        self.set_deps(('x', 'a'), *CLEANUP[:1])
-        self.assertEqual(['b: not stored in current_deps',
-                          'c: not stored in current_deps'], self.found())
-        self.repair()
-
-    def test_what_heat_leaves_of_a_conversion_that_was_interrupted(self):
+    def test_an_interrupted_conversion_by_heat(self):
         self.set_values(models.Stack, self.stack.id, current_deps=None)
         for name in self.ids():
             self.set_resource(name, requires=[], needed_by=[],
                               current_template_id=None)
         self.assertEqual(6, len(self.found()))
         self.repair()
+        self.assertTrue([event for event in self.events(self.stack) if event.
+                         resource_status_reason.startswith(
+                             'Repaired its convergence rows on request: ')])
         self.assertEqual(sorted(CHAIN), self.deps())
         self.assertEqual([self.ids()['b']],
                          self.resources(self.stack)['c'].requires)
@@ -263,33 +238,33 @@ class RefusedTest(VerifyTestCase):
         self.assertRaises(migrate_exception.ResourceInProgress, self.repair)
 
     def make_circle(self):
-        """The edge of b was turned round, and Heat kept the old one."""
+        """The edge of b was reversed, and Heat kept the old one."""
         ids = self.ids()
         self.set_resource('a', requires=[ids['b']])
         self.set_resource('b', requires=[])
+
+    def assertNotRepaired(self):
+        return self.assertRaises(migrate_exception.CircularDependencies,
+                                 self.repair)
 
     def test_a_fill_that_closes_a_circle(self):
         self.make_circle()
         self.assertEqual(['b requires a: not stored'], self.found())
         before = self.rows(self.stack)
-        refused = self.assertRaises(migrate_exception.CircularDependencies,
-                                    self.repair)
-        self.assertIn('each other: ', str(refused))
+        self.assertIn('each other: ', str(self.assertNotRepaired()))
         self.assertEqual(before, self.rows(self.stack))
 
     def test_a_fill_that_closes_a_circle_with_a_replacement(self):
         ids = self.ids()
         self.set_resource('a', replaces=ids['b'])
         self.set_resource('b', requires=[])
-        self.assertRaises(migrate_exception.CircularDependencies,
-                          self.repair)
+        self.assertNotRepaired()
 
     def test_a_circle_that_is_stored(self):
         self.set_resource('a', requires=[self.ids()['c']])
         self.assertEqual(1, len(self.found()))
         self.assertIn('resources require each other: ', self.found()[0])
-        self.assertRaises(migrate_exception.CircularDependencies,
-                          self.repair)
+        self.assertNotRepaired()
 
     def test_the_remedy(self):
         for make in (self.make_circle, lambda: self.set_resource(
@@ -302,25 +277,23 @@ class RefusedTest(VerifyTestCase):
 
 class CheckRowsTest(VerifyTestCase):
 
-    def test_a_healthy_stack_passes(self):
+    def test_findings_are_reported(self):
         self.assertTrue(convergence_migrate.check_rows(
             self.ctx, self.stack.id).nothing_to_do)
-
-    def test_what_is_found_is_told(self):
         self.set_resource('b', requires=[])
         exc = self.assertRaises(migrate_exception.RowsDiffer,
                                 convergence_migrate.check_rows, self.ctx,
                                 self.stack.id)
         self.assertIn('b requires a: not stored', str(exc))
 
-    def test_no_more_is_told_than_can_be_read(self):
+    def test_no_more_is_reported_than_can_be_read(self):
         findings = ['finding %d' % number for number in range(12)]
         self.assertEqual('%s; and 2 more' % '; '.join(findings[:10]),
                          migrate_verify.in_words(findings))
 
 
 class MixedTreeTest(VerifyTestCase):
-    """A tree that is being finished."""
+    """A mixed tree that a conversion completes."""
 
     def setUp(self):
         super().setUp()
@@ -358,7 +331,7 @@ class MixedTreeTest(VerifyTestCase):
 
 
 class ReadingTest(VerifyTestCase):
-    """Tree and graph are of one moment."""
+    """Tree and graph are from the same moment."""
 
     def replace(self, name, function):
         self.useFixture(fixtures.MonkeyPatch(
@@ -388,14 +361,14 @@ class ReadingTest(VerifyTestCase):
     def test_a_stack_that_changes_before_it_is_repaired(self):
         self.set_resource('b', requires=[])
         plan = convergence_migrate.plan_repair(self.ctx, self.stack.id)
-        read = migrate_tree.read
+        read = migrate_tree.read_many
 
-        def changed(session, root_id):
-            tree = read(session, root_id)
+        def changed(session, root_ids):
+            trees = read(session, root_ids)
             session.execute(models.Stack.__table__.update().values(
                 current_traversal='another'))
-            return tree
-        self.replace('read', changed)
+            return trees
+        self.replace('read_many', changed)
         self.assertRaises(migrate_exception.TreeChanged,
                           convergence_migrate.apply, self.ctx, plan)
 
@@ -405,12 +378,12 @@ class DamagedTest(VerifyTestCase):
 
     scenarios = [('current_deps is %s' % text, {
         'model': models.Stack, 'column': 'current_deps', 'text': text,
-        'told': 'current_deps: not stored'}) for text in (
+        'expected': 'current_deps: not stored'}) for text in (
             '{', '7', '[]', '{}', '{"edges": 7}', '{"edges": [7]}',
             '{"edges": [[[], []]]}')]
     scenarios += [('requires is %s' % text, {
         'model': models.Resource, 'column': 'requires', 'text': text,
-        'told': 'requires of b: cannot be read'}) for text in (
+        'expected': 'requires of b: cannot be read'}) for text in (
             '{', '7', 'null', '["a", 1]')]
 
     def test_is_found_and_repaired(self):
@@ -422,5 +395,5 @@ class DamagedTest(VerifyTestCase):
                 .where(self.model.__table__.c.id == row_id)
                 .values({self.column: sqlalchemy.literal(
                     self.text, sqlalchemy.Text)}))
-        self.assertEqual([self.told], self.found())
+        self.assertEqual([self.expected], self.found())
         self.assertRepaired()

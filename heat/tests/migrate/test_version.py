@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Which version of the overlay the commands and the log tell."""
+"""The version of the overlay in the commands and the log."""
 
 import os
 import sys

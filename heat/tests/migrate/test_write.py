@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What the writing transaction makes sure of, statement by statement."""
+"""The checks of the writing transaction, statement by statement."""
 
 from unittest import mock
 
@@ -30,36 +30,30 @@ class MeanwhileTest(test_convergence_migrate.MigrateTestCase):
         """Change the rows of a model, or delete them; nothing is written."""
         plan = convergence_migrate.plan(self.ctx, self.stack.id)
         before = self.rows(self.stack)
-        read = migrate_write.migrate_tree.read
+        read = migrate_write.migrate_tree.read_many
 
-        def read_and_change(session, stack_id):
-            tree = read(session, stack_id)
+        def read_and_change(session, stack_ids):
+            trees = read(session, stack_ids)
             table = model.__table__
             session.execute(table.update().values(values) if values
                             else table.delete())
-            return tree
+            return trees
 
-        with mock.patch.object(migrate_write.migrate_tree, 'read',
+        with mock.patch.object(migrate_write.migrate_tree, 'read_many',
                                read_and_change):
             self.assertRaises(migrate_exception.TreeChanged,
                               convergence_migrate.apply, self.ctx, plan)
         self.assertEqual(before, self.rows(self.stack))
         self.assertEqual([], self.events(self.stack))
 
-    def test_a_traversal_has_begun(self):
-        self.assertRefused(models.Stack, current_traversal='newer')
-
-    def test_the_stack_has_failed(self):
-        self.assertRefused(models.Stack, status='FAILED')
-
-    def test_resources_are_gone(self):
-        self.assertRefused(models.Resource)
-
-    def test_another_engine_has_taken_the_lock(self):
-        self.assertRefused(models.StackLock, engine_id='another')
-
-    def test_the_lock_is_gone(self):
-        self.assertRefused(models.StackLock)
+    def test_rows_have_changed_or_are_gone(self):
+        for model, values in (
+                (models.Stack, {'current_traversal': 'newer'}),
+                (models.Stack, {'status': 'FAILED'}),
+                (models.Resource, {}),
+                (models.StackLock, {'engine_id': 'another'}),
+                (models.StackLock, {})):
+            self.assertRefused(model, **values)
 
     @releases.by_resource
     def test_a_snapshot_without_data_is_gone(self):
@@ -77,7 +71,7 @@ class MeanwhileTest(test_convergence_migrate.MigrateTestCase):
 
 
 class PreviousTemplateTest(test_convergence_migrate.MigrateTestCase):
-    """The template of before the last update goes if nothing uses it."""
+    """The previous template is deleted if nothing uses it."""
 
     def setUp(self):
         super().setUp()
@@ -90,7 +84,7 @@ class PreviousTemplateTest(test_convergence_migrate.MigrateTestCase):
                         prev_raw_template_id=self.previous.id)
 
     def left(self):
-        """Whether the template is still there, and its files."""
+        """Whether the template and its files still exist."""
         convergence_migrate.convert(self.ctx, self.stack.id)
         with db_api.context_manager.reader.using(self.ctx) as session:
             return (session.get(models.RawTemplate,

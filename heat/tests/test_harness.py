@@ -8,6 +8,8 @@ import sys
 import fixtures
 import testtools
 
+from heat.tests.functional.harness import case
+from heat.tests.functional.harness import databases
 from heat.tests.functional.harness import owner
 from heat.tests.functional.harness import processes
 
@@ -52,23 +54,29 @@ class ReaperTest(testtools.TestCase):
 
 class LeftOverTest(testtools.TestCase):
 
-    def setUp(self):
-        super().setUp()
-        self.name = owner.new_name()
-        self.gone = self.name.replace('_%d_' % os.getpid(),
-                                      '_%d_' % gone_process())
+    def test_only_the_names_of_ended_processes_of_this_machine(self):
+        name = owner.new_name()
+        gone = name.replace('_%d_' % os.getpid(), '_%d_' % gone_process())
+        self.assertTrue(owner.is_left_over(gone))
+        words = gone.split('_')
+        for other in (name, '_'.join(words[:2] + ['0' * 8] + words[3:]),
+                      'mysql', 'heat', 'heat_test_x', '/'):
+            self.assertFalse(owner.is_left_over(other), other)
 
-    def test_name_of_a_process_that_runs(self):
-        self.assertFalse(owner.is_left_over(self.name))
 
-    def test_name_of_a_process_that_is_gone(self):
-        self.assertTrue(owner.is_left_over(self.gone))
+class LocksTest(testtools.TestCase):
 
-    def test_name_of_another_machine(self):
-        words = self.gone.split('_')
-        self.assertFalse(owner.is_left_over(
-            '_'.join(words[:2] + ['0' * 8] + words[3:])))
+    def missing(self):
+        class Deployed(case.DeploymentTestCase):
+            backend = databases.MYSQL
+        self.useFixture(fixtures.MonkeyPatch(
+            'heat.tests.functional.harness.case.missing_services',
+            lambda _backend: None))
+        return Deployed.find_missing()
 
-    def test_other_names(self):
-        for name in ('mysql', 'heat', 'heat_test_x', '/'):
-            self.assertFalse(owner.is_left_over(name), name)
+    def test_an_engine_is_left_out_where_processes_cannot_share_a_lock(self):
+        def lock():
+            raise OSError(30, 'Read-only file system')
+        self.assertIsNone(self.missing())
+        self.useFixture(fixtures.MonkeyPatch('multiprocessing.Lock', lock))
+        self.assertIn('/dev/shm', self.missing())
