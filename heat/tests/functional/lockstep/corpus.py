@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Every template in the installed Heat: those it ships, those of its tests.
+"""Find every template in the installed Heat, and in its tests.
 
 Their OS::* and AWS::* resource types are mapped to one that needs no cloud.
 """
@@ -19,7 +19,7 @@ _VERSION_KEYS = ('heat_template_version', 'HeatTemplateFormatVersion',
 _VERSION_LINE = re.compile(r'^\s*["\']?(%s)["\']?\s*:'
                            % '|'.join(_VERSION_KEYS), re.MULTILINE)
 
-#: What stands for a resource type that needs a cloud: it takes any property.
+#: Replaces a resource type that needs a cloud: it accepts any property.
 PLACEHOLDER = 'OS::Heat::None'
 
 #: Types of Heat's own that work without a cloud.
@@ -36,7 +36,7 @@ class Found(typing.NamedTuple):
     """A template, and the file and line that it is from."""
 
     where: str
-    text: object  # text, or the object that it stands for
+    text: object  # text, or the parsed object
 
     def parse(self):
         """Parse it as Heat does; raises what Heat raises."""
@@ -78,7 +78,7 @@ def _of_tests():
 
 
 def _in_code(code):
-    """Templates written as strings, or as dicts of nothing but literals."""
+    """Templates that are strings, or dicts of literals."""
     for node in ast.walk(ast.parse(code)):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             if _VERSION_LINE.search(node.value):
@@ -125,7 +125,7 @@ def _parameters(template):
 
 
 def _value(schema):
-    """A value that a parameter without a default may have."""
+    """A valid value for a parameter without a default."""
     limits = {}
     for constraint in schema.get('constraints') or ():
         if isinstance(constraint, dict):
@@ -145,7 +145,7 @@ def _value(schema):
 
 
 def updated(template):
-    """A template that an update of the stack can be made with: one more."""
+    """A template to update the stack with: it has one more resource."""
     for section, kind in (('resources', 'type'), ('Resources', 'Type')):
         if section in template:
             break

@@ -1,25 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What the differential test has tried, kept in a file while it runs."""
+"""Keep the counts of the differential test in a file while it runs."""
 
 import collections
 import json
 import os
+import time
 import traceback
 
 DIFFERENCES = 'differences'
+#: Times of the whole process so far; "CPU" leaves out the database server.
+SECONDS, CPU_SECONDS = 'seconds', 'CPU seconds'
 
 
 class Figures:
-    """Counts of what has been compared, and what did not end alike.
+    """Counts of compared examples, and the examples that differed.
 
     :param path: the JSON file to keep them in; None for no file.
-    :ivar differences: what each example that ended otherwise was made of,
-        with the traceback.
+    :ivar differences: the parts of each example that differed, with the
+        traceback.
     """
 
     def __init__(self, path=None):
         self._path = path
+        self._began = time.monotonic(), time.process_time()
         self._counts = collections.Counter()
         self.differences = []
 
@@ -39,6 +43,11 @@ class Figures:
                              operation, count in pair.operations.items()})
         self._keep()
 
+    def count(self, counts):
+        """Add up the counts of an example in which nothing differed."""
+        self._counts.update(counts)
+        self._keep()
+
     def add_difference(self, example, error):
         """Remember an example, in a form that a test can be made of."""
         self.differences.append('%r\n%s' % (
@@ -49,6 +58,9 @@ class Figures:
     def _keep(self):
         if self._path is None:
             return
+        self._counts[SECONDS], self._counts[CPU_SECONDS] = (
+            round(now - then) for now, then in zip(
+                (time.monotonic(), time.process_time()), self._began))
         # A run may be stopped at any time.
         with open(self._path + '.new', 'w') as new:
             json.dump(dict(self._counts, **{DIFFERENCES: self.differences}),

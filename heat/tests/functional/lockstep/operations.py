@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What can be done to two stacks in lockstep."""
+"""The operations for two stacks in lockstep."""
 
 import copy
 import operator
@@ -22,8 +22,7 @@ OPERATIONS = (
 class Pair(lockstep.Pair):
     """Two stacks, and the operations that are done to both.
 
-    Each takes a number, which chooses the resource or the like that it is
-    about.
+    Each takes a number, which chooses for example a resource.
     """
 
     def __init__(self, test, template):
@@ -98,7 +97,7 @@ class Pair(lockstep.Pair):
         self._update('rename', template)
 
     def unlink(self, number):
-        """Let a resource depend on nothing any more."""
+        """Remove the dependencies of a resource."""
         template, name = self._changed(number)
         template.nodes[name].links = {}
         self._update('unlink', template)
@@ -169,7 +168,7 @@ class Pair(lockstep.Pair):
             if number % 2:
                 node.fail = 'update'
             else:
-                # What is to take its place cannot be created.
+                # Its replacement cannot be created.
                 node.immutable += 'f'
                 node.fail = 'create'
             self._update(operation, template, keep=False, **args)
@@ -193,7 +192,7 @@ class Pair(lockstep.Pair):
         self.do('cancel', update)
 
     def _cancel(self, ctx, identity, with_rollback):
-        # All that can be done without the resource is done first.
+        # All steps that do not need the resource come first.
         self.test.heat.run()
         self.test.heat.stack_cancel_update(
             ctx, identity, cancel_with_rollback=with_rollback)
@@ -219,5 +218,5 @@ class Pair(lockstep.Pair):
         self.test.assertEqual(*seen)
         self.test.assertEqual(*ends)
         if ends[0] != 'DELETE_COMPLETE':
-            # See test_a_delete_that_heat_does_not_finish.
+            # Heat has finished neither delete.
             self.tried['deletes that Heat leaves unfinished'] += 1

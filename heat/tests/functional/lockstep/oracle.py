@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""The rows of a stack tree in a form in which two stacks can be compared.
+"""Read the rows of a stack tree in a form to compare two stacks.
 
-Ids, UUIDs and random names become what they stand for: a stack is known by
-the names of the resources that lead to it from the root stack, a resource by
-its stack and its name.
+Ids, UUIDs and random names are replaced. A stack has the names of the
+resources that lead to it from the root stack. A resource has those of its
+stack and its own name.
 """
 
 import json
@@ -18,8 +18,8 @@ from heat.tests.functional.harness import trees
 # See heat.common.short_id.
 SHORT_ID = re.compile('[a-z2-7]{12}')
 
-# What differs between any two stacks, or between two creates of one stack:
-# ids, names with random parts, times, and how often a row was written.
+# Columns that differ between any two stacks or creates: ids, names with random
+# parts, times, and how often a row was written.
 STACK_IGNORED = frozenset((
     'id', 'name', 'owner_id', 'parent_resource_name', 'raw_template_id',
     'user_creds_id', 'current_traversal', 'current_deps', 'created_at',
@@ -36,8 +36,8 @@ def comparable(database, stack_id):
     """Read a tree of convergence stacks.
 
     :param database: a ``databases.Database``.
-    :returns: {path of names: values of a stack or resource}. What a resource
-        is needed by is left out, because Heat itself leaves it empty.
+    :returns: {path of names: values of a stack or resource}. The column
+        needed_by is left out, because Heat leaves it empty.
     """
     tree = trees.read(database, stack_id)
     plain = _without_short_ids(tree)
@@ -59,7 +59,7 @@ def comparable(database, stack_id):
 
 
 def inverse(tree):
-    """What is needed by what, computed from what requires what.
+    """The inverse of the requirements.
 
     :param tree: a ``trees.Tree``.
     :returns: {resource id: ids of the resources that require it}
@@ -71,7 +71,7 @@ def inverse(tree):
 
 
 def needed_by(tree):
-    """What is needed by what, as the rows have it."""
+    """The column needed_by of the rows."""
     return {row['id']: row['needed_by'] for row in tree.resources}
 
 

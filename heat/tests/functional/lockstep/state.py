@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What must be the same of two stacks that the same was done to."""
+"""Compare two stacks after the same operations."""
 
 import collections
 import json
@@ -12,12 +12,12 @@ from heat.tests.functional.lockstep import oracle
 
 
 def plain(text):
-    """Hide which member of a scaling group is meant; they are all alike."""
+    """Hide the names of members of a scaling group, which are all equal."""
     return oracle.SHORT_ID.sub('member', text)
 
 
 def calls_by_resource():
-    """What each resource was asked, in order, sorted by resource."""
+    """The calls of each resource, in order, sorted by resource."""
     groups = collections.defaultdict(list)
     for path, *call in lockstep.calls:
         groups[path].append(plain(json.dumps(call)))
@@ -43,7 +43,7 @@ def requirements(database, identity):
 
 
 def state(test, identity):
-    """What must be the same of both stacks after each operation."""
+    """The values that must be equal for both stacks after each operation."""
     tree = trees.read(test.database, identity['stack_id'])
     stacks, paths = _paths(tree)
     current = {stack['id']: stack['raw_template_id']

@@ -26,14 +26,14 @@ DEPENDS_ON, ATTRIBUTE, REFERENCE, REPLACE = (
     'depends_on', 'get_attr', 'get_resource', 'str_replace')
 LINKS = (DEPENDS_ON, ATTRIBUTE, REFERENCE, REPLACE)
 
-#: The attribute that others get, by kind.
+#: The attribute that other resources read, by kind.
 COPIES = {RECORDER: 'copy', VALUE: 'value', GROUP: 'copy', SCALED: 'copy',
           NESTED: 'out'}
 
 
 @dataclasses.dataclass
 class Node:
-    """A resource; ``links`` are {name of what it depends on: how}."""
+    """A resource; ``links`` are {name of a required resource: how}."""
 
     kind: str
     value: str = 'a'
@@ -46,7 +46,7 @@ class Node:
 
     @property
     def attribute(self):
-        """The attribute that others get of it."""
+        """Its attribute that other resources read."""
         return COPIES[NESTED if self.child else self.kind]
 
     def levels_below(self):
@@ -62,11 +62,11 @@ class Node:
 
 @dataclasses.dataclass
 class Template:
-    """The resources of a stack, by name, each after what it depends on."""
+    """The resources of a stack by name, each after its dependencies."""
 
     nodes: dict
     cfn: bool = False
-    flag: bool = True  # whether conditional resources are there
+    flag: bool = True  # whether conditional resources exist
 
     def levels(self):
         """How many levels of stacks there are."""
@@ -83,7 +83,7 @@ class Template:
 
 @strategies.composite
 def templates(draw, depth=DEPTH, size=SIZE):
-    """Draw chains, diamonds, fans and what comes in between."""
+    """Draw chains, diamonds, fans and mixed graphs."""
     template = Template({}, cfn=draw(strategies.booleans()),
                         flag=draw(strategies.booleans()))
     for number in range(draw(strategies.integers(1, size))):
@@ -117,19 +117,19 @@ def _render(template, path, files):
     resources = {name: form.resource(node, _definition(
         form, node, '%s%s' % (path, name), files))
         for name, node in template.nodes.items()}
-    outputs = {name: form.output(form.guarded(name, ATTRIBUTE))
+    outputs = {name: form.output(form.optional(name, ATTRIBUTE))
                for name in template.nodes
                if form.expression(name, ATTRIBUTE) is not None}
     if path:
         outputs['out'] = form.output(form.join(
-            [form.guarded(name, ATTRIBUTE) for name in sorted(outputs)]))
+            [form.optional(name, ATTRIBUTE) for name in sorted(outputs)]))
     return form.document(resources, outputs)
 
 
 def _definition(form, node, path, files):
     """The type and the properties of a resource."""
     value = form.join([node.value] + [
-        form.guarded(name, how) for name, how in node.links.items()
+        form.optional(name, how) for name, how in node.links.items()
         if form.expression(name, how) is not None])
     if node.kind == VALUE:
         return 'OS::Heat::Value', {'value': value}
@@ -153,18 +153,18 @@ def _definition(form, node, path, files):
 
 
 def _text(document):
-    # JSON is YAML, and keeps the strings what they are.
+    # JSON is YAML, and does not change the strings.
     return json.dumps(document)
 
 
 class HOT:
-    """How a Template is written in heat_template_version 2018-08-31."""
+    """Writes a Template in heat_template_version 2018-08-31."""
 
     def __init__(self, template):
         self.template = template
 
     def expression(self, name, how):
-        """A reference to a resource; None for what is not in properties."""
+        """A reference to a resource; None if it is not in the properties."""
         kind = self.template.nodes[name].kind
         attribute = self.template.nodes[name].attribute
         if how == DEPENDS_ON:
@@ -180,8 +180,8 @@ class HOT:
         copy = {'get_attr': [name, attribute]}
         return self.join(copy) if kind == GROUP else copy
 
-    def guarded(self, name, how):
-        """A reference that does not fail when the resource is not there."""
+    def optional(self, name, how):
+        """A reference that is valid also if the resource is disabled."""
         expression = self.expression(name, how)
         if self.template.nodes[name].conditional:
             return {'if': ['is_on', expression, 'off']}
@@ -216,7 +216,7 @@ class HOT:
 
 
 class CFN(HOT):
-    """How a Template is written in the format of CloudFormation."""
+    """Writes a Template in the format of CloudFormation."""
 
     def expression(self, name, how):
         kind = self.template.nodes[name].kind
@@ -229,7 +229,7 @@ class CFN(HOT):
         copy = {'Fn::GetAtt': [name, self.template.nodes[name].attribute]}
         return self.join(copy) if kind == GROUP else copy
 
-    def guarded(self, name, how):
+    def optional(self, name, how):
         expression = self.expression(name, how)
         if self.template.nodes[name].conditional:
             return {'Fn::If': ['IsOn', expression, 'off']}

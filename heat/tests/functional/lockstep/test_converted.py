@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Convergence goes on with stacks of every kind, once they are converted."""
+"""Convergence runs converted stacks of every kind."""
 
 import copy
 import json

@@ -2,8 +2,8 @@
 
 """Every template that Heat comes with, converted, updated and deleted.
 
-In CI a sample of them, spread over all. With HEAT_TEST_CORPUS naming a CSV
-file, all; it then tells how many ended how, and a file beside it which.
+In CI only a sample runs. With HEAT_TEST_CORPUS = a CSV file all run. The file
+gets the number of each result, and a file beside it the templates.
 """
 
 import collections
@@ -28,13 +28,13 @@ NOT_UPDATED = 'left out: cannot be updated, converted or not'
 
 
 class LeftOut(Exception):
-    """Heat itself cannot go on with a template: how far, and why not."""
+    """Heat cannot run a template: the last step, and the reason."""
 
 
 class CorpusTest(synchronous.EngineTestCase):
     def setUp(self):
         super().setUp()
-        # What cannot be created is logged with its traceback.
+        # A failed create is logged with its traceback.
         logging.disable(logging.CRITICAL)
         self.addCleanup(logging.disable, logging.NOTSET)
 

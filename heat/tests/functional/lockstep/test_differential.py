@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""A converted stack goes on as one created under convergence does.
+"""A converted stack behaves as one that convergence created.
 
-Random templates and operations. In CI there are few, and always the same;
-tools/differential.py asks for many, each time others.
+Random templates and operations. CI runs a few fixed examples.
+tools/differential.py runs many, different each time.
 """
 
 import logging
@@ -12,7 +12,12 @@ import os
 import hypothesis
 from hypothesis import strategies
 
+from heat.cmd.migrate import acting
+from heat.cmd.migrate import actions
+from heat.cmd.migrate import outcome
+from heat.cmd.migrate import run
 from heat.engine import resource
+from heat.tests.functional.harness import databases
 from heat.tests.functional.harness.plugins import lockstep as plugin
 from heat.tests.functional.harness import synchronous
 from heat.tests.functional.lockstep import figures
@@ -38,17 +43,24 @@ class DifferentialTestCase(synchronous.EngineTestCase):
 
     def setUp(self):
         super().setUp()
+        self.useFixture(databases.ForeignKeys(self.database.engine))
         resource._register_class(plugin.TYPE, plugin.Lockstep)
-        # Operations that fail are logged with their tracebacks, which takes
+        # Failed operations are logged with their tracebacks, which takes
         # longer than everything else.
         logging.disable(logging.CRITICAL)
         self.addCleanup(logging.disable, logging.NOTSET)
 
     def play(self, template, operations, snapshot_first=False):
-        """Compare a native and a converted stack, all their life long.
+        """Compare a native and a converted stack until their deletion.
 
         :returns: the ``lockstep_operations.Pair``
         """
+        pair = self.operate(template, operations, snapshot_first)
+        pair.delete()
+        return pair
+
+    def operate(self, template, operations, snapshot_first=False):
+        """As :meth:`play`, but do not delete them."""
         pair = lockstep_operations.Pair(self, template)
         if snapshot_first:
             pair.snapshot()
@@ -58,7 +70,6 @@ class DifferentialTestCase(synchronous.EngineTestCase):
             pair.compare_rows()
         for operation, number in operations:
             getattr(pair, operation)(number)
-        pair.delete()
         return pair
 
 
@@ -86,7 +97,7 @@ class DifferentialTest(DifferentialTestCase):
         except Exception as exc:
             if not EXAMPLES:
                 raise
-            # A long run goes on, and tells of all that it has found.
+            # A long run continues, and reports all differences.
             self.figures.add_difference(
                 (template, operations, snapshot_first), exc)
         else:
@@ -94,7 +105,7 @@ class DifferentialTest(DifferentialTestCase):
 
 
 class EveryOperationTest(DifferentialTestCase):
-    """Each operation once, and nothing to be found in the rows after any."""
+    """Each operation once; verify finds nothing after any."""
 
     def test_each_operation(self):
         node, recorder = templates.Node, templates.RECORDER
@@ -108,7 +119,7 @@ class EveryOperationTest(DifferentialTestCase):
             'r4': node(templates.NESTED, child=templates.Template({
                 'leaf': node(recorder)}),
                 links={'r0': templates.REFERENCE})})
-        pair = self.play(template, [
+        pair = self.operate(template, [
             ('change', 0), ('change_below', 4), ('replace', 0),
             ('replace', 3), ('rename', 0), ('unlink', 1), ('switch', 0),
             ('switch', 0), ('scale', 0), ('scale', 1), ('mark_unhealthy', 0),
@@ -116,6 +127,12 @@ class EveryOperationTest(DifferentialTestCase):
             ('roll_back', 0), ('cancel', 0), ('change', 0), ('suspend', 0),
             ('resume', 0), ('snapshot', 0), ('add', 0), ('restore', 0),
             ('delete_snapshot', 0), ('remove', 0)])
+        # As heat-manage migrate-convergence-1 --verify --all.
+        self.assertEqual([(outcome.OK, None)] * 2, [
+            (done.outcome, done.message) for done in (
+                acting.act(actions.VERIFY, stack)
+                for stack in run.all_stacks(self.ctx, convergence=True))])
+        pair.delete()
         self.assertEqual(
             {name.replace('_', ' ') for name in
              lockstep_operations.OPERATIONS} | {'create', 'delete'},
@@ -124,7 +141,7 @@ class EveryOperationTest(DifferentialTestCase):
 
 
 class FoundTest(DifferentialTestCase):
-    """What long runs have found, by name."""
+    """Differences that long runs have found, by name."""
 
     def test_an_attribute_that_is_not_in_the_cache(self):
         # After the update, "above" still has the definition that names what
@@ -144,21 +161,21 @@ class FoundTest(DifferentialTestCase):
             self.empty_database()
 
     @releases.by_resource
-    def test_a_delete_that_heat_does_not_finish(self):
-        # A snapshot drops the template that a resource still has which the
-        # cancelled update did not come to. Its worker then finds nothing to
-        # do and tells nobody (load_resource in heat.engine.check_resource).
+    def test_a_snapshot_after_a_cancelled_update(self):
+        # It tries to delete a template that a resource still has. SQLite would
+        # let it, and then no operation on the stack would end.
         node, recorder = templates.Node, templates.RECORDER
         template = templates.Template({
             'below': node(recorder),
             'above': node(recorder, links={'below': templates.REFERENCE})})
         pair = self.play(template, [('cancel', 2), ('snapshot', 0)])
-        self.assertEqual('DELETE_IN_PROGRESS', self.state(pair.native))
-        self.assertEqual('DELETE_IN_PROGRESS', self.state(pair.converted))
+        self.assertEqual('DELETE_COMPLETE', self.state(pair.native))
+        self.assertEqual('DELETE_COMPLETE', self.state(pair.converted))
 
     def test_two_resources_with_one_name_that_are_deleted(self):
-        # What was to take the place of the first could not be created. It
-        # may go at once, and the old one only after what requires it.
+        # The replacement of the first resource could not be created. It may be
+        # deleted at once, but the old resource only after those that require
+        # it.
         node, recorder = templates.Node, templates.RECORDER
         template = templates.Template({
             'first': node(recorder),

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Failed stacks on the databases that deployments have."""
+"""Failed stacks on MariaDB and PostgreSQL."""
 
 import copy
 
@@ -12,7 +12,7 @@ from heat.tests.functional.harness import inprocess
 from heat.tests.functional.harness.plugins import things
 from heat.tests.functional.harness import processes
 from heat.tests.functional.harness import trees
-from heat.tests.functional.lockstep import failures
+from heat.tests.functional.lockstep import chains
 
 
 class _Failed:
@@ -28,9 +28,9 @@ class _Failed:
                                {}, {'disable_rollback': True})
 
     def test_a_stack_with_a_backup_stack_converts_and_lives_on(self):
-        stack = self.create(failures.OLD)
+        stack = self.create(chains.OLD)
         self.ledger.failing = {('b', 'update')}
-        self.update(stack, failures.REPLACING)
+        self.update(stack, chains.REPLACING)
         self.wait_for(stack, 'FAILED')
         self.ledger.failing = set()
         plan = convergence_migrate.convert(self.ctx, stack['stack_id'],
@@ -38,7 +38,7 @@ class _Failed:
         self.assertEqual(1, len(plan.failed[0].moved))
         rows = trees.read(self.database, stack['stack_id']).resources
         self.assertEqual(4, len(rows))
-        self.update(stack, failures.REPLACING)
+        self.update(stack, chains.REPLACING)
         self.assertEqual('UPDATE', self.wait_for(stack)['action'])
         self.assertEqual([('a',), ('b',), ('c',)],
                          [path for path, *_ in self.ledger.living()])

@@ -2,22 +2,21 @@
 
 """Stacks whose legacy engine died at any moment are converted.
 
-An engine dies by an exception that nothing catches, at one of the statements
-by which it writes to the database. From then on it neither writes nor
-touches anything. Another engine starts, and the stack is converted and used.
+Another engine starts, and the stack is converted and used.
 """
 
 import os
+import pkgutil
 
 import fixtures
-import sqlalchemy
 
 from heat.db import models
-from heat.tests.functional.lockstep import failures
-from heat.tests.functional.lockstep import test_failed
-from heat.tests import utils
+from heat.tests.functional.lockstep import chains
+from heat.tests.functional.lockstep import deaths
+from heat.tests.functional.lockstep import failed_case
+from heat.tests.functional.lockstep import lives
 
-#: Every moment, and not only a sample.
+#: Run every moment, not only a sample.
 ALL = bool(os.environ.get('HEAT_TEST_FAILED'))
 SAMPLE = 2  # moments of each operation
 
@@ -41,50 +40,18 @@ FILES = {'inner.yaml': INNER}
 
 
 def tree(value, immutable):
-    template = failures.template(
-        a=failures.resource(value, immutable=immutable),
-        b=failures.resource(value, needs='a'),
+    template = chains.template(
+        a=chains.resource(value, immutable=immutable),
+        b=chains.resource(value, needs='a'),
         n={'type': 'inner.yaml', 'depends_on': 'b', 'properties': {
             'value': value, 'immutable': immutable}})
     if value != '1':
-        template['resources']['d'] = failures.resource(value, needs='b')
+        template['resources']['d'] = chains.resource(value, needs='b')
     return template
 
 
 OLD, NEW = tree('1', 'x'), tree('2', 'y')
-FAILING = failures.changed(NEW, d={'fail': 'create'})
-
-
-class Killed(BaseException):
-    """The engine is dead; nothing of Heat's catches this."""
-
-
-class Death(fixtures.Fixture):
-    """Lets the engine die at the Nth statement that writes.
-
-    :ivar writes: how many there were
-    """
-
-    def __init__(self, at=None):
-        self._at = at
-        self.writes = 0
-
-    def _setUp(self):
-        listener = (utils.get_engine(), 'before_execute', self._count)
-        sqlalchemy.event.listen(*listener)
-        self.addCleanup(sqlalchemy.event.remove, *listener)
-        self.useFixture(fixtures.MonkeyPatch(
-            'heat.tests.functional.harness.plugins.things.Ledger.touch',
-            lambda _ledger: self._die()))
-
-    def _die(self):
-        if self._at is not None and self.writes >= self._at:
-            raise Killed()
-
-    def _count(self, _connection, statement, *_args):
-        if statement.is_dml:
-            self.writes += 1
-            self._die()
+FAILING = chains.changed(NEW, d={'fail': 'create'})
 
 
 def create(life):
@@ -110,7 +77,7 @@ def _things(value, immutable):
     return sorted(paths)
 
 
-class KilledTest(test_failed.FailedTestCase):
+class KilledTestCase(failed_case.FailedTestCase):
 
     def setUp(self):
         super().setUp()
@@ -120,17 +87,18 @@ class KilledTest(test_failed.FailedTestCase):
             lambda context, engine_id: False))
 
     def begin(self, operation):
-        """A legacy stack to which the operation can be done."""
+        """A legacy stack that allows the operation."""
         self.empty_database()
-        life = failures.Life(self, convergence=False)
+        life = lives.Life(self, convergence=False)
         life.files = FILES
         if operation is not create:
             life.create(OLD, FILES)
         return life
 
     def moments(self, operation):
-        with Death() as death:
-            operation(self.begin(operation))
+        life = self.begin(operation)
+        with deaths.Death() as death:
+            operation(life)
         if ALL:
             return range(1, death.writes + 1)
         step = death.writes // (SAMPLE + 1)
@@ -139,44 +107,18 @@ class KilledTest(test_failed.FailedTestCase):
     def kill(self, operation, moment):
         """A stack that an engine left in the middle of an operation."""
         life = self.begin(operation)
-        with Death(moment):
-            try:
-                operation(life)
-            except Killed:
-                pass
-        del self.heat.queue[:]
-        # How the locks of dead engines are taken over is another subject.
-        with self.database.engine.begin() as connection:
-            connection.execute(models.StackLock.__table__.delete())
-        roots = self.database.rows(models.Stack, owner_id=None,
-                                   deleted_at=None)
-        if not roots:
-            return None
-        life.identity = {'stack_id': roots[0]['id'],
-                         'stack_name': roots[0]['name'],
-                         'tenant': roots[0]['tenant'], 'path': ''}
-        self.heat._service.engine_id += '-again'
-        self.heat.reset_stack_status()
-        return life
-
-    def is_lost_to_heat(self):
-        """Whether there is a nested stack that no resource names yet.
-
-        The engine died before it stored the id. No engine of Heat's, legacy or
-        convergence, knows of such a stack any more.
-        """
-        named = {row['physical_resource_id']
-                 for row in self.database.rows(models.Resource)}
-        return any(row['owner_id'] and not row['backup'] and
-                   row['id'] not in named
-                   for row in self.database.rows(models.Stack,
-                                                 deleted_at=None))
+        died = deaths.kill(self, lambda: operation(life),
+                           deaths.Death(moment))
+        life.identity = deaths.root_identity(self)
+        return life if died and life.identity else None
 
     def play_all(self, operation, then, living):
+        killed = 0
         for moment in self.moments(operation):
             life = self.kill(operation, moment)
-            if life is None or self.is_lost_to_heat():
+            if life is None:
                 continue
+            killed += 1
             what = '%s, moment %d, %s' % (operation.__name__, moment,
                                           self.state(life.identity))
             life.convert()
@@ -185,7 +127,7 @@ class KilledTest(test_failed.FailedTestCase):
             except Exception as exc:
                 if self.row(life.identity)['action'] != 'DELETE':
                     raise
-                # Heat does not update what was to be deleted.
+                # Heat does not update a stack after a failed delete.
                 self.assertEqual('NotSupported', type(exc).__name__, what)
                 continue
             end = life.end()
@@ -195,6 +137,63 @@ class KilledTest(test_failed.FailedTestCase):
                  end['deleted in use']), what)
             self.assertEqual(living, [path for path, *_ in end['living']],
                              what)
+        self.assertGreaterEqual(killed, SAMPLE)
+
+
+class KilledTest(KilledTestCase):
+    """Each operation, with each one after; a part of the moments."""
+
+
+class NestedTest(KilledTestCase):
+
+    def find_moment(self, operation, name, method):
+        """The write of an operation that a method is called for.
+
+        :param name: the method that is noted, and called
+        :param method: called with its arguments; whether it is the one
+        """
+        found = []
+        original = pkgutil.resolve_name(name)
+
+        def note(*args):
+            if method(*args):
+                found.append(death.writes + 1)
+            return original(*args)
+
+        life = self.begin(operation)
+        with fixtures.MonkeyPatch(name, note), deaths.Death() as death:
+            operation(life)
+        return found[0]
+
+    def test_a_lost_one_is_refused_and_nothing_is_left_once_it_is_deleted(
+            self):
+        # Killed before it stores the id of the nested stack.
+        life = self.kill(create, self.find_moment(
+            create, 'heat.engine.resource.Resource.resource_id_set',
+            lambda rsrc, physical_id: rsrc.name == 'n'))
+        life.convert()
+        self.assertEqual(1, len(self.lost))
+        life.update(NEW)
+        self.assertEqual(([], _things('2', 'y')), (
+            life.end()['leaked'],
+            [path for path, *_ in life.end()['living']]))
+        life.delete()
+        self.assertEqual({}, life.ledger.things)
+
+    def test_a_deleted_one_is_converted_and_deleted_again(self):
+        # Killed before the row of the nested stack is deleted.
+        life = self.kill(delete, self.find_moment(
+            delete, 'heat.db.api.stack_delete', lambda *args: True))
+        nested, = self.database.rows(models.Stack, deleted_at=None,
+                                     owner_id=life.identity['stack_id'],
+                                     backup=False)
+        self.assertEqual(('DELETE', 'COMPLETE'),
+                         (nested['action'], nested['status']))
+        life.convert()
+        life.delete()
+        self.assertEqual({}, life.ledger.things)
+        self.assertEqual([], self.database.rows(models.Stack,
+                                                deleted_at=None))
 
 
 def _add_tests():

@@ -2,9 +2,8 @@
 
 """Stacks that Heat alone has created and changed are healthy.
 
-Each test does to a stack, under convergence from the beginning, what leaves
-other rows than a create does. Nothing is to be found in them, and nothing to
-be repaired.
+Each test runs operations on a convergence stack that leave other rows than a
+create. Verify must find nothing, and repair must change nothing.
 """
 
 import copy
@@ -12,13 +11,15 @@ import copy
 from heat.db import models
 from heat.engine import convergence_migrate
 from heat.engine import resource
+from heat.tests.functional.harness import databases
 from heat.tests.functional.harness.plugins import lockstep as plugin
 from heat.tests.functional.harness import synchronous
 from heat.tests.functional.harness import trees
+from heat.tests import releases
 
 
 def resource_of(depends_on=(), condition=None, metadata=None, **properties):
-    """A resource of the plug-in that tests see through."""
+    """A resource of the plug-in that records its calls."""
     definition = {'type': plugin.TYPE, 'depends_on': list(depends_on),
                   'properties': properties}
     if condition:
@@ -34,7 +35,7 @@ def template_of(condition=True, **resources):
 
 
 class MetadataReader(plugin.Lockstep):
-    """As a server: an update tells it of metadata that have changed."""
+    """As a server: an update calls it if its metadata has changed."""
 
     def handle_update(self, json_snippet, tmpl_diff, prop_diff):
         if tmpl_diff.metadata_changed():
@@ -47,13 +48,7 @@ class NativeTestCase(synchronous.EngineTestCase):
     def setUp(self):
         super().setUp()
         resource._register_class(plugin.TYPE, plugin.Lockstep)
-        # A template that a resource still has is not deleted.
-        self.enforce_foreign_keys()
-
-    def enforce_foreign_keys(self):
-        connection = self.database.engine.raw_connection()
-        connection.execute('PRAGMA foreign_keys = ON')
-        connection.close()
+        self.useFixture(databases.ForeignKeys(self.database.engine))
 
     def begin(self, **resources):
         self.stack = self.create(template_of(**resources), True)
@@ -166,7 +161,7 @@ class NativeHistoriesTest(NativeTestCase):
         self.finish_life(**resources)
 
     def test_a_failed_update_and_a_check(self):
-        # What an update is to change is told to fail by what it is now.
+        # The present value of the resource decides whether its update fails.
         resources = {'a': resource_of(), 'b': resource_of(['a']),
                      'x': resource_of(['a'], fail='update')}
         self.begin(**resources)
@@ -216,8 +211,24 @@ class NativeHistoriesTest(NativeTestCase):
         self.assertHealthy('RESTORE_COMPLETE')
         self.finish_life(**copy.deepcopy(resources))
 
+    @releases.by_resource
+    def test_a_snapshot_that_a_failed_update_prevents(self):
+        """See "A snapshot fails" in the page troubleshooting."""
+        resources = {'a': resource_of(), 'b': resource_of(['a'])}
+        self.begin(**resources)
+        self.update(a=resource_of(immutable='y', fail='create'),
+                    b=resource_of(['a'], value='z'))
+        self.heat.stack_snapshot(self.ctx, self.stack, 'one')
+        self.heat.run()
+        self.assertEqual('SNAPSHOT_FAILED', self.state(self.stack))
+        self.assertIn('FOREIGN KEY', self.row(self.stack)['status_reason'])
+        self.update(**resources)
+        self.heat.stack_snapshot(self.ctx, self.stack, 'two')
+        self.heat.run()
+        self.assertHealthy('SNAPSHOT_COMPLETE')
+
     def test_a_change_that_a_failed_update_did_not_come_to(self):
-        # y has the template of before, and the next update must see that.
+        # y has the earlier template, and the next update must see that.
         resource._register_class('Test::MetadataReader', MetadataReader)
 
         def resources(value, fail, metadata):
@@ -237,7 +248,7 @@ class NativeHistoriesTest(NativeTestCase):
 
 
 class RepairTest(NativeTestCase):
-    """What is filled in is what Heat goes on with."""
+    """Heat runs with the values that a repair adds."""
 
     def setUp(self):
         super().setUp()
@@ -249,7 +260,7 @@ class RepairTest(NativeTestCase):
                 model.id == row_id).values(values))
 
     def lose(self, name, **values):
-        """Lose what a resource row holds; or that of the stack."""
+        """Clear columns of a resource row, or of the stack row."""
         if name is None:
             self.write(models.Stack, self.stack['stack_id'], **values)
         else:
@@ -267,32 +278,23 @@ class RepairTest(NativeTestCase):
         self.assertEqual(
             [(('b',), 'delete'), (('a',), 'delete')], plugin.calls[-2:])
 
-    def test_a_lost_graph(self):
-        self.lose(None, current_deps=None)
-        self.assertRepaired()
-
-    def test_a_lost_traversal(self):
-        self.lose(None, current_traversal=None)
-        self.assertRepaired()
-
-    def test_lost_requires(self):
-        self.lose('b', requires=[])
-        self.assertRepaired()
-
-    def test_a_lost_template(self):
-        self.lose('b', current_template_id=None)
-        self.assertRepaired()
-
-    def test_a_lost_node(self):
-        self.lose(None, current_deps={'edges': [
-            [[self.resource('a')['id'], True], None]]})
-        self.assertRepaired()
-
-    def test_what_heat_leaves_of_a_conversion_that_was_interrupted(self):
-        self.lose(None, current_deps=None)
-        for name in 'ab':
-            self.lose(name, requires=[], current_template_id=None)
-        self.assertRepaired()
+    def test_lost_values_are_repaired(self):
+        interrupted = {'requires': [], 'current_template_id': None}
+        for lost in (
+                {None: {'current_deps': None}},
+                {None: {'current_traversal': None}},
+                {'b': {'requires': []}},
+                {'b': {'current_template_id': None}},
+                # A node.
+                {None: {'current_deps': {'edges': [
+                    [[self.resource('a')['id'], True], None]]}}},
+                # As Heat's own command leaves it when it is interrupted.
+                {None: {'current_deps': None}, 'a': interrupted,
+                 'b': interrupted}):
+            for name, values in lost.items():
+                self.lose(name, **values)
+            self.assertRepaired()
+            self.begin(a=resource_of(), b=resource_of(['a']))
 
     def test_without_a_traversal_heat_drops_an_update(self):
         self.lose(None, current_traversal=None)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Heat's own Neutron plug-ins add dependencies that no template has."""
+"""Dependencies that only Heat's Neutron plug-ins add."""
 
 from heat.common.migrate import exception as migrate_exception
 from heat.engine import convergence_migrate
@@ -9,112 +9,61 @@ from heat.tests.functional.harness import neutron_api
 from heat.tests.functional.harness import processes
 from heat.tests.functional.harness import trees
 
+
+def _resource(kind, after=None, **properties):
+    """A resource of Neutron's; a tuple names one that is used."""
+    snippet = {'type': 'OS::Neutron::' + kind, 'properties': {
+        name: {'get_resource': value[0]} if isinstance(value, tuple)
+        else value for name, value in properties.items()}}
+    return dict(snippet, depends_on=after) if after else snippet
+
+
+def _template(parameters=(), **resources):
+    return dict({'heat_template_version': '2018-08-31',
+                 'resources': resources}, **dict(parameters))
+
+
+NET = _resource('Net', name='net')
+ROUTER = _resource('Router', name='router')
+SUBNET = {'name': 'subnet', 'network': ('net',), 'cidr': '10.0.0.0/24'}
+
+
+def _floating(port):
+    return _resource('FloatingIP', floating_network='public', port_id=port)
+
+
 # Nothing here says that the first port comes after the subnet, and the
-# floating IP after the router interface. All the rest is in one line, so that
-# there is one order only.
-IN_LINE = """
-heat_template_version: 2018-08-31
-resources:
-  net:
-    type: OS::Neutron::Net
-    properties: {name: net}
-  router:
-    type: OS::Neutron::Router
-    depends_on: net
-    properties: {name: router}
-  subnet:
-    type: OS::Neutron::Subnet
-    depends_on: router
-    properties:
-      name: subnet
-      network: {get_resource: net}
-      cidr: 10.0.0.0/24
-  first:
-    type: OS::Neutron::Port
-    properties:
-      name: first
-      network: {get_resource: net}
-  second:
-    type: OS::Neutron::Port
-    depends_on: first
-    properties:
-      name: second
-      network: {get_resource: net}
-      fixed_ips: [{subnet: {get_resource: subnet}}]
-  interface:
-    type: OS::Neutron::RouterInterface
-    depends_on: second
-    properties:
-      router: {get_resource: router}
-      subnet: {get_resource: subnet}
-  floating:
-    type: OS::Neutron::FloatingIP
-    properties:
-      floating_network: public
-      port_id: {get_resource: second}
-"""
+# floating IP after the router interface. All other dependencies form one
+# chain, so only one order is possible.
+IN_LINE = _template(
+    net=NET,
+    router=dict(ROUTER, depends_on='net'),
+    subnet=_resource('Subnet', 'router', **SUBNET),
+    first=_resource('Port', name='first', network=('net',)),
+    second=_resource('Port', 'first', name='second', network=('net',),
+                     fixed_ips=[{'subnet': {'get_resource': 'subnet'}}]),
+    interface=_resource('RouterInterface', 'second', router=('router',),
+                        subnet=('subnet',)),
+    floating=_floating(('second',)))
 
 # Without a fixed IP, only Neutron knows that the floating IP needs the router
 # interface, and only when all of this exists.
-NO_FIXED_IP = """
-heat_template_version: 2018-08-31
-resources:
-  net:
-    type: OS::Neutron::Net
-    properties: {name: net}
-  router:
-    type: OS::Neutron::Router
-    properties: {name: router}
-  subnet:
-    type: OS::Neutron::Subnet
-    properties:
-      name: subnet
-      network: {get_resource: net}
-      cidr: 10.0.0.0/24
-  port:
-    type: OS::Neutron::Port
-    properties:
-      name: port
-      network: {get_resource: net}
-  interface:
-    type: OS::Neutron::RouterInterface
-    properties:
-      router: {get_resource: router}
-      subnet: {get_resource: subnet}
-  floating:
-    type: OS::Neutron::FloatingIP
-    properties:
-      floating_network: public
-      port_id: {get_resource: port}
-"""
+NO_FIXED_IP = _template(
+    net=NET, router=ROUTER, subnet=_resource('Subnet', **SUBNET),
+    port=_resource('Port', name='port', network=('net',)),
+    interface=_resource('RouterInterface', router=('router',),
+                        subnet=('subnet',)),
+    floating=_floating(('port',)))
 
-# The subnet and its network are not of this stack: what the floating IP
-# depends on is for Neutron to say.
-ELSEWHERE = """
-heat_template_version: 2018-08-31
-parameters:
-  net: {type: string}
-  subnet: {type: string}
-resources:
-  router:
-    type: OS::Neutron::Router
-    properties: {name: router}
-  port:
-    type: OS::Neutron::Port
-    properties:
-      name: port
-      network: {get_param: net}
-  interface:
-    type: OS::Neutron::RouterInterface
-    properties:
-      router: {get_resource: router}
-      subnet: {get_param: subnet}
-  floating:
-    type: OS::Neutron::FloatingIP
-    properties:
-      floating_network: public
-      port_id: {get_resource: port}
-"""
+# The subnet and its network are not in this stack: only Neutron knows what the
+# floating IP depends on.
+ELSEWHERE = _template(
+    {'parameters': {'net': {'type': 'string'}, 'subnet': {'type': 'string'}}},
+    router=ROUTER,
+    port=_resource('Port', name='port', network={'get_param': 'net'}),
+    interface=_resource('RouterInterface', router=('router',),
+                        subnet={'get_param': 'subnet'}),
+    floating=_floating(('port',)))
 
 
 class NeutronTestCase(inprocess.EngineTestCase):
@@ -123,7 +72,7 @@ class NeutronTestCase(inprocess.EngineTestCase):
         super().setUp()
         self.neutron = self.useFixture(neutron_api.NeutronAPI())
         self.neutron.add('networks', name='public')
-        self.ctx.auth_token_info = _token(self.neutron.url)
+        self.ctx.auth_token_info = neutron_api.token(self.neutron.url)
 
     def convert(self, identity):
         # With the credentials of the request, as an update does: trusts
@@ -132,7 +81,7 @@ class NeutronTestCase(inprocess.EngineTestCase):
             self.ctx, identity['stack_id'], stored_credentials=False)
 
     def requires(self, stack):
-        """Names of what each resource requires, as the rows have it."""
+        """Names of the resources that each resource requires, by the rows."""
         rows = trees.read(self.database, stack['stack_id']).resources
         names = {row['id']: row['name'] for row in rows}
         return {row['name']: {names[key] for key in row['requires']}
@@ -162,7 +111,7 @@ class OrderTest(NeutronTestCase):
             ('DELETE', 'network net', 204),
         ], native)
 
-    def test_the_rows_have_what_the_plug_ins_add(self):
+    def test_the_rows_have_the_dependencies_of_plug_ins(self):
         native = self.requires(self.create(IN_LINE, convergence=True))
         legacy = self.create(IN_LINE)
         self.convert(legacy)
@@ -172,7 +121,7 @@ class OrderTest(NeutronTestCase):
 
 
 class NoFixedIPTest(NeutronTestCase):
-    """A create cannot ask Neutron about what does not exist yet.
+    """A create cannot ask Neutron about resources that do not exist yet.
 
     Under convergence the dependency is missing until the first update; the
     legacy engine deletes in this order, too.
@@ -200,7 +149,7 @@ class ElsewhereTest(NeutronTestCase):
         self.args = {'params': {'parameters': {'net': net,
                                                'subnet': subnet}}}
 
-    def test_what_neutron_knows_of_is_in_the_rows(self):
+    def test_dependencies_from_neutron_are_in_the_rows(self):
         native = self.requires(self.create(ELSEWHERE, True, **self.args))
         legacy = self.create(ELSEWHERE, **self.args)
         self.convert(legacy)
@@ -227,18 +176,3 @@ class ElsewhereTest(NeutronTestCase):
         self.convert(legacy)
         self.assertEqual({200, 204},
                          {status for _, _, status in self.delete(legacy)})
-
-
-def _token(neutron_url):
-    """What Keystone would tell of the token of a request."""
-    identity = {'id': 'test', 'name': 'test',
-                'domain': {'id': 'default', 'name': 'Default'}}
-    return {'token': {
-        'methods': ['password'], 'user': identity, 'project': identity,
-        'roles': [], 'issued_at': '2000-01-01T00:00:00.000000Z',
-        'expires_at': '9999-01-01T00:00:00.000000Z',
-        'catalog': [{'id': 'network', 'name': 'neutron', 'type': 'network',
-                     'endpoints': [{'id': 'network', 'interface': 'public',
-                                    'region': 'RegionOne',
-                                    'region_id': 'RegionOne',
-                                    'url': neutron_url}]}]}}

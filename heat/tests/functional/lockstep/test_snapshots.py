@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Snapshots from before a conversion behave as those of convergence do."""
+"""Snapshots from before a conversion behave as those of convergence."""
 
 import contextlib
 import copy
@@ -35,7 +35,7 @@ def changed():
 
 
 class SnapshotsTest(inprocess.EngineTestCase):
-    """Each test does the same to a native and to a converted stack."""
+    """Each test runs on a native and on a converted stack."""
 
     def setUp(self):
         super().setUp()
@@ -110,7 +110,7 @@ class SnapshotsTest(inprocess.EngineTestCase):
 
     def test_delete(self):
         calls = self.assertSameCalls(self._delete)
-        # Since Heat 26 nothing tells the resource its physical id.
+        # Since Heat 26 the resource does not get its physical id.
         physical_id = None if releases.RESOURCE_SNAPSHOTS else 'physical-one'
         self.assertIn(('one', 'delete_snapshot', physical_id,
                        {'image': 'image-of-before'}), calls)
@@ -119,7 +119,7 @@ class SnapshotsTest(inprocess.EngineTestCase):
         self.assertSameCalls(self._delete_stack)
 
     def test_list_and_show(self):
-        told = []
+        answers = []
         for convergence in (True, False):
             stack, snapshot_id = self.snapshotted(convergence)
             listed, = self.heat.stack_list_snapshots(self.ctx, stack)
@@ -128,17 +128,17 @@ class SnapshotsTest(inprocess.EngineTestCase):
             self.assertEqual(stack['stack_id'], shown['data'].pop('id'))
             self.assertEqual(stack['stack_name'], shown['data'].pop('name'))
             del shown['id'], shown['creation_time']
-            # The legacy engine tells of a nested stack as a whole.
+            # The legacy engine shows the data of a whole nested stack.
             self.assertEqual({'one', 'two', 'group'},
                              set(shown['data']['resources']))
             del shown['data']['resources']['group']
-            told.append(shown)
-        self.assertEqual(*told)
-        self.assertEqual('image-of-before', told[0]['data']['resources'][
+            answers.append(shown)
+        self.assertEqual(*answers)
+        self.assertEqual('image-of-before', answers[0]['data']['resources'][
             'one']['resource_data']['image'])
 
     def _interrupted(self):
-        """A snapshot as it is left when its engine dies."""
+        """A snapshot that an engine left when it died."""
         stack = self.create(TEMPLATE)
         snapshot = self.heat.stack_snapshot(self.ctx, stack, 'daily')
         self.wait_for(stack)

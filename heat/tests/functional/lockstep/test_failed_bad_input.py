@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""Failed stacks that --failed refuses, and the remedy of each refusal."""
+
+import json
+
+from oslo_utils import uuidutils
+import sqlalchemy
+
+from heat.common import exception
+from heat.common.migrate import exception as migrate_exception
+from heat.db import models
+from heat.tests.functional.harness import databases
+from heat.tests.functional.harness.plugins import things
+from heat.tests.functional.lockstep import chains
+from heat.tests.functional.lockstep import failed_case
+from heat.tests.functional.lockstep import lives
+
+_INNER = chains.template(x=chains.resource())
+_FILES = {'inner.yaml': json.dumps(_INNER)}
+
+
+def circle():
+    """The old b uses a, and the new a uses b; both are replaced."""
+    old = chains.template(
+        a=chains.resource(), b=chains.resource(needs='a'),
+        c=chains.resource(needs='b'))
+    new = chains.template(
+        a=chains.resource(needs='b', immutable='y'),
+        b=chains.resource(immutable='y'),
+        c=chains.resource(value='2', needs='a'))
+    return old, new
+
+
+class BadInputTestCase(failed_case.FailedTestCase):
+
+    def begin(self, old, new, convergence=False, files=None):
+        """A stack whose update failed in c, with a backup stack."""
+        life = lives.Life(self, convergence)
+        life.create(old, files)
+        life.failing(('c', 'update'))
+        life.update(new)
+        self.assertEqual('UPDATE_FAILED', self.state(life.identity))
+        life.failing()
+        return life
+
+    def assert_refused(self, life, reason, words='update the stack'):
+        before = self.all_rows()
+        refused = self.assertRaises(reason, life.convert)
+        self.assertEqual(before, self.all_rows())
+        self.assertIn(words, str(refused))
+
+    def all_rows(self):
+        return [self.database.rows(model) for model in
+                (models.Stack, models.Resource, models.RawTemplate)]
+
+    def update_legacy(self, life, new):
+        """Follow a remedy, and see that it helps."""
+        life.update(new)
+        life.convert()
+        self.update_and_delete(life, new)
+
+    def update_and_delete(self, life, new):
+        """See that nothing is lost or left."""
+        life.update(new)
+        end = life.end()
+        self.assertEqual(
+            ('UPDATE_COMPLETE', ['a', 'b', 'c'], [], []),
+            (end['state'], [path[0] for path, *_ in end['living']],
+             end['leaked'], end['lost']))
+        life.delete()
+        self.assertEqual({}, life.ledger.things)
+
+    def backup_rows(self, life):
+        backup, = self.database.rows(
+            models.Stack, owner_id=life.identity['stack_id'], backup=True,
+            deleted_at=None)
+        return backup['id'], self.database.rows(
+            models.Resource, stack_id=backup['id'])
+
+    def write(self, statement):
+        with self.database.engine.begin() as connection:
+            connection.execute(statement)
+
+
+class BadInputTest(BadInputTestCase):
+
+    def test_a_circle_through_replaced_resources(self):
+        life = self.begin(*circle())
+        self.assert_refused(life, migrate_exception.CircularBackup)
+        self.update_legacy(life, circle()[1])
+
+    def test_such_a_circle_in_a_native_stack(self):
+        life = self.begin(*circle(), convergence=True)
+        life.delete()
+        row = self.row(life.identity)
+        self.assertEqual(('DELETE', 'FAILED'), (row['action'], row['status']))
+        self.assertIn('Circular Dependency', row['status_reason'])
+
+    def test_two_resources_of_one_name(self):
+        life = self.begin(chains.OLD, chains.REPLACING)
+        _backup_id, (row,) = self.backup_rows(life)
+        thing = life.ledger.things[row['physical_resource_id']]
+        second = life.ledger.reserve('a')
+        life.ledger.create(second, things.Thing(thing.path, '1', set()))
+        del row['id']
+        row.update(uuid=uuidutils.generate_uuid(),
+                   physical_resource_id=second)
+        # An attribute need not have the name of its column.
+        self.write(sqlalchemy.insert(models.Resource).values({
+            getattr(models.Resource, name).expression: value
+            for name, value in row.items()}))
+        self.assert_refused(life, migrate_exception.TwoInBackup, second)
+        del life.ledger.things[second]
+        self.write(sqlalchemy.update(models.Resource).where(
+            models.Resource.physical_resource_id == second).values(
+                action='DELETE', status='COMPLETE'))
+        life.convert()
+        self.update_and_delete(life, chains.REPLACING)
+
+    def test_a_nested_stack_of_a_backup_stack(self):
+        old = chains.changed(chains.OLD)
+        old['resources']['b'] = {'type': 'inner.yaml', 'depends_on': 'a'}
+        life = self.begin(old, chains.REPLACING, files=_FILES)
+        backup_id, rows = self.backup_rows(life)
+        nested, = [row['physical_resource_id'] for row in rows
+                   if row['name'] == 'b']
+        self.write(sqlalchemy.update(models.Stack).where(
+            models.Stack.id == nested).values(owner_id=backup_id))
+        self.assert_refused(life, migrate_exception.StackInBackup)
+        self.update_legacy(life, chains.REPLACING)
+
+
+class TemplateTest(BadInputTestCase):
+    """A template is damaged, or lost with a part of the database."""
+
+    def setUp(self):
+        super().setUp()
+        self.life = self.begin(chains.OLD, chains.REPLACING)
+        row = self.row(self.life.identity)
+        self.last, self.merged = (self.stored(row[column]) for column in (
+            'prev_raw_template_id', 'raw_template_id'))
+        backup_id, _rows = self.backup_rows(self.life)
+        backup, = self.database.rows(models.Stack, id=backup_id)
+        self.of_backup = self.stored(backup['raw_template_id'])
+
+    def stored(self, template_id):
+        row, = self.database.rows(models.RawTemplate, id=template_id)
+        return row
+
+    def damage(self, stored):
+        self.write(sqlalchemy.update(models.RawTemplate).where(
+            models.RawTemplate.id == stored['id']).values(
+                template={'no': 'version'}))
+
+    def lose(self, stored):
+        if self.backend != databases.SQLITE:
+            self.skipTest('a server refuses to delete what is in use')
+        with self.foreign_keys.off():
+            self.write(sqlalchemy.delete(models.RawTemplate).where(
+                models.RawTemplate.id == stored['id']))
+
+    def test_an_update_replaces_a_damaged_template_of_the_last_update(self):
+        self.damage(self.last)
+        self.assert_refused(self.life, migrate_exception.InvalidLastTemplate,
+                            'Update the stack with a whole template')
+        # This is no remedy.
+        self.assertRaises(exception.HeatException, self.life.patch)
+        self.update_legacy(self.life, chains.REPLACING)
+
+    def test_an_update_replaces_a_lost_template_of_the_last_update(self):
+        self.lose(self.last)
+        self.assert_refused(self.life, migrate_exception.InvalidLastTemplate,
+                            'Update the stack with a whole template')
+        self.update_legacy(self.life, chains.REPLACING)
+
+    def test_a_lost_template_is_restored(self):
+        self.lose(self.last)
+        self.assert_refused(self.life, migrate_exception.InvalidLastTemplate,
+                            'restore that template')
+        self.write(sqlalchemy.insert(models.RawTemplate).values(self.last))
+        self.convert_and_update()
+
+    def convert_and_update(self):
+        self.life.convert()
+        self.update_and_delete(self.life, chains.REPLACING)
+
+    def test_without_the_merged_template_the_others_are_enough(self):
+        self.damage(self.merged)
+        self.convert_and_update()
+
+    def test_without_that_of_the_backup_stack_the_others_are_enough(self):
+        self.lose(self.of_backup)
+        self.convert_and_update()
