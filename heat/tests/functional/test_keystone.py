@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Stacks of an ordinary project member's convert, with a real Keystone.
+"""Convert stacks of an ordinary project member, with a real Keystone.
 
-Heat has its own policies, trusts and stack users; nobody but the operator
-has more than the role ``member`` or ``reader`` in a project.
+Heat has its own policies, trusts and stack users. Only the operator has more
+than the role ``member`` or ``reader`` in a project.
 """
 
 import json
@@ -26,11 +26,11 @@ STACK = case.template('member.yaml')
 CALLER = case.template('caller.yaml')
 SMALL = case.template('small.yaml')
 
-#: The default of the hidden parameter of the templates that have one.
+#: The default of hidden parameters of the templates.
 SECRET = 'swordfish-of-the-member'
 NEW_VALUE = 'changed-by-the-member'
 
-#: What every token begins with: the version and the time of a Fernet token.
+#: Every token begins with this: the version and the time of a Fernet token.
 TOKEN = 'gAAAAA'
 
 
@@ -58,7 +58,7 @@ class KeystoneTest(case.DeploymentTestCase):
     def add_user(cls, name, project, role='member'):
         return cls.heat.keystone.add_user(name, project, role)
 
-    # What there is in Keystone
+    # Contents of Keystone
 
     def trusts(self):
         """Ids of the trusts that the member has given to Heat."""
@@ -84,7 +84,7 @@ class KeystoneTest(case.DeploymentTestCase):
         self.heat.keystone.client_of(self.heat.member).trusts.delete(
             self.trust_of(stack_id))
 
-    # What operators and members do
+    # Steps of operators and members
 
     def convert(self, stack_id):
         """Run the operator's command.
@@ -100,7 +100,7 @@ class KeystoneTest(case.DeploymentTestCase):
         return json.loads(outcome), result.returncode
 
     def update_and_signal(self, name):
-        """Update a stack with a wait condition that a stack user ends.
+        """Update a stack with a wait condition, which a stack user signals.
 
         The credentials of the stack user are older than the conversion, as
         those in a server would be.
@@ -122,7 +122,7 @@ class KeystoneTest(case.DeploymentTestCase):
         return self.heat.wait_for(name, 'UPDATE_COMPLETE')
 
     def grow(self, name):
-        """Let a scaling policy do its work, as an alarm does."""
+        """Signal a scaling policy, as an alarm does."""
         size = self.members(name)
         self.heat.client.resources.signal(name, 'grow')
         processes.wait_until(lambda: self.members(name) == size + 1,
@@ -137,7 +137,7 @@ class KeystoneTest(case.DeploymentTestCase):
     def request_update(self, user, project):
         """Send an update of the stack "foreign" as if it were in a project.
 
-        With the id in the URL, nothing is looked up before the update itself.
+        With the id in the URL, the API looks nothing up before the update.
 
         :returns: the HTTP status of the answer.
         """
@@ -158,7 +158,7 @@ class KeystoneTest(case.DeploymentTestCase):
         self.assertEqual(['COMPLETE'], self.migration_events(stack_id))
 
     def assert_discreet(self, stack_id, text):
-        """Assert that a text holds nothing that only its owner may know."""
+        """Assert that a text holds no secret of the owner."""
         for secret in (TOKEN, self.trust_of(stack_id), SECRET, NEW_VALUE):
             self.assertNotIn(secret, text)
 
@@ -202,7 +202,7 @@ class KeystoneTest(case.DeploymentTestCase):
         self.heat.client.stacks.delete(name)
 
         self.heat.wait_for(stack_id, 'DELETE_COMPLETE')
-        # Heat deletes them when it has stored that.
+        # Heat deletes them after it has stored the status.
         processes.wait_until(lambda: trust not in self.trusts(),
                              'end of the trust')
         processes.wait_until(lambda: project not in self.stack_projects(),

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What a killed test has left on a server goes with the next run."""
+"""The next run removes what a killed test has left on a server."""
 
 import subprocess
 
@@ -13,7 +13,7 @@ from heat.tests.functional.harness import owner
 
 
 class _LeftoversTestCase(testtools.TestCase):
-    """Tests in which this process has the number of one that is gone."""
+    """Tests in which this process has the id of an ended one."""
 
     def setUp(self):
         super().setUp()
@@ -25,7 +25,7 @@ class _LeftoversTestCase(testtools.TestCase):
 
 
 class _Databases:
-    """What has to hold on each server; a subclass adds the server."""
+    """Tests for each server; a subclass adds the server."""
 
     def test_database_of_a_killed_test_is_dropped(self):
         if not databases.reachable(self.backend):

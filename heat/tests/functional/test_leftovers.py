@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Nested stacks that Heat leaves over, and what removes them safely.
+"""Leftover nested stacks, and how to remove them safely.
 
-What is told to do about each is done here, beside a ledger of the physical
-things that exist.
+The tests follow the advice for each, with a ledger of the existing physical
+things.
 """
 
 import json
@@ -92,12 +92,12 @@ class LeftoversTestCase(synchronous.EngineTestCase):
                 'stack_id': stack_id, 'path': ''}
 
     def nested(self, owner_id):
-        """Ids of the stacks that are nested right below a stack."""
+        """Ids of the stacks that are nested directly in a stack."""
         return [row['id'] for row in self.database.rows(
             models.Stack, owner_id=owner_id, deleted_at=None)]
 
     def things_of(self, *stack_ids):
-        """The physical things that resources of these stacks have."""
+        """The physical things of the resources of these stacks."""
         return {row['physical_resource_id'] for stack_id in stack_ids
                 for row in self.database.rows(models.Resource,
                                               stack_id=stack_id)
@@ -108,7 +108,7 @@ class LeftoversTestCase(synchronous.EngineTestCase):
         return row['convergence']
 
     def legacy_states(self):
-        """The states that convergence-status counts legacy trees under."""
+        """The states of legacy trees in convergence-status."""
         return [tally.state for tally in migrate_counts.tally(self.ctx)
                 if tally.state != migrate_counts.CONVERGENCE]
 
@@ -119,7 +119,7 @@ class LeftoversTestCase(synchronous.EngineTestCase):
         return str(exc)
 
     def assertLeft(self, *expected):
-        """The (code, id) of all that is listed as left over."""
+        """Check the (code, id) of all listed leftovers."""
         self.assertEqual(sorted(expected), [
             (row.leftover, row.id)
             for row in migrate_leftovers.get_all(self.ctx)])
@@ -145,7 +145,7 @@ class UnreferencedTest(LeftoversTestCase):
         self.root_id = self.root['stack_id']
 
     def interrupted(self):
-        """A healthy root stack, with a nested stack that it does not know.
+        """A healthy root stack, with a nested stack that no resource names.
 
         The engine that creates the nested stack goes down later, after the
         first thing has been made.
@@ -164,7 +164,7 @@ class UnreferencedTest(LeftoversTestCase):
                                time_out):
             root = self.create()
         self.assertEqual('CREATE_FAILED', self.state(root))
-        # As an engine does that starts and finds it in progress.
+        # As a starting engine does for a stack in progress.
         self.write(models.Stack, models.Stack.id == lost[0], status='FAILED')
         self.update(root)
         self.update(root)
@@ -253,8 +253,8 @@ class UnreferencedTest(LeftoversTestCase):
     def test_not_ignored_while_its_owner_is_not_complete(self):
         self.write(models.Stack, models.Stack.id == self.root_id,
                    status='FAILED')
-        self.refused(self.root_id, migrate_exception.NotCompleteYet)
-        self.refused(self.root_id, migrate_exception.NotCompleteYet,
+        self.refused(self.root_id, migrate_exception.NotComplete)
+        self.refused(self.root_id, migrate_exception.NotComplete,
                      ignore_unreferenced=True)
         self.assertEqual(['failed'], self.legacy_states())
 
@@ -288,7 +288,7 @@ class UnreferencedTest(LeftoversTestCase):
         self.convert(self.root)
         self.assertTrue(self.is_convergence(self.left))
 
-    def test_nobody_is_told_to_delete_what_another_stack_has(self):
+    def test_no_advice_to_delete_what_another_stack_has(self):
         thing, = self.things_of(self.left)
         other = self.create()['stack_id']
         self.write(models.Resource, (models.Resource.stack_id == other) &
@@ -322,7 +322,7 @@ class WithoutRootTest(LeftoversTestCase):
         self.assertEqual('ADOPT_COMPLETE', self.state(adopted))
         return adopted
 
-    def test_adopted_again_it_is_told_apart(self):
+    def test_adopted_again_it_has_its_own_reason(self):
         adopted = self.adopt()['stack_id']
         self.assertEqual(3, len(self.things.things))
         text = self.refused(self.left, migrate_exception.Adopted)
@@ -373,7 +373,7 @@ class WithoutRootTest(LeftoversTestCase):
         self.assertEqual(self.made, self.things.things)
         self.assertUpgradeCheck(upgradecheck.Code.SUCCESS)
 
-    def test_both_kinds_are_told_apart_in_one_project(self):
+    def test_both_kinds_in_one_project_have_their_own_reasons(self):
         self.adopt()
         other = self.create()['stack_id']
         nested, = self.nested(other)

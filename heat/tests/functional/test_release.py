@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What is released: the source archive of a tag, and the wheel made of it."""
+"""The source archive of a tag, and the wheel made from it."""
 
 import glob
 import os

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""heat-sandbox as its user meets it."""
+"""heat-sandbox, as a user runs it."""
 
 import os
 import signal
@@ -144,7 +144,7 @@ class StopTest(testtools.TestCase):
         self.assertEqual(0, heat.stop(number), heat.process.log())
 
         self.assertIn('heat-sandbox: stopped', heat.process.log())
-        # The engine has signed off: no row is left that counts as dead.
+        # The engine has deleted its service row, which would count as dead.
         self.assertEqual([], heat.database.rows(models.Service,
                                                 deleted_at=None))
 
@@ -170,24 +170,15 @@ class StopTest(testtools.TestCase):
 class RefusalTest(testtools.TestCase):
     """Wrong options end with status 2, before anything listens."""
 
-    def refuse(self, *arguments):
-        folder = self.useFixture(fixtures.TempDir()).path
-        process = self.useFixture(sandbox_fixture.SandboxProcess(
-            'refused', list(arguments), folder))
-        self.assertEqual(2, process.wait(), process.log())
-        return process.log()
-
-    def test_address_that_is_not_loopback(self):
-        self.assertIn('--i-know-there-is-no-authentication',
-                      self.refuse('--host', '0.0.0.0'))
-
-    def test_data_directory_that_cannot_be_made(self):
-        self.assertIn('/dev/null/data', self.refuse('--data-dir',
-                                                    '/dev/null/data'))
-
-    def test_port_that_is_none(self):
-        self.assertIn('70000', self.refuse('--port', '70000'))
-
-    def test_configuration_file_that_is_not_there(self):
-        self.assertIn('absent.conf', self.refuse(
-            '--data-dir', 'data', '--config-file', 'absent.conf'))
+    def test_refused(self):
+        for arguments, reason in (
+                (['--host', '0.0.0.0'], '--i-know-there-is-no-authentication'),
+                (['--data-dir', '/dev/null/data'], '/dev/null/data'),
+                (['--port', '70000'], '70000'),
+                (['--data-dir', 'data', '--config-file', 'absent.conf'],
+                 'absent.conf')):
+            folder = self.useFixture(fixtures.TempDir()).path
+            process = self.useFixture(sandbox_fixture.SandboxProcess(
+                'refused', arguments, folder))
+            self.assertEqual(2, process.wait(), process.log())
+            self.assertIn(reason, process.log())

@@ -2,14 +2,15 @@
 
 """A legacy stack converts when it is updated, on a real deployment.
 
-Two engines, the API under a WSGI server, RabbitMQ and a database server; the
-updates are those of a user at the ``openstack`` command.
+The deployment has two engines, the API under a WSGI server, RabbitMQ and a
+database server. A user updates with the ``openstack`` command.
 """
 
 from heat.tests.functional.harness import case
 from heat.tests.functional.harness import databases
 from heat.tests.functional.harness import processes
 from heat.tests.functional.harness import trees
+from heat.tests.functional import update_bad_input
 
 TREE = case.template('tree.yaml')
 TEMPLATE = ('-t', case.template_path('tree.yaml'))
@@ -20,7 +21,7 @@ NEW_OUTPUTS = {'first': 'two', 'second': 'two', 'group': ['two', 'two'],
 
 
 class UpdateMixin:
-    """Update with a change, and see which engine made it."""
+    """Update with a change, and check which engine made it."""
 
     def _update(self, name, arguments, convergence, events):
         stack_id = self.stack_id(name)
@@ -135,25 +136,31 @@ class ConvertedStackMixin:
         self.heat.client.stacks.delete(stack_id)
 
         self.heat.wait_for(stack_id, 'DELETE_COMPLETE')
-        # Heat tells the status first and deletes the row then.
+        # Heat shows the status first, and then deletes the row.
         processes.wait_until(lambda: not self.tree(stack_id).stacks,
                              'deleted_at of the root stack')
         for stack in before.stacks:
             self.assertEqual(trees.Tree([], []), self.tree(stack['id']))
 
 
-class MySQLUpdateTest(ConversionMixin, ConvertedStackMixin,
-                      case.DeploymentTestCase):
+class _Update(ConversionMixin, ConvertedStackMixin,
+              update_bad_input.BadInputMixin):
+    """All tests on one deployment; a subclass adds the database."""
+
+    legacy_stacks = dict(ConversionMixin.legacy_stacks,
+                         **update_bad_input.BadInputMixin.legacy_stacks)
+
+
+class MySQLUpdateTest(_Update, case.DeploymentTestCase):
     backend = databases.MYSQL
 
 
-class PostgreSQLUpdateTest(ConversionMixin, ConvertedStackMixin,
-                           case.DeploymentTestCase):
+class PostgreSQLUpdateTest(_Update, case.DeploymentTestCase):
     backend = databases.POSTGRESQL
 
 
 class MutableOptionsTest(UpdateMixin, case.DeploymentTestCase):
-    """The options count as they are when an engine has got its SIGHUP."""
+    """An engine uses the new options after a SIGHUP."""
 
     backend = databases.POSTGRESQL
     conf = {'convergence_engine': True, 'migrate_on_update': False}
@@ -175,7 +182,8 @@ class NoConvergenceEngineTest(UpdateMixin, case.DeploymentTestCase):
 
     backend = databases.POSTGRESQL
     engines = 1
-    conf = {'convergence_engine': False, 'migrate_on_update': True}
+    legacy_conf = {'migrate_on_update': True}
+    conf = None
     legacy_stacks = {'stack': TREE}
 
     def test_nothing_converts_and_the_engine_says_so_once(self):

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""heat-manage as an operator runs it, on a database with stacks in it."""
+"""Run heat-manage as an operator does, on a database with stacks."""
 
 import collections
 import json
@@ -19,7 +19,7 @@ from heat.tests.functional.harness import trees
 
 _TIMEOUT = 300  # seconds
 
-#: A stack that needs no cloud and no other stack.
+#: A stack without nested stacks that needs no cloud.
 SMALL = {
     'heat_template_version': '2018-08-31',
     'resources': {
@@ -51,7 +51,7 @@ class Command(processes.Process):
         return self._popen.wait(seconds)
 
     def outcomes(self):
-        """The outcomes that it has printed until now, by stack id."""
+        """The outcomes that it has printed so far, by stack id."""
         return outcomes(self.log())
 
 
@@ -66,7 +66,7 @@ class Commands(fixtures.Fixture):
         super().__init__()
         self._conf = configuration.merged({
             'auth_encryption_key': cfg.CONF.auth_encryption_key,
-            # As the engine of the test, which another process cannot ask.
+            # As the engine of the test: another process cannot call it.
             'transport_url': 'fake://',
             'database': {'connection': connection}}, conf)
         self._started = 0
@@ -107,7 +107,7 @@ def free_port():
 
 
 def outcomes(text):
-    """The outcomes among lines that may hold others too, by stack id."""
+    """The outcomes by stack id, from lines that may hold other output."""
     found = (json.loads(line) for line in text.splitlines()
              if line.startswith('{'))
     return {outcome['id']: outcome for outcome in found}
@@ -116,8 +116,8 @@ def outcomes(text):
 class CommandTestCase(inprocess.EngineTestCase):
     """heat-manage on the database that an engine in this process uses.
 
-    What each test creates is deleted from the database at its end, so that
-    ``--all`` means the stacks of the test.
+    Each test deletes its stacks at its end, so ``--all`` means the stacks of
+    the test.
     """
 
     def setUp(self):
@@ -168,7 +168,7 @@ class CommandTestCase(inprocess.EngineTestCase):
         return ids
 
     def set_columns(self, model, condition, **values):
-        """Change rows, as something else than the command would."""
+        """Change rows, as another process than the command would."""
         with self.database.engine.begin() as connection:
             connection.execute(model.__table__.update().where(
                 condition).values(**values))

@@ -15,7 +15,7 @@ from heat.tests.functional.harness import processes
 
 
 class _Commands:
-    """What has to work on every database; a subclass adds the database."""
+    """Tests for every database; a subclass adds the database."""
 
     def test_named_stack_converts_with_everything_below_it(self):
         stack_id = self.create(command.NESTED)['stack_id']

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""The commands beside running engines, and by means of them."""
+"""The commands beside running engines, and with --via-engines."""
 
 from heat.cmd.migrate import protection
 from heat.tests.functional.commands import command
@@ -10,18 +10,25 @@ from heat.tests.functional.harness import many_stacks
 
 _COUNT = 12
 
-_LEGACY = {'source': {'template': command.SMALL}}
 
+class TwoEnginesTest(case.DeploymentTestCase):
 
-class _ViaEnginesTestCase(case.DeploymentTestCase):
-
-    legacy_stacks = _LEGACY
+    backend = databases.MYSQL
+    legacy_stacks = {name: {'template': command.SMALL}
+                     for name in ('source', 'protected', 'unprotected')}
     conf = {'convergence_engine': True, 'migrate_protection': True}
 
     def setUp(self):
         super().setUp()
         self.ids = many_stacks.copy(self.heat.database.engine,
                                     self.stack_id('source'), _COUNT)
+        self.names = {engine.name for engine in self.heat.engines}
+
+    def start_another(self, **how):
+        """Start an engine for this test only."""
+        engine, = self.heat.start_engines(1, **how)
+        self.addCleanup(self.heat.kill_engines, [engine])
+        return engine
 
     def migrate(self, *arguments):
         """Hand over all the copies; returns {id: outcome} and the errors."""
@@ -35,24 +42,32 @@ class _ViaEnginesTestCase(case.DeploymentTestCase):
                                          for outcome in found.values()})
         return found, done.stderr
 
+    def migrate_here(self, name, *arguments, status=0):
+        """Convert a stack, and check how that ends; returns the errors."""
+        stack_id = self.stack_id(name)
+        done = self.heat.heat_manage('migrate-convergence-1', stack_id,
+                                     *arguments)
+        self.assertEqual(status, done.returncode, done.stdout + done.stderr)
+        self.assertEqual({not status}, self.tree(stack_id).convergence())
+        return done.stderr
+
     def assertAllConverted(self):
         for stack_id in self.ids:
             self.assertEqual({True}, self.tree(stack_id).convergence())
+
+    def assertRefused(self, error, done):
+        self.assertEqual(2, done.returncode, done.stdout)
+        self.assertIn(error, done.stderr)
+        self.assertNotIn('Traceback', done.stderr)
 
     def hosts(self, found):
         return {outcome['message'].rpartition(' ')[2]
                 for outcome in found.values()}
 
-
-class TwoEnginesTest(_ViaEnginesTestCase):
-
-    backend = databases.MYSQL
-
     def test_both_convert(self):
         found, errors = self.migrate()
         self.assertAllConverted()
-        names = {engine.name for engine in self.heat.engines}
-        self.assertEqual(names, self.hosts(found))
+        self.assertEqual(self.names, self.hosts(found))
         for engine in self.heat.engines:
             self.assertIn('by the operator', engine.log())
 
@@ -74,74 +89,36 @@ class TwoEnginesTest(_ViaEnginesTestCase):
         done = self.heat.heat_manage('migrate-convergence-1', *self.ids)
         self.assertIn('%d already convergence' % _COUNT, done.stdout)
 
-
-class StockEngineTest(_ViaEnginesTestCase):
-
-    backend = databases.POSTGRESQL
-    engines = 1
-
     def test_engine_without_the_overlay_is_named_and_left_out(self):
-        stock, = self.heat.start_engines(1, stock=True)
+        stock = self.start_another(stock=True)
         found, errors = self.migrate('--unprotected')
         self.assertAllConverted()
-        self.assertEqual({self.heat.engines[0].name}, self.hosts(found))
+        self.assertEqual(self.names, self.hosts(found))
         self.assertEqual(1, errors.count(
             'No stack is handed to the engine on host %s any more: it runs '
             'without the convergence overlay.' % stock.name))
 
-
-class ProtectionTest(case.DeploymentTestCase):
-    """The engine that is always there has the protection."""
-
-    backend = databases.MYSQL
-    engines = 1
-    conf = {'convergence_engine': True, 'migrate_protection': True}
-    legacy_stacks = {name: {'template': command.SMALL}
-                     for name in ('protected', 'unprotected')}
-
-    def migrate(self, name, *arguments, status=0):
-        """Convert a stack, and see how that ends; returns the errors."""
-        stack_id = self.stack_id(name)
-        done = self.heat.heat_manage('migrate-convergence-1', stack_id,
-                                     *arguments)
-        self.assertEqual(status, done.returncode, done.stdout + done.stderr)
-        self.assertEqual({not status}, self.tree(stack_id).convergence())
-        return done.stderr
-
     def test_a_protected_engine_answers_so(self):
-        self.heat.kill_engines()
-        self.heat.start_engines(1)
-        self.assertNotIn('protection', self.migrate('protected'))
+        self.assertNotIn('protection', self.migrate_here('protected'))
 
     def test_engines_without_it_are_named_until_the_operator_goes_on(self):
-        off, = self.heat.start_engines(1, migrate_protection=False)
-        stock, = self.heat.start_engines(1, stock=True)
-        errors = self.migrate('unprotected', status=2)
+        off = self.start_another(migrate_protection=False)
+        stock = self.start_another(stock=True)
+        errors = self.migrate_here('unprotected', status=2)
         self.assertIn('(%s: %s; %s: %s)' % (
             off.name, protection.OFF, stock.name, protection.STOCK), errors)
-        self.migrate('unprotected', '--unprotected')
-
-
-class NoEngineTest(_ViaEnginesTestCase):
-
-    backend = databases.MYSQL
-    engines = 1
+        self.migrate_here('unprotected', '--unprotected')
 
     def test_no_engine_is_up(self):
-        for engine in self.heat.engines:
-            engine.kill()
-        done = self.heat.heat_manage('migrate-convergence-1', '--via-engines',
-                                     '--all')
-        self.assertEqual(2, done.returncode, done.stdout)
-        self.assertIn('ERROR: No engine is up', done.stderr)
-        self.assertNotIn('Traceback', done.stderr)
+        self.addCleanup(self.heat.start_engines, len(self.heat.engines))
+        self.heat.kill_engines()
+        self.assertRefused('ERROR: No engine is up', self.heat.heat_manage(
+            'migrate-convergence-1', '--via-engines', '--all'))
 
     def test_no_broker_is_there(self):
         commands = self.useFixture(command.Commands(
             self.heat.database.url,
             transport_url='rabbit://guest:guest@127.0.0.1:%d/'
             % command.free_port()))
-        done = commands.run('migrate-convergence-1', '--via-engines', '--all')
-        self.assertEqual(2, done.returncode, done.stdout)
-        self.assertIn('ERROR: No engine can be called', done.stderr)
-        self.assertNotIn('Traceback', done.stderr)
+        self.assertRefused('ERROR: No engine can be called', commands.run(
+            'migrate-convergence-1', '--via-engines', '--all'))

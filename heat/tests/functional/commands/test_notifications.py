@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What the commands tell by notifications."""
+"""The notifications of the commands."""
 
 import collections
 import json
@@ -29,7 +29,7 @@ class NotificationTest(command.CommandTestCase):
                 'driver': 'messagingv2', 'transport_url': transport_url}))
 
     def received(self, url, level):
-        """The notifications of a level that lie in the queue, by type."""
+        """The notifications of a level in the queue, by type."""
         found = collections.defaultdict(list)
         with kombu.Connection(url.replace('rabbit:', 'amqp:', 1)) as amqp:
             with amqp.SimpleQueue('notifications.%s' % level,

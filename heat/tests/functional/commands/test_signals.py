@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""How a run over many stacks is paused, stopped and survives."""
+"""Pause, stop and resume a run over many stacks."""
 
 import os
 import signal
 
 from heat.db import models
 from heat.tests.functional.commands import command
+from heat.tests.functional.harness import databases
+from heat.tests.functional.harness import held_table
 from heat.tests.functional.harness import processes
 
-#: Stacks with something that takes so long that a test can act meanwhile:
-#: no more of them begin than are named in --max-rate.
+#: Stacks that take long enough for a test to act meanwhile; --max-rate limits
+#: how many begin.
 SLOWLY = ('--max-rate', '2')
 
 
@@ -48,8 +50,8 @@ class RunTest(command.CommandTestCase):
             for pid in [run.pid] + _children(run.pid):
                 os.kill(pid, number)
             self.assertEqual(1, run.wait(), run.log())
-            self.assertIn('stopped by a signal', run.log())
-            self.assertIn('in hand; again to stop at once', run.log())
+            self.assertIn(', by a signal', run.log())
+            self.assertIn(' in hand; again to stop at once', run.log())
             self.assertNotIn('Traceback', run.log())
             self.assertResumes(run, ids)
             self._forget_stacks()
@@ -126,7 +128,18 @@ class RunTest(command.CommandTestCase):
         for stack_id in ids:
             self.assertEqual(1, text.count('(%s): Converted to' % stack_id))
         self.assertNotIn('INFO', done.stdout + done.stderr)
-        self.assertNotIn('Registered:', text)
+        for noise in 'Registered:', 'is HIDDEN', 'alembic':
+            self.assertNotIn(noise, text)
+
+    def test_log_that_cannot_be_written_stops_no_conversion(self):
+        stack_id, = self.create_many(1)
+        for option in ('--log-file', '--log-dir', '--log-config-append'):
+            done = self.commands.run(option, '/dev/null/heat',
+                                     'migrate-convergence-1', stack_id)
+            self.assertEqual(0, done.returncode, done.stderr)
+            self.assertIn('\nNo log is written: ', '\n' + done.stderr)
+            self.assertNotIn('Traceback', done.stderr)
+        self.assertEqual({True: 1}, self.convergence())
 
     def test_each_conversion_leaves_one_event(self):
         stack_id, = self.create_many(1)
@@ -135,3 +148,32 @@ class RunTest(command.CommandTestCase):
         self.assertEqual((stack_id, 'COMPLETE'),
                          (event['stack_id'], event['resource_status']))
         self.assertIn('by the operator', event['_resource_status_reason'])
+
+
+class UnknownTest(command.CommandTestCase):
+
+    backend = databases.MYSQL
+
+    def test_stopped_run_whose_worker_died_does_not_say_it_changed_nothing(
+            self):
+        self.create_many(4)
+        with held_table.held(self.database, models.Stack):
+            run = self.commands.start('migrate-convergence-1', '--all',
+                                      '--workers', '1', '--format', 'json')
+            # It starts slowly on a busy machine.
+            run.wait_until(lambda: 'Database' in run.log(), 'heading', 300)
+            held_table.wait_for_waiting(self.database, 1)
+            os.kill(run.pid, signal.SIGTERM)
+            run.wait_until(lambda: 'in hand' in run.log(), 'answer')
+            worker, = _children(run.pid)
+            os.kill(worker, signal.SIGKILL)
+            # Nobody can tell what the worker has written while others wait
+            # for the table.
+            self.assertEqual(2, run.wait(), run.log())
+        self.assertNotIn('nothing was changed', run.log())
+        outcomes = run.outcomes().values()
+        # A batch is a half of the stacks here.
+        self.assertEqual([('failed', 'database')] * 2, [
+            (outcome['outcome'], outcome['code']) for outcome in outcomes])
+        for outcome in outcomes:
+            self.assertIn('may have changed', outcome['message'])

@@ -17,8 +17,8 @@ import kombu
 from heat.tests.functional.commands import command
 from heat.tests.functional.harness import processes
 
-# What Debian has in PATH is a wrapper that drops the environment and always
-# uses the files of the machine's broker.
+# The command of Debian in PATH is a wrapper. It drops the environment and
+# always uses the files of the machine's broker.
 _PATH = os.pathsep.join(('/usr/lib/rabbitmq/bin', '/usr/sbin',
                          os.environ.get('PATH', os.defpath)))
 
@@ -27,7 +27,7 @@ _START = 180  # seconds; some on an idle machine
 
 
 def missing():
-    """Tell in one line what is not installed, or None."""
+    """What is not installed, in one line, or None."""
     for name in ('rabbitmq-server', 'epmd'):
         if shutil.which(name, path=_PATH) is None:
             return '%s is not installed: broker faults left out' % name
@@ -37,7 +37,7 @@ def missing():
 class Node(fixtures.Fixture):
     """A running RabbitMQ node on 127.0.0.1.
 
-    :ivar url: what goes into ``transport_url``
+    :ivar url: the value of ``transport_url``
     """
 
     def _setUp(self):
@@ -94,7 +94,7 @@ class Node(fixtures.Fixture):
             return False
 
     def consumers(self, queue):
-        """Tell how many receive what is sent to a queue."""
+        """How many consumers a queue has."""
         with self._connection() as amqp:
             try:
                 return amqp.default_channel.queue_declare(
@@ -103,7 +103,7 @@ class Node(fixtures.Fixture):
                 return 0
 
     def stop(self):
-        """Stop the node as its service does; what it had in queues is lost."""
+        """Stop the node as its service does; its queues lose all messages."""
         self._server.stop()
 
     def restart(self):

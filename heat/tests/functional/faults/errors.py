@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What drivers raise when a database fails, as the servers word it."""
+"""The errors of drivers when a database fails, in the words of servers."""
 
 import contextlib
 import sqlite3
@@ -16,8 +16,8 @@ from heat.tests.functional.harness import databases
 class Fault(typing.NamedTuple):
     """A fault of a database.
 
-    :ivar strike: does it to a DBAPI connection that is about to be used, and
-        raises what the driver would raise
+    :ivar strike: causes the fault on a DBAPI connection that is about to be
+        used, and raises the error of the driver
     :ivar retried: whether Heat runs the transaction again after it
     """
 
@@ -26,10 +26,10 @@ class Fault(typing.NamedTuple):
 
 
 def _rolled_back(kind, *words):
-    """The database rolls back before it tells, and takes more statements.
+    """The database rolls back, raises, and accepts more statements.
 
-    As InnoDB does when it ends a deadlock: what comes after on the same
-    connection is a transaction of its own.
+    InnoDB does so when it ends a deadlock. The next statements on the
+    connection are a transaction of their own.
     """
     def strike(connection):
         connection.rollback()
@@ -38,7 +38,7 @@ def _rolled_back(kind, *words):
 
 
 def _ended_by(statement):
-    """The server really ends the connection: the driver finds out itself."""
+    """The server ends the connection, and the driver raises an error."""
     def strike(connection):
         with contextlib.suppress(pymysql.err.Error, psycopg2.Error):
             connection.cursor().execute(statement)
@@ -46,7 +46,7 @@ def _ended_by(statement):
 
 
 def _unanswered(kind, *words):
-    """What was asked for is done, but no answer arrives."""
+    """The server executes the statement, but no answer arrives."""
     def strike(_connection):
         raise kind(*words)
     return strike

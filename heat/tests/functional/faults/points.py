@@ -17,7 +17,7 @@ from sqlalchemy import event
 
 from heat.engine.migrate import timed_planning
 
-#: What the words for a moment begin with.
+#: The words for a moment begin with these.
 BEFORE, AFTER = 'before', 'after'
 
 COMMIT = 'COMMIT'
@@ -26,19 +26,19 @@ _DO_EXECUTE = ('do_execute', 'do_execute_no_params', 'do_executemany')
 
 
 def kill(_connection):
-    """End this process as a crash does."""
+    """Kill this process, as in a crash."""
     os.kill(os.getpid(), signal.SIGKILL)
 
 
 class Switch:
-    """Numbers the moments of a run, and does something at one of them.
+    """Numbers the moments of a run, and runs an action at one of them.
 
     :param at: the number of that moment, None to count only
-    :param action: called with the DBAPI connection; what it raises is what
-        the driver raises
-    :param always: do it again whenever a moment has the same words
-    :ivar moments: the words for each moment until now, such as "before
-        INSERT INTO stack_lock"
+    :param action: called with the DBAPI connection; an exception of it counts
+        as one of the driver
+    :param always: run it again at each moment with the same words
+    :ivar moments: the words for each moment so far, such as "before INSERT
+        INTO stack_lock"
     """
 
     def __init__(self, at=None, action=None, always=False):
@@ -49,12 +49,12 @@ class Switch:
         self._thread = None
 
     def install(self):
-        """Watch all engines of this process; not to be undone."""
+        """Watch all engines of this process; this cannot be undone."""
         for name in _DO_EXECUTE:
             event.listen(sqlalchemy_engine.Engine, name, self._do_execute)
         event.listen(sqlalchemy_engine.Engine, 'after_cursor_execute',
                      self._executed)
-        # There is no event for what comes after a commit.
+        # SQLAlchemy has no event after a commit.
         do_commit = default.DefaultDialect.do_commit
 
         def watched(dialect, connection):
@@ -66,7 +66,7 @@ class Switch:
 
     @contextlib.contextmanager
     def armed(self):
-        """Count what the current thread does meanwhile."""
+        """Count the moments of the current thread within the context."""
         self._thread = threading.get_ident()
         try:
             yield self
@@ -94,7 +94,7 @@ class Switch:
 
 
 def words(statement):
-    """What a statement is known by: its verb and its first table."""
+    """The words for a statement: its verb and its first table."""
     parts = statement.replace('`', '').split()
     for verb in ('FROM', 'INTO', 'UPDATE'):
         if verb in parts[:-1]:

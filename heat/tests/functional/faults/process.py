@@ -2,13 +2,14 @@
 
 """Conversions in processes that can be killed at any statement.
 
-Run as a module this is a process that has Heat loaded and no connection to a
-database yet. For each line of JSON that it reads it forks a child, which
-runs heat-manage, or the update of an engine, with a switch (see
-heat.tests.functional.faults.points) at one moment; then it writes a line that
-tells how the child ended.
+Run as a module, this is a process with Heat loaded and without a connection to
+a database. It reads lines of JSON, and forks a child for each. The child runs
+heat-manage, or the update of an engine, with a switch at one moment (see
+heat.tests.functional.faults.points). Then the process writes a line with the
+end of the child.
 """
 
+import gc
 import json
 import multiprocessing
 import os
@@ -22,7 +23,9 @@ from oslo_config import cfg
 from oslo_log import log as logging
 
 from heat.cmd import manage
+from heat.cmd.migrate import acting
 from heat.cmd.migrate import broker
+from heat.cmd.migrate import commands  # noqa: F401  the children share it
 from heat.common import context as heat_context
 from heat.common import messaging
 from heat.db import api as db_api
@@ -36,7 +39,7 @@ from heat.tests.functional.harness import configuration
 from heat.tests.functional.harness import processes
 from heat.tests import utils
 
-#: What a child does.
+#: The possible work of a child.
 KILL = 'kill'
 
 #: How often Heat begins a failed transaction again.
@@ -94,9 +97,9 @@ class Runner(fixtures.Fixture):
         """Run one conversion in a child.
 
         :param what: fault_table.COMMAND or UPDATE
-        :param at: the number of the moment to do it at, None for never
-        :param fault: KILL, or what fault_errors.FAULTS calls it
-        :param always: do it again whenever it comes to the same statement
+        :param at: the number of the moment of the fault, None for no fault
+        :param fault: KILL, or a name of fault_errors.FAULTS
+        :param always: repeat the fault at each equal statement
         """
         self._popen.stdin.write(json.dumps(
             [what, self._identity, at, fault, always]) + '\n')
@@ -113,12 +116,15 @@ def _serve(database, conf, stack_id):
     """Fork a child for each line of the standard input."""
     cfg.CONF(['--config-file', conf], project='heat', prog='heat-manage')
     resources.initialise()
-    # What has been imported and found, and what SQLAlchemy has compiled, need
-    # not be in every child. A connection must not be in any.
+    # The children share imported modules and statements that SQLAlchemy has
+    # compiled. They must not share a connection.
     convergence_migrate.plan(heat_context.get_admin_context(), stack_id)
     broker.can_notify()
     db_api.get_engine().dispose()
     cfg.CONF.clear()
+    gc.collect()
+    # So the collector of a child does not copy the shared memory.
+    gc.freeze()
     fork = multiprocessing.get_context('fork')
     for line in sys.stdin:
         ours, theirs = fork.Pipe(duplex=False)
@@ -137,7 +143,7 @@ def _serve(database, conf, stack_id):
 
 
 def _run(pipe, database, conf, what, identity, at, fault, always):
-    """What a child does; ends the process."""
+    """Run a conversion in a child; ends the process."""
     output = os.open('output', os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     for stream in (sys.stdout, sys.stderr):
         os.dup2(output, stream.fileno())
@@ -166,12 +172,24 @@ def _run_command(conf, identity, switch):
             return exc.code
 
 
+def _run_batch(conf, identity, switch):
+    """Convert as the command does, in a batch, and the rest one by one."""
+    alone = acting.act
+
+    def act(action, stack):
+        done, left = acting.act_together(action, [stack])
+        return alone(action, stack) if left else done[0]
+
+    acting.act = act
+    return _run_command(conf, identity, switch)
+
+
 class _Reached(Exception):
     """The update went on after the conversion."""
 
 
 def _run_update(conf, identity, switch):
-    """Have an engine, without the threads that serve others, update it.
+    """Have an engine update the stack, without its other threads.
 
     The switch is armed while the engine converts. When the hook is done, the
     update itself is left to the engine of the test.
@@ -201,7 +219,8 @@ def _run_update(conf, identity, switch):
         return 0
 
 
-_RUNS = {fault_table.COMMAND: _run_command, fault_table.UPDATE: _run_update}
+_RUNS = {fault_table.COMMAND: _run_command, fault_table.UPDATE: _run_update,
+         fault_table.BATCH: _run_batch}
 
 if __name__ == '__main__':
     _serve(*sys.argv[1:])

@@ -2,9 +2,9 @@
 
 """The table of faults in the contributor guide, which the tests write.
 
-With HEAT_TEST_UPDATE_DOCS=1 the tests of crashes and faults write what they
-have counted; without it they see that the table has all of their rows. For
-a new table, delete the old one first.
+With HEAT_TEST_UPDATE_DOCS=1 the tests of crashes and faults write their
+counts. Without it they check that the table has all of their rows. For a new
+table, delete the old one first.
 """
 
 import csv
@@ -31,17 +31,18 @@ KILLED = 'Process killed'
 BROKER_RESTARTED = 'RabbitMQ restarted'
 BROKER_DOWN = 'RabbitMQ down'
 
-#: What converts when the fault comes. A real fault of a database comes to the
-#: converter in the process of the test.
+#: The converting process. With a real fault of a database, the process of the
+#: test converts.
 COMMAND, UPDATE = 'heat-manage', 'update'
 REAL = 'converter, real fault'
 VIA_ENGINES = 'heat-manage --via-engines'
+BATCH = 'heat-manage, batch'
 
 
 class Row(typing.NamedTuple):
     """How often a fault was injected, and how that ended.
 
-    Survived is who is convergence or legacy afterwards, as a whole.
+    A tree has survived if it is wholly convergence or wholly legacy.
     """
 
     fault: str
@@ -54,7 +55,7 @@ class Row(typing.NamedTuple):
 
     @property
     def name(self):
-        """What no two rows have in common."""
+        """The key of a row."""
         return self[:3]
 
 
@@ -73,7 +74,7 @@ def row(fault, by, backend, states):
 
 
 def check(test, rows):
-    """Have a test fail for a lost tree, or for a row that is missing.
+    """Fail for a lost tree, or for a missing row.
 
     With HEAT_TEST_UPDATE_DOCS=1 the rows are written first.
     """
@@ -93,7 +94,7 @@ def read():
 
 
 def write(rows):
-    """Put rows into the table, in the place of those of the same name."""
+    """Write rows into the table; they replace rows with the same name."""
     with lockutils.lock('fault_table', external=True,
                         lock_path=tempfile.gettempdir()):
         table = {row.name: row for row in
@@ -104,5 +105,5 @@ def write(rows):
 
 
 def updated():
-    """Whether the tests are to write the table."""
+    """Whether the tests must write the table."""
     return os.environ.get('HEAT_TEST_UPDATE_DOCS', '') not in ('', '0')

@@ -2,8 +2,8 @@
 
 """RabbitMQ goes away while stacks are converted.
 
-Beside each stack that is converted, one that was created under convergence
-meets the same at the same step: what happens to that is what Heat does.
+A stack that was created under convergence has the same fault at the same step.
+It shows what Heat does by itself.
 """
 
 from concurrent import futures
@@ -48,8 +48,8 @@ class _Deployment(deployment.Deployment):
     def wait_for_consumers(self):
         """Wait until all engines are back at a broker that was away.
 
-        What is sent before, nobody receives: Heat's queues do not outlive
-        the broker, and who sends does not ask whether there is a queue.
+        Earlier messages are lost: the broker loses Heat's queues, and a sender
+        does not check that there is a queue.
         """
         processes.wait_until(
             lambda: all(self.node.consumers(queue) == _ENGINES
@@ -57,9 +57,9 @@ class _Deployment(deployment.Deployment):
 
 
 class BrokerRestartTest(case.DeploymentTestCase):
-    """The engines wait at a table while nobody may write to it.
+    """The engines wait for a locked table while the broker stops.
 
-    So the broker goes away at the same step each time.
+    So it stops at the same step each time.
     """
 
     deployment_class = _Deployment
@@ -78,7 +78,7 @@ class BrokerRestartTest(case.DeploymentTestCase):
             self.heat.wait_for_consumers()
         for stack_id in stack_ids:
             self.heat.wait_for(stack_id, 'UPDATE_COMPLETE')
-        self._tell(fault_table.BROKER_RESTARTED, fault_table.UPDATE,
+        self._note(fault_table.BROKER_RESTARTED, fault_table.UPDATE,
                    stack_ids[:1])
 
     def test_no_broker_at_the_first_worker_message(self):
@@ -91,7 +91,7 @@ class BrokerRestartTest(case.DeploymentTestCase):
         # Whether an engine still sends the message or has done so too early
         # is up to its timers. The way out of both is that of native stacks.
         self._update_again(stack_ids)
-        self._tell(fault_table.BROKER_DOWN, fault_table.UPDATE,
+        self._note(fault_table.BROKER_DOWN, fault_table.UPDATE,
                    stack_ids[:1])
 
     def test_restart_while_engines_convert_what_the_command_gave_them(self):
@@ -107,7 +107,7 @@ class BrokerRestartTest(case.DeploymentTestCase):
         done = run.result()
         self.assertNotIn('Traceback', done.stdout + done.stderr)
         self.assertEqual(set(stack_ids), set(command.outcomes(done.stdout)))
-        self._tell(fault_table.BROKER_RESTARTED, fault_table.VIA_ENGINES,
+        self._note(fault_table.BROKER_RESTARTED, fault_table.VIA_ENGINES,
                    stack_ids)
         again = self.heat.heat_manage(*arguments)
         self.assertEqual(0, again.returncode, again.stdout + again.stderr)
@@ -153,7 +153,7 @@ class BrokerRestartTest(case.DeploymentTestCase):
         """Wait for the end of an update that may have overtaken another.
 
         Of two at a time Heat may fail one, when both delete the template
-        before them (ForeignKeyViolation). A user would update once more.
+        before them (ForeignKeyViolation). A user would update again.
         """
         try:
             self.heat.wait_for(stack_id, 'UPDATE_COMPLETE')
@@ -164,13 +164,13 @@ class BrokerRestartTest(case.DeploymentTestCase):
             self.heat.wait_for(stack_id, 'UPDATE_COMPLETE')
 
     def _wait_for_sync_point(self, stack_id):
-        """Wait for the one of the stack, the last that is written."""
+        """Wait for the sync point of the stack, which is written last."""
         processes.wait_until(
             lambda: self.heat.database.rows(
                 models.SyncPoint, stack_id=stack_id, entity_id=stack_id),
             'sync point')
 
-    def _tell(self, fault, by, stack_ids):
+    def _note(self, fault, by, stack_ids):
         fault_table.check(self, [fault_table.row(
             fault, by, self.backend, list(map(self._state, stack_ids)))])
 

@@ -11,8 +11,8 @@ from heat.tests.functional.faults import table as fault_table
 from heat.tests.functional.harness import databases
 from heat.tests.functional.harness import processes
 
-# What the writing transaction consists of; see heat.db.migrate.write.
-# A tree that did not make it issue all of them would prove little.
+# The statements of the writing transaction; see heat.db.migrate.write. The
+# tree of the test must need all of them.
 WRITES = frozenset(
     '%s %s' % (when, what) for when in ('before', 'after') for what in (
         'INSERT stack_lock', 'UPDATE stack', 'UPDATE resource',
@@ -24,7 +24,7 @@ _AGAIN = 'converted by the next attempt'
 
 
 class _Crash:
-    """What has to hold on every database; a subclass adds the database."""
+    """Tests for every database; a subclass adds the database."""
 
     def test_command_killed_at_every_statement(self):
         self.kill_everywhere(fault_table.COMMAND)
@@ -41,12 +41,14 @@ class _Crash:
             rows = self._kill(what, number, moment)
             states.append(self.state(rows))
             left[states[-1]] = rows
-            left[_AGAIN] = self._convert_again(what, moment)
-            self.restore(left[_AGAIN])
-        self.tell(what, {fault_table.KILLED: states})
-        # All that outlives a process are the rows: an update meets those of
-        # before, those that a killed process has written, or those of the
-        # next attempt.
+            # The next run begins with the rows that this one left. It is
+            # killed one moment later, so it repeats all steps of this one.
+            if states[-1] != fault_table.LEGACY or not number:
+                left[_AGAIN] = self._convert_again(what, moment)
+                self.restore(left[_AGAIN])
+        self.check_table(what, {fault_table.KILLED: states})
+        # Only rows outlive a process. An update finds the rows from before,
+        # those of the killed process, or those of the next attempt.
         self.assertEqual(
             {fault_table.LEGACY, fault_table.CONVERTED, _AGAIN}, set(left))
         for rows in left.values():
@@ -68,11 +70,17 @@ class _Crash:
         self.rows.write(rows)
         cfg.CONF.set_override('migrate_on_update', True)
         before = self.row(self.identity)['updated_at']
-        self.heat.update_stack(self.ctx, self.identity, fault_case.TEMPLATE,
+        self.heat.update_stack(self.ctx, self.identity, self.template,
                                {}, {}, {})
         processes.wait_until(
             lambda: self.row(self.identity)['updated_at'] != before, 'update')
         self.assertTrue(self.wait_for(self.identity)['convergence'])
+
+
+class _Alone:
+    """The same for a stack alone, which is locked before it is planned."""
+
+    template, stacks = fault_case.ALONE, 1
 
 
 class SQLiteCrashTest(_Crash, fault_case.FaultTestCase):
@@ -82,6 +90,17 @@ class SQLiteCrashTest(_Crash, fault_case.FaultTestCase):
 class MySQLCrashTest(_Crash, fault_case.FaultTestCase):
     backend = databases.MYSQL
 
+    def test_batch_killed_at_every_statement(self):
+        self.kill_everywhere(fault_table.BATCH)
+
 
 class PostgreSQLCrashTest(_Crash, fault_case.FaultTestCase):
+    backend = databases.POSTGRESQL
+
+
+class MySQLAloneCrashTest(_Alone, _Crash, fault_case.FaultTestCase):
+    backend = databases.MYSQL
+
+
+class PostgreSQLAloneCrashTest(_Alone, _Crash, fault_case.FaultTestCase):
     backend = databases.POSTGRESQL

@@ -8,16 +8,16 @@ from heat.tests.functional.faults import process as fault_process
 from heat.tests.functional.faults import table as fault_table
 from heat.tests.functional.harness import databases
 
-# heat-manage looks at the schema before it does anything; that is not tried
-# again, as no service of Heat's does.
+# heat-manage first checks the schema. It does not retry that, and no service
+# of Heat's does.
 _CHECKS = ('alembic_version', 'pg_catalog', 'DESCRIBE', 'PRAGMA')
 
-# In the middle of the transaction that writes.
+# In the middle of the writing transaction.
 _LATE = 'before UPDATE resource'
 
 
 class _Faults:
-    """What has to hold on every database; a subclass adds the database."""
+    """Tests for every database; a subclass adds the database."""
 
     @property
     def faults(self):
@@ -31,12 +31,12 @@ class _Faults:
 
     def inject_everywhere(self, what):
         moments = self.convert_once(what).moments
-        self.tell(what, {name: [
+        self.check_table(what, {name: [
             self._inject(what, name, number, moments[number])
             for number in _moments(moments, name)] for name in self.faults})
 
     def _inject(self, what, name, number, moment):
-        """Convert with a fault; returns what has become of the tree."""
+        """Convert with a fault; returns the state of the tree."""
         ended = self.runner.run(what, number, name)
         about = '%s %s: %s' % (name, moment, ended.output)
         self.assertNotIn('Traceback', ended.output, about)
@@ -46,7 +46,7 @@ class _Faults:
             check in moment for check in _CHECKS)
         self.assertEqual(fault_table.CONVERTED if retried
                          else fault_table.LEGACY, state, about)
-        # An update goes on whatever has become of the conversion.
+        # An update runs after any end of the conversion.
         refused = what == fault_table.COMMAND and not retried
         self.assertEqual(2 if refused else 0, ended.exitcode, about)
         self.restore(rows)
@@ -60,17 +60,18 @@ class _Faults:
             ended = self.runner.run(
                 fault_table.COMMAND, moments.index(_LATE), name, always=True)
             self.assertEqual(2, ended.exitcode, ended.output)
-            # Only a deadlock depends on others and may end: see _manner in
-            # heat.db.migrate.retry.
-            deadlock = name in (fault_errors.DEADLOCK, fault_errors.GALERA)
-            tries = 1 + fault_process.RETRIES if deadlock else 2
+            # A fault that the statement does not cause may pass: see _manner
+            # in heat.db.migrate.retry.
+            may_end = name in (fault_errors.DEADLOCK, fault_errors.GALERA,
+                               fault_errors.GALERA_NODE)
+            tries = 1 + fault_process.RETRIES if may_end else 2
             self.assertEqual(tries, ended.moments.count(_LATE), name)
             self.assertEqual(fault_table.LEGACY,
                              self.state(self.rows.read()))
 
 
 def _moments(moments, fault=None):
-    """The numbers of the moments at which there can be such a fault."""
+    """The numbers of the moments at which this fault is possible."""
     if fault == fault_errors.NO_ANSWER:
         return [number for number, moment in enumerate(moments)
                 if moment == 'after COMMIT']
@@ -85,6 +86,36 @@ class SQLiteFaultsTest(_Faults, fault_case.FaultTestCase):
 class MySQLFaultsTest(_Faults, fault_case.FaultTestCase):
     backend = databases.MYSQL
 
+    def test_batch_with_each_fault_at_every_statement(self):
+        """A stack that fails in a batch succeeds alone, without the fault."""
+        moments = self.convert_once(fault_table.BATCH).moments
+        first = moments.index('before INSERT stack_lock')
+        for name in self.faults:
+            for number in _moments(moments, name):
+                if number < first:
+                    continue
+                ended = self.runner.run(fault_table.BATCH, number, name)
+                about = '%s %s: %s' % (name, moments[number], ended.output)
+                rows = self.rows.read()
+                self.assertEqual(0, ended.exitcode, about)
+                self.assertEqual(fault_table.CONVERTED, self.state(rows),
+                                 about)
+                self.restore(rows)
+
 
 class PostgreSQLFaultsTest(_Faults, fault_case.FaultTestCase):
+    backend = databases.POSTGRESQL
+
+
+class _Alone:
+    """The same for a stack alone, which is locked before it is planned."""
+
+    template, stacks = fault_case.ALONE, 1
+
+
+class MySQLAloneFaultsTest(_Alone, _Faults, fault_case.FaultTestCase):
+    backend = databases.MYSQL
+
+
+class PostgreSQLAloneFaultsTest(_Alone, _Faults, fault_case.FaultTestCase):
     backend = databases.POSTGRESQL

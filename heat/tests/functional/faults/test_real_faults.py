@@ -6,8 +6,10 @@ import contextlib
 import threading
 import time
 
+import fixtures
 from oslo_config import cfg
 from oslo_db.sqlalchemy import enginefacade
+from oslo_utils import timeutils
 import sqlalchemy
 from sqlalchemy import event
 from sqlalchemy import exc
@@ -15,6 +17,7 @@ from sqlalchemy import exc
 from heat.common.migrate import deadline as migrate_deadline
 from heat.common.migrate import exception as migrate_exception
 from heat.db import api as db_api
+from heat.db.migrate import events as migrate_events
 from heat.db import models
 from heat.engine import convergence_migrate
 from heat.engine.migrate import timed_planning
@@ -25,12 +28,12 @@ from heat.tests.functional.faults import table as fault_table
 from heat.tests.functional.harness import databases
 from heat.tests.functional.harness import processes
 
-# What Heat's transactions end with when the database refuses them.
+# The errors of Heat's transactions when the database refuses them.
 ERRORS = (exc.SQLAlchemyError, db_api.db_exception.DBError)
 
 _RETRIES = 2
 
-# Of SQLite, whose pages have 4,096 bytes; rather too many than too few.
+# For SQLite, whose pages have 4,096 bytes. Too many do no harm.
 _EVENTS_A_PAGE = 20
 
 
@@ -64,13 +67,13 @@ class RealFaultTestCase(fault_case.FaultTestCase):
             engine.dispose()
 
     def assertRefused(self, fault):
-        """See that the conversion fails, and leaves no trace."""
+        """Check that the conversion fails, and changes nothing."""
         self.assertRaises(ERRORS, self.convert, self.identity)
         self.assertLegacy(fault)
 
     def assertLegacy(self, fault):
         state = self.state(self.rows.read())
-        self.tell(fault_table.REAL, {fault: [state]})
+        self.check_table(fault_table.REAL, {fault: [state]})
         self.assertEqual(fault_table.LEGACY, state)
 
     def assertConverts(self):
@@ -79,7 +82,7 @@ class RealFaultTestCase(fault_case.FaultTestCase):
 
     @contextlib.contextmanager
     def locked_stack(self):
-        """The row of the root stack is locked by somebody else."""
+        """Another session locks the row of the root stack."""
         with self.database.engine.begin() as other:
             _lock(other, models.Stack, self.identity['stack_id'])
             yield
@@ -93,8 +96,8 @@ def _lock(connection, model, row_id):
 class _ServerFaults:
     """What has to hold on both servers.
 
-    A subclass says how to make a session read-only or impatient, and how to
-    make it the victim of a deadlock.
+    A subclass makes a session read-only, shortens its lock timeout, and makes
+    it the victim of a deadlock.
     """
 
     def test_read_only_replica(self):
@@ -116,14 +119,59 @@ class _ServerFaults:
             self.assertRaises(
                 migrate_exception.OutOfTime, convergence_migrate.convert,
                 context, self.identity['stack_id'], stored_credentials=False)
-        # Both servers wait 50 seconds or longer of their own accord.
+            # The update does not wait for the event with the reason either.
+            self.assertRaises(migrate_exception.OutOfTime, self._add_event)
+        # By default both servers wait 50 seconds or longer.
         self.assertLess(time.monotonic() - begun, 30)
         self.assertEqual(fault_table.LEGACY, self.state(self.rows.read()))
         self.assertEqual(before, self._limits())
         self.assertConverts()
 
+    def test_event_of_an_update_comes_when_the_stack_is_free(self):
+        cfg.CONF.set_override('migrate_on_update', True)
+        cfg.CONF.set_override('migrate_on_update_timeout', 1)
+        locked = contextlib.ExitStack()
+        locked.enter_context(self.locked_stack())
+
+        def validate(*_args, **_kwargs):
+            # Heat's update begins; it is about to write the row itself.
+            locked.close()
+
+        with fixtures.MockPatchObject(migrate_events, 'WAIT', 1), \
+                fixtures.MockPatch('heat.engine.stack.Stack.validate',
+                                   validate):
+            self.heat.update_stack(self.ctx, self.identity, None, {}, {},
+                                   {'existing': True})
+        self.wait_for(self.identity)
+        self.assertFalse(self.row(self.identity)['convergence'])
+        event, = self._events()
+        self.assertIn('migrate_on_update_timeout',
+                      event['_resource_status_reason'])
+
+    def _events(self):
+        return self.database.rows(models.Event, resource_action='MIGRATE',
+                                  stack_id=self.identity['stack_id'])
+
+    def _add_event(self):
+        with fixtures.MockPatchObject(migrate_events, 'WAIT', 1):
+            migrate_events.add(
+                self.ctx, {'stack_id': self.identity['stack_id']}, False)
+
+    def test_lock_that_is_held_when_a_worker_is_ended(self):
+        begun = time.monotonic()
+        with self.locked_stack(), fixtures.MockPatchObject(
+                migrate_events, 'WAIT', 1):
+            self.assertRaises(
+                migrate_exception.OutOfTime, migrate_events.written_since,
+                self.ctx, 'MIGRATE', '%', [self.identity['stack_id']],
+                timeutils.utcnow())
+        self.assertLess(time.monotonic() - begun, 30)
+        self.assertEqual({}, migrate_events.written_since(
+            self.ctx, 'MIGRATE', '%', [self.identity['stack_id']],
+            timeutils.utcnow()))
+
     def _limits(self):
-        """What the connections of the pool have for limits."""
+        """The limits of the connections of the pool."""
         with db_api.get_engine().connect() as connection:
             return [tuple(row) for row in connection.execute(
                 sqlalchemy.text(self.show_limits))]
@@ -132,14 +180,14 @@ class _ServerFaults:
         with self.connected(**self.victim) as engine:
             self._deadlock(engine)
             self.assertConverts()
-        self.tell(fault_table.REAL, {fault_errors.DEADLOCK:
-                                     [self.state(self.rows.read())]})
+        self.check_table(fault_table.REAL, {fault_errors.DEADLOCK:
+                                            [self.state(self.rows.read())]})
         self.assertEqual(1, self.deadlocks)
 
     def _deadlock(self, engine):
         """Have the first conversion over an engine end in a deadlock.
 
-        Somebody else locks a resource, and then wants the stack that the
+        Another session locks a resource, and then the stack that the
         conversion has locked already.
         """
         other = self.database.engine.connect()
@@ -193,7 +241,7 @@ class PostgreSQLRealFaultsTest(_ServerFaults, RealFaultTestCase):
     backend = databases.POSTGRESQL
     read_only = {'options': '-c default_transaction_read_only=on'}
     impatient = {'options': '-c lock_timeout=100'}
-    # Who first looks for a deadlock is the one to end it.
+    # The session that first looks for a deadlock ends.
     victim = {'options': '-c deadlock_timeout=10'}
     show_limits = ("SELECT current_setting('lock_timeout'), "
                    "current_setting('statement_timeout')")
@@ -230,7 +278,7 @@ class SQLiteRealFaultsTest(RealFaultTestCase):
                 except ERRORS as exc:
                     self.assertIn('disk is full', str(exc))
                     break
-            # There was room in the pages that the file has.
+            # The pages of the file had enough room.
             self.restore()
             self._add_event()
         self.assertLegacy(fault_errors.FULL)
@@ -245,7 +293,7 @@ class SQLiteRealFaultsTest(RealFaultTestCase):
 
     @contextlib.contextmanager
     def _full_file(self):
-        """The file must not grow, and no page of it is free."""
+        """The file cannot grow, and has no free page."""
         with self.database.engine.connect().execution_options(
                 isolation_level='AUTOCOMMIT') as connection:
             connection.execute(sqlalchemy.text('VACUUM'))

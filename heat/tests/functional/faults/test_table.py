@@ -19,7 +19,7 @@ _BROKER = ((fault_table.BROKER_RESTARTED, fault_table.UPDATE),
 
 
 def _expected(backend):
-    """The faults that are tried on a database, with what converts then."""
+    """The faults tested on a database, with the converting process."""
     injected = [fault_table.KILLED, *fault_errors.FAULTS[backend]]
     real = [fault_errors.READ_ONLY, fault_errors.LOCK_TIMEOUT,
             fault_errors.DEADLOCK if backend in _SERVERS

@@ -1,3 +1,3 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""The guides, followed as printed."""
+"""Follow the guides as they are printed."""

@@ -30,6 +30,13 @@ _PACKAGES = ('heat-api', 'heat-engine', 'python3-pymysql', 'python3-venv')
 # Only the test starts services.
 _POLICY = '#!/bin/sh\nexit 101\n'
 
+# The folder is temporary, so nothing needs to reach the disk.
+_DPKG = 'force-unsafe-io\n'
+
+# The command that prints the Debian archives of the host.
+_MIRRORS = ('apt-get', 'indextargets', '--format', '$(REPO_URI)',
+            'Created-By: Packages', 'Origin: Debian', 'Label: Debian')
+
 _ENVIRONMENT = {'HOME': '/root', 'LC_ALL': 'C.UTF-8', 'PYTHONWARNINGS':
                 'ignore', 'PATH': '/usr/sbin:/usr/bin:/sbin:/bin',
                 'DEBIAN_FRONTEND': 'noninteractive',
@@ -37,12 +44,20 @@ _ENVIRONMENT = {'HOME': '/root', 'LC_ALL': 'C.UTF-8', 'PYTHONWARNINGS':
 
 
 def missing():
-    """Tell in one line what no Debian can be made without, or None."""
+    """What is missing to make a Debian, in one line, or None."""
     if os.getuid() or shutil.which('debootstrap') is None:
         return 'Needs root, and Debian\'s package debootstrap'
     if not (broker.reachable() and databases.reachable(databases.MYSQL)):
         return 'Needs RabbitMQ and MariaDB'
     return None
+
+
+def mirror():
+    """Return the words that name the host's own archive to debootstrap."""
+    if shutil.which('apt-get') is None:
+        return []
+    return subprocess.run(_MIRRORS, check=True, text=True,
+                          stdout=subprocess.PIPE).stdout.split()[:1]
 
 
 def _answers(port):
@@ -53,10 +68,11 @@ def _answers(port):
 class Debian(clients.Clients, fixtures.Fixture):
     """One release of Debian, with its Heat.
 
-    It has what ``guide.Follower`` wants of a host: paths are those within it.
+    It has what ``guide.Follower`` needs of a host. Paths are within the
+    folder.
 
     :param suite: the release, for example ``trixie``.
-    :ivar admin: root's home, where commands are run, seen from outside.
+    :ivar admin: root's home, where commands run, as a path of the host.
     :ivar engine: the running ``processes.Process``.
     """
 
@@ -88,14 +104,19 @@ class Debian(clients.Clients, fixtures.Fixture):
 
     def _install(self):
         subprocess.run(('debootstrap', '--variant=minbase', self._suite,
-                        self._tree), check=True, stdout=subprocess.DEVNULL)
+                        self._tree, *mirror()), check=True,
+                       stdout=subprocess.DEVNULL)
         policy = guide_host.write(self._tree, 'usr/sbin/policy-rc.d', _POLICY)
         os.chmod(policy, 0o755)
+        guide_host.write(self._tree, 'etc/dpkg/dpkg.cfg.d/unsafe', _DPKG)
+        # Any user may write there on a host. Engines of Heat 26 and later have
+        # their locks there.
+        os.chmod(os.path.join(self._tree, 'dev/shm'), 0o1777)
         self.run('apt-get', 'install', '--quiet', '--yes',
                  '--no-install-recommends', *_PACKAGES)
 
     def configure(self, **conf):
-        """Change options in heat.conf; who runs has to be told."""
+        """Change options in heat.conf; running processes must be signalled."""
         self._conf = configuration.merged(self._conf, conf)
         folder = os.path.join(self._tree, 'etc/heat')
         # The packages own this file: it must stay as it is.
@@ -115,7 +136,7 @@ class Debian(clients.Clients, fixtures.Fixture):
                 self._conf))
 
     def follower(self):
-        """Return who follows a guide here."""
+        """Return a Follower of guides for this Debian."""
         return guide.Follower(self, ('chroot', self._tree, 'env', '-C',
                                      '/root', '/bin/sh', '-c'))
 
@@ -151,6 +172,15 @@ class Debian(clients.Clients, fixtures.Fixture):
             lambda: 'Starting engine_worker' in self.engine.log(),
             'engine that serves')
 
+    def unit(self):
+        """Return the text of the engine's unit."""
+        return self.run('cat', '/usr/lib/systemd/system/heat-engine.service')
+
+    def left(self):
+        """Name the remaining files of the overlay."""
+        return self.run('find', '/usr', '/etc', '/opt', '/var/lib', '-name',
+                        '*heat*overlay*').split()
+
     def systemctl(self, words):
         """Do what systemctl does with the unit of the package.
 
@@ -158,17 +188,21 @@ class Debian(clients.Clients, fixtures.Fixture):
         """
         words = shlex.split(words)
         if words == ['restart', 'heat-engine']:
-            self.engine.kill()
+            # As systemd does. A killed engine is still listed as up.
+            self.engine.stop()
             self._start_engine()
             return
         if words == ['kill', '--kill-whom=main', '--signal=HUP',
                      'heat-engine']:
             since = self.engine.log_size()
             self.engine.signal(signal.SIGHUP)
-            # What engines before Heat 25 log, and what those after it do.
+            # An engine that runs on threads starts its worker again: a request
+            # that comes before is lost, as with the stock Heat.
+            ready = ('Starting engine_worker'
+                     if 'backend._threading' in self.engine.log()
+                     else 'changed from')
             self.engine.wait_until(
-                lambda: 'changed from' in self.engine.log(since) or
-                'Starting engine_worker' in self.engine.log(since),
+                lambda: ready in self.engine.log(since),
                 'engine that has read its options again')
             return
         raise ValueError('Not known: systemctl %s' % words)

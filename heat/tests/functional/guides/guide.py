@@ -2,10 +2,9 @@
 
 """Follow a guide of doc/source as it is printed.
 
-A guide is what its code blocks say: a block with a caption is a file, and a
-``console`` block holds commands, each with what it prints below it. ``...``
-stands there for anything. The paths of a guide lie below a folder of the
-test's own.
+Only its code blocks count. A block with a caption is a file. A ``console``
+block has commands, each with its output below. ``...`` in the output stands
+for any text. The paths of a guide lie below a folder of the test.
 """
 
 import doctest
@@ -28,21 +27,21 @@ _PATH = re.compile(r'(?<![\w./:*-])/(?=(?:etc|opt|usr|var)/)')
 
 
 class File(typing.NamedTuple):
-    """A file that the guide tells to write."""
+    """A file of the guide, to be written."""
 
     path: str
     text: str
 
 
 class Command(typing.NamedTuple):
-    """A command of the guide, and what it says that it prints."""
+    """A command of the guide, with its expected output."""
 
     words: str
     output: str
 
 
 class Unexpected(Exception):
-    """Something printed another thing than the guide says."""
+    """The output differs from the guide."""
 
 
 def read(name):
@@ -80,11 +79,11 @@ def instructions(dockerfile):
 
 
 class Follower:
-    """Does what a guide says, on a host.
+    """Follows a guide on a host.
 
     :param host: has ``root``, the folder that stands for /, ``admin``, the
         folder to run commands in, and their environment ``env``
-    :param shell: what runs a line of shell
+    :param shell: the command that runs a line of shell
     """
 
     def __init__(self, host, shell=('/bin/sh', '-c')):
@@ -98,7 +97,7 @@ class Follower:
     def follow(self, step):
         """Take one step.
 
-        :raises Unexpected: when it does not print what the guide says
+        :raises Unexpected: when the output differs from the guide
         """
         if isinstance(step, File):
             self._write(step)

@@ -15,24 +15,28 @@ import fixtures
 from heat.tests.functional.guides import guide
 from heat.tests.functional.guides import wheel as wheel_fixtures
 from heat.tests.functional.harness import processes
+from heat.tests import other_user
 from heat.tests import overlay_fixtures
 
-# What Python says when an engine with the overlay loads the converter.
+# The line of Python when an engine with the overlay loads the converter.
 _WITH_OVERLAY = "import 'heat.engine.convergence_migrate'"
+
+# Called as the guides call it: -u heat -- COMMAND.
+_RUNUSER = '#!/bin/sh\nshift 3\nexec %s "$@"\n'
 
 
 class Host(fixtures.Fixture):
     """A folder with an environment that has the Heat which runs the tests.
 
-    What is installed there is linked, not copied, without our own
-    distribution. The environment has the engine's heat.conf with a database
-    that is in order, and one unit that may start the engine.
+    Its packages are links, not copies, and our own distribution is left out.
+    The environment has the engine's heat.conf with a database that is in
+    order, and one unit that may start the engine.
 
     :param home: path of the environment on the host, for example /opt/heat
     :ivar root: the folder.
-    :ivar admin: the folder in it where commands are run.
+    :ivar admin: the folder in it where commands run.
     :ivar env: their environment.
-    :ivar database: the database, which is still to be made.
+    :ivar database: the database, which is not created yet.
     """
 
     def __init__(self, home):
@@ -42,7 +46,7 @@ class Host(fixtures.Fixture):
     def _setUp(self):
         self.root = os.path.realpath(
             self.useFixture(fixtures.TempDir()).path)
-        # As the root of a host: the engine runs as another user.
+        # Readable as the root of a host is: the engine runs as another user.
         os.chmod(self.root, 0o755)
         self.home = self.root + self._home
         self.admin = os.path.join(self.root, 'admin')
@@ -52,7 +56,8 @@ class Host(fixtures.Fixture):
         _link_installed(overlay_fixtures.site_packages(self.home))
         copy_commands(self.home, self.home)
         self._configure()
-        # What the packages, or the first lines of a guide, have put there.
+        self._add_runuser()
+        # Files that the packages, or the first lines of a guide, install.
         self.units = ['usr/lib/systemd/system/heat-engine.service',
                       'etc/systemd/system/heat-engine.service',
                       'etc/systemd/system/heat-engine.service.d/'
@@ -68,10 +73,21 @@ class Host(fixtures.Fixture):
         self.env = processes.environment(
             stock=True, HOME=self.root, LC_ALL='C',
             PIP_DISABLE_PIP_VERSION_CHECK='1', PATH=os.pathsep.join(
-                (os.path.join(self.home, 'bin'), os.defpath)))
+                (os.path.join(self.home, 'bin'),
+                 os.path.join(self.root, 'usr/sbin'), os.defpath)))
+
+    def _add_runuser(self):
+        """Add a runuser that runs commands as another user, if possible.
+
+        The Python of the tests may be readable only by its owner.
+        """
+        words = other_user.prefix(
+            os.path.join(self.home, 'bin', 'python'), '-c', 'import heat')
+        path = write(self.root, 'usr/sbin/runuser', _RUNUSER % words)
+        os.chmod(path, 0o755)
 
     def systemctl(self, words):
-        """Do what systemctl is asked to do, and see that the engine serves.
+        """Act as systemctl, and check that the engine serves.
 
         :param words: the words after ``systemctl``
         :returns: whether the engine has the overlay; None if none started
@@ -94,7 +110,7 @@ class Host(fixtures.Fixture):
         return _WITH_OVERLAY in log
 
     def _start_line(self):
-        """Return the ExecStart that counts: the last, of the last file."""
+        """Return the effective ExecStart: the last one, of the last file."""
         lines = []
         for name in self.units:
             path = os.path.join(self.root, name)
@@ -106,14 +122,14 @@ class Host(fixtures.Fixture):
 
 
 class Builder(Host):
-    """Where the wheel has been built that the guides install."""
+    """The host where the wheel for the guides was built."""
 
     def __init__(self):
         super().__init__('/opt/heat')
 
     def _setUp(self):
         super()._setUp()
-        # The folder with the checkout in it, as the guide wants it.
+        # The folder with the checkout in it, as in the guide.
         os.symlink(processes.TREE, os.path.join(
             self.admin, 'heat-convergence-migrate'))
         follower = guide.Follower(self)
@@ -138,8 +154,8 @@ def write(root, name, text):
 def copy_commands(home, known_as):
     """Copy Heat's commands into an environment.
 
-    :param home: where the environment is
-    :param known_as: its path for those who run the commands
+    :param home: the path of the environment
+    :param known_as: its path for the users of the commands
     """
     for name in ('heat-engine', 'heat-manage', 'heat-status'):
         with open(processes.command(name)) as source:
@@ -151,7 +167,7 @@ def copy_commands(home, known_as):
 
 
 def not_ours(site_packages):
-    """Name what our distribution has not put into a folder."""
+    """Name the files of a folder that are not from our distribution."""
     ours = {file.parts[0] for file in
             metadata.distribution('heat-convergence-migrate').files}
     return set(os.listdir(site_packages)) - ours

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""A container image with Heat where Kolla has it, and what is built from it.
+"""A container image with Heat, as Kolla has it, and images built from it.
 
-Debian's packages make it, and buildah builds: neither a registry nor a
-running daemon is needed. The Heat that runs the tests is copied into it.
+It is made of Debian's packages and of the Heat that runs the tests. buildah
+builds, so no registry and no daemon is needed.
 """
 
 import os
@@ -14,6 +14,7 @@ import sysconfig
 
 import fixtures
 
+from heat.tests.functional.guides import debian
 from heat.tests.functional.guides import host as guide_host
 from heat.tests.functional.guides import wheel as wheel_fixtures
 from heat.tests.functional.harness import clients
@@ -22,8 +23,9 @@ from heat.tests import overlay_fixtures
 
 HOME = '/var/lib/kolla/venv'
 
-#: The release of Debian whose Python is the one that runs the tests.
-_SUITES = {(3, 11): 'bookworm', (3, 13): 'trixie'}
+#: The release of Debian whose Python is the one that runs the tests. Kolla on
+#: Rocky Linux 9 has Python 3.9.
+_SUITES = {(3, 9): 'bullseye', (3, 11): 'bookworm', (3, 13): 'trixie'}
 
 _TOOLS = ('buildah', 'debootstrap', 'chroot')
 
@@ -49,7 +51,7 @@ USER heat
 
 
 def missing():
-    """Tell in one line what images cannot be built without, or None."""
+    """What is missing to build images, in one line, or None."""
     absent = [tool for tool in _TOOLS if shutil.which(tool) is None]
     if absent or os.getuid():
         return 'Needs root, and Debian\'s packages ' + ', '.join(_TOOLS[:2])
@@ -61,10 +63,10 @@ def missing():
 class KollaImage(fixtures.Fixture):
     """Build an image of a Heat without overlay, as a deployment runs it.
 
-    It has what ``guide.Follower`` wants of a host.
+    It has what ``guide.Follower`` needs of a host.
 
     :ivar name: its name.
-    :ivar admin: the folder where commands are run.
+    :ivar admin: the folder where commands run.
     :ivar env: their environment, in which the image is known.
     """
 
@@ -81,7 +83,8 @@ class KollaImage(fixtures.Fixture):
         os.mkdir(self.admin)
         self._root = os.path.join(self.folder, 'root')
         self.run('debootstrap', '--variant=minbase', '--include=python3-venv',
-                 _SUITES[sys.version_info[:2]], self._root)
+                 _SUITES[sys.version_info[:2]], self._root,
+                 *debian.mirror())
         self._in_root('useradd', '--create-home', 'heat')
         self._in_root('python3', '-m', 'venv', '--without-pip', HOME)
         self._copy_heat()
@@ -122,7 +125,7 @@ class KollaImage(fixtures.Fixture):
 
 
 class Container:
-    """Where commands run in an image."""
+    """A container, in which commands run."""
 
     def __init__(self, image, name):
         self._image = image

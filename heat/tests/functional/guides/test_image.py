@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""The guide for Kolla, followed to a container image.
+"""Follow the guide for Kolla to a container image.
 
-By itself (``tox -e image``): it takes minutes, and what it copies a gigabyte.
+It runs alone (``tox -e image``): it takes minutes and a gigabyte of disk.
 """
 
 import testtools
@@ -22,7 +22,7 @@ class ImageTest(testtools.TestCase):
         self.image = self.useFixture(guide_image.KollaImage())
 
     def build(self):
-        """Build an image as the guide says; returns a container of it."""
+        """Build an image by the guide; returns a container of it."""
         self.useFixture(guide_host.Builder()).copy_wheel(self.image)
         follower = guide.Follower(self.image)
         dockerfile, build = guide.read('operator/install-kolla.rst')

@@ -10,7 +10,7 @@ import testtools
 from heat.tests.functional.guides import wheel as wheel_fixtures
 from heat.tests.functional.harness import processes
 
-#: How each of Heat's commands is run, and a module that we refine in it.
+#: How to run each of Heat's commands, and a module in it that we refine.
 COMMANDS = {
     'heat-manage': (['db_sync'], 'cmd/manage.py'),
     'heat-status': (['upgrade', 'check'], 'cmd/status.py'),

@@ -1,3 +1,3 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What functional tests run on: servers, clients, databases."""
+"""Servers, clients and databases for functional tests."""

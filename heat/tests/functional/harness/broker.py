@@ -24,12 +24,12 @@ _CONNECT_TIMEOUT = 5  # seconds
 
 
 def server_url():
-    """Tell which RabbitMQ to use: HEAT_TEST_RABBIT_URL or the local one."""
+    """The URL of RabbitMQ: HEAT_TEST_RABBIT_URL or the local one."""
     return os.environ.get('HEAT_TEST_RABBIT_URL', SERVER)
 
 
 def reachable():
-    """Tell whether the broker accepts connections."""
+    """Whether the broker accepts connections."""
     url = server_url().replace('rabbit://', 'amqp://', 1)
     try:
         with kombu.Connection(url, connect_timeout=_CONNECT_TIMEOUT) as amqp:
@@ -45,7 +45,7 @@ def _rabbitmqctl(*arguments):
 
 
 def vhosts():
-    """List the virtual hosts, none where this user must not see any."""
+    """List the virtual hosts; none if this user may not list them."""
     if shutil.which('rabbitmqctl') is None:
         return []
     try:
@@ -56,7 +56,7 @@ def vhosts():
 
 
 def delete_vhost(name):
-    """Delete a virtual host; another run may have been faster."""
+    """Delete a virtual host, unless another run has deleted it."""
     with contextlib.suppress(subprocess.CalledProcessError):
         _rabbitmqctl('delete_vhost', name)
 
@@ -75,7 +75,7 @@ def delete_leftovers():
 def add_vhost():
     """Make a virtual host.
 
-    :returns: its name, None where this user must not make any.
+    :returns: its name, None if this user may not make any.
     """
     if shutil.which('rabbitmqctl') is None:
         return None
@@ -91,11 +91,11 @@ def add_vhost():
 class Broker(fixtures.Fixture):
     """A virtual host, deleted at the end.
 
-    Where none can be made (the broker is given by HEAT_TEST_RABBIT_URL or
-    ``rabbitmqctl`` does not work for this user), the deployments of all the
-    test processes use the one there is, one after the other.
+    None can be made if HEAT_TEST_RABBIT_URL is set, or if ``rabbitmqctl`` does
+    not work for this user. Then the deployments of all test processes use the
+    existing one, one after the other.
 
-    :ivar url: what goes into ``transport_url``.
+    :ivar url: the value of ``transport_url``.
     """
 
     def _setUp(self):

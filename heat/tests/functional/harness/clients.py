@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What a user and an operator do with a running Heat."""
+"""The clients of users and operators for a running Heat."""
 
 import json
 import re
@@ -32,7 +32,7 @@ class CommandFailed(Exception):
 class Clients(object):
     """The real clients, for a fixture that runs Heat without Keystone.
 
-    :ivar bin_dir: where Heat's commands are, None for this environment.
+    :ivar bin_dir: the folder of Heat's commands, None for this environment.
     :ivar url: where the API is, with no path.
     :ivar folder: where commands run.
     :ivar config_file: the heat.conf of the engines.
@@ -57,12 +57,13 @@ class Clients(object):
             additional_headers={'X-Auth-Project': project}))
 
     def wait_for(self, stack, status, seconds=120):
-        """Poll until the operation in progress on a stack is over.
+        """Poll until the operation on a stack has ended.
 
-        :param stack: its name or id; a deleted one is known by its id.
+        :param stack: its name or id; for a deleted stack only its id.
         :param status: how it has to end, e.g. ``UPDATE_COMPLETE``.
         :returns: the stack as heatclient sees it.
-        :raises processes.Unready: when it ended otherwise, or not yet.
+        :raises processes.Unready: when it ended with another status, or not in
+            time.
         """
         def done():
             shown = self.client.stacks.get(stack)
@@ -82,7 +83,7 @@ class Clients(object):
     def run(self, name, *arguments, **variables):
         """Run a command of this environment.
 
-        :param variables: what to add to its environment.
+        :param variables: variables to add to its environment.
         :returns: a ``subprocess.CompletedProcess`` with text output.
         """
         return subprocess.run(

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""The files that Heat's processes read: heat.conf, policy.yaml, paste."""
+"""Write the files that Heat's processes read."""
 
 import configparser
 import json
@@ -18,8 +18,8 @@ DEFAULTS = {
     'keystone_backend': _KEYSTONE,
     'deferred_auth_method': 'password',
     'auth_encryption_key': '0123456789abcdef0123456789abcdef',
-    # Without a line for each resource type and for each request, of which
-    # the tests poll with many.
+    # No log lines for each resource type and for each request: the tests poll
+    # with many requests.
     'default_log_levels': 'amqp=WARN,stevedore=WARN,heat.common.wsgi=WARN,'
                           'heat.engine.environment=ERROR',
     'database': {'sqlite_synchronous': False},
@@ -42,17 +42,17 @@ def _paste():
 def with_auth_url(paste):
     """Change Heat's paste file so that our Keystone is stored with stacks.
 
-    The noauth filter tells a Keystone URL that is none; Heat's authurl filter
-    puts that of heat.conf in place.
+    The noauth filter sets an invalid Keystone URL. Heat's authurl filter
+    replaces it with the one of heat.conf.
     """
     return paste.replace('noauth context', 'noauth authurl context')
 
 
 def policy():
     """Return the rules of the project's users."""
-    # The noauth filter gives the role "admin" in any project, where Heat's
-    # defaults want "member" and "reader". Nobody is the admin of the whole
-    # cloud, so that a project sees its own stacks only.
+    # The noauth filter gives the role "admin" in any project, and Heat's
+    # defaults require "member" and "reader". Nobody is the admin of the whole
+    # cloud, so a project sees only its own stacks.
     rules = {rule.name: '' for rule in policies.list_rules()
              if getattr(rule, 'operations', None)}
     rules['context_is_admin'] = '!'
@@ -75,7 +75,7 @@ def write(path, conf):
 
 
 def merged(conf, changes):
-    """Return ``conf`` with ``changes``, which go into groups one by one."""
+    """Return ``conf`` with ``changes``; groups are merged."""
     result = dict(conf)
     for name, value in changes.items():
         if isinstance(value, dict):
@@ -85,7 +85,7 @@ def merged(conf, changes):
 
 
 def create(folder, conf):
-    """Fill ``folder`` with all that Heat reads.
+    """Write all files that Heat reads into ``folder``.
 
     :param conf: what to add to ``DEFAULTS``; see ``write``.
     :returns: the path of heat.conf.

@@ -2,6 +2,7 @@
 
 """Databases of the servers that Heat runs on, one for each deployment."""
 
+import contextlib
 import os
 
 import fixtures
@@ -26,7 +27,7 @@ _SQLITE_LOCK_TIMEOUT = 60  # seconds that a writer waits for another one
 
 
 def server_url(backend):
-    """Tell where the server of ``backend`` is.
+    """The URL of the server of ``backend``.
 
     :returns: a ``sqlalchemy.engine.URL``.
     """
@@ -43,7 +44,7 @@ def _server(backend):
 
 
 def reachable(backend):
-    """Tell whether databases of ``backend`` can be created here."""
+    """Whether databases of ``backend`` can be created here."""
     if backend == SQLITE:
         return True
     try:
@@ -65,7 +66,7 @@ def create(backend, name):
 
 
 def drop(backend, name):
-    """Drop a database, if it is there, whoever uses it."""
+    """Drop a database if it exists, also while it is used."""
     force = ' WITH (FORCE)' if backend == POSTGRESQL else ''
     _on_server(backend, 'DROP DATABASE IF EXISTS %s%s' % (name, force))
 
@@ -96,8 +97,8 @@ class Database(fixtures.Fixture):
     """A database with Heat's schema, dropped at the end.
 
     :param backend: one of ``BACKENDS``.
-    :param schema: False leaves it to another Heat to make it.
-    :ivar url: what goes into ``[database] connection``.
+    :param schema: false if another Heat creates it.
+    :ivar url: the value of ``[database] connection``.
     :ivar engine: a SQLAlchemy engine, to read the rows that Heat wrote.
     """
 
@@ -148,8 +149,8 @@ class Database(fixtures.Fixture):
 def never_reuse_ids(engine, *of_models):
     """Make SQLite count the ids of empty tables as servers do.
 
-    A row that is deleted may leave others behind that name its id (SQLite
-    does not look after foreign keys here): they are not those of the next.
+    A deleted row may leave rows that name its id, because SQLite does not
+    check foreign keys here. They must not belong to the next row.
     """
     metadata = sqlalchemy.MetaData()
     for table in models.BASE.metadata.sorted_tables:
@@ -159,3 +160,44 @@ def never_reuse_ids(engine, *of_models):
         table.dialect_options['sqlite']['autoincrement'] = True
         table.drop(engine)
         table.create(engine)
+
+
+class ForeignKeys(fixtures.Fixture):
+    """Make SQLite check foreign keys, as servers do.
+
+    Without it Heat can delete a template that a resource still has.
+    """
+
+    def __init__(self, engine):
+        super().__init__()
+        self._engine = engine
+
+    def _setUp(self):
+        self._set('ON')
+        # The tests of a process share one connection.
+        self.addCleanup(self._set, 'OFF')
+
+    @contextlib.contextmanager
+    def off(self):
+        """Do not check them for now."""
+        self._set('OFF')
+        yield
+        self._set('ON')
+
+    def _set(self, value):
+        connection = self._engine.raw_connection()
+        connection.driver_connection.execute('PRAGMA foreign_keys = ' + value)
+        connection.close()
+
+
+def set_up_for_class(cls):
+    """Give a test class a database, ``cls.database``, for all its tests.
+
+    It is None if the server of ``cls.backend`` cannot be reached.
+    heat.tests.functional.harness.case requires the services.
+    """
+    cls.database = None
+    if reachable(cls.backend):
+        cls.database = Database(cls.backend)
+        cls.database.setUp()
+        cls.addClassCleanup(cls.database.cleanUp)

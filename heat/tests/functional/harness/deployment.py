@@ -22,8 +22,8 @@ from heat.tests import releases
 class Deployment(clients.Clients, fixtures.Fixture):
     """Start Heat and stop it, with everything it used, at the end.
 
-    :param database: a backend of ``databases.BACKENDS``. SQLite is good for
-        one engine only.
+    :param database: a backend of ``databases.BACKENDS``. SQLite allows only
+        one engine.
     :param engines: how many ``heat-engine`` processes, of one worker each.
     :param extra_conf: further options; a dict stands for a group.
     :param stock: run Heat without the overlay.
@@ -42,9 +42,9 @@ class Deployment(clients.Clients, fixtures.Fixture):
         self.stock = stock
         self.bin_dir = bin_dir
         self._count = engines
-        self._conf = dict(extra_conf or {},
-                          convergence_engine=convergence_engine,
-                          migrate_on_update=migrate_on_update)
+        self._conf = dict({'convergence_engine': convergence_engine,
+                           'migrate_on_update': migrate_on_update},
+                          **extra_conf or {})
 
     def _setUp(self):
         self.folder = self.useFixture(fixtures.TempDir()).path
@@ -60,16 +60,16 @@ class Deployment(clients.Clients, fixtures.Fixture):
         self.start_engines(self._count)
 
     def _start_identity(self):
-        """Start what answers for Keystone; returns the options to use it."""
+        """Start the stand-in for Keystone; returns the options to use it."""
         return {'clients_keystone': {
             'auth_uri': self.useFixture(identity.Identity()).url}}
 
     def _start_broker(self):
-        """Start what takes the messages; returns the transport_url."""
+        """Start the message broker; returns the transport_url."""
         return self.useFixture(broker.Broker()).url
 
     def configure(self, **conf):
-        """Change options in heat.conf; who runs has to be told.
+        """Change options in heat.conf; running processes must be signalled.
 
         :param conf: options of ``[DEFAULT]``; a dict stands for a group.
         """
@@ -84,9 +84,9 @@ class Deployment(clients.Clients, fixtures.Fixture):
         """A heatclient in the project ``PROJECT``, logged in only once."""
         return self.client_of()
 
-    def environment(self, stock=None):
+    def environment(self, stock=None, tree=processes.TREE):
         return processes.environment(
-            self.stock if stock is None else stock, HOME=self.folder)
+            self.stock if stock is None else stock, tree, HOME=self.folder)
 
     def _start_api(self):
         server = self.useFixture(wsgi_server.WSGIServer(
@@ -98,15 +98,17 @@ class Deployment(clients.Clients, fixtures.Fixture):
 
     # Engines
 
-    def start_engines(self, count, stock=None, **conf):
+    def start_engines(self, count, stock=None, tree=processes.TREE, **conf):
         """Start more engines and wait until Heat lists them as up.
 
         :param stock: without the overlay (default: as the deployment).
+        :param tree: the folder of the overlay.
         :param conf: options of these engines only.
         :returns: the new ``processes.Process``.
         """
         stock = self.stock if stock is None else stock
-        engines = [self._start_engine(stock, conf) for _ in range(count)]
+        engines = [self._start_engine(stock, tree, conf)
+                   for _ in range(count)]
         for engine in engines:
             engine.wait_until(lambda: self._registered(engine), 'service row')
         up = self.services_up()
@@ -115,9 +117,9 @@ class Deployment(clients.Clients, fixtures.Fixture):
             raise processes.Unready('Not up: %s' % ', '.join(missing))
         return engines
 
-    def _start_engine(self, stock, conf):
-        # A name of its own even after a restart, so that the rows of the
-        # past are told apart.
+    def _start_engine(self, stock, tree, conf):
+        # A new name after each restart distinguishes it from older service
+        # rows.
         name = 'engine-%d' % self._started
         self._started += 1
         own = os.path.join(self.folder, name + '.conf')
@@ -125,7 +127,7 @@ class Deployment(clients.Clients, fixtures.Fixture):
         engine = self.useFixture(processes.Process(
             name, [processes.command('heat-engine', self.bin_dir),
                    '--config-file', self.config_file, '--config-file', own],
-            self.environment(stock), self.folder))
+            self.environment(stock, tree), self.folder))
         self.engines.append(engine)
         return engine
 
@@ -149,25 +151,30 @@ class Deployment(clients.Clients, fixtures.Fixture):
             engine.stop()
         self.engines = []
 
-    def kill_engines(self):
-        """End all engines at once, whatever they are doing.
+    def kill_engines(self, engines=None):
+        """Kill engines at once, also while they work.
 
         Heat would list them as up for two more minutes, and heat-manage would
         not convert beside engines that do not answer.
+
+        :param engines: these only, if they still run; by default all.
         """
-        for engine in self.engines:
+        killed = [engine for engine in self.engines
+                  if engines is None or engine in engines]
+        for engine in killed:
             engine.kill()
         with self.database.engine.begin() as connection:
             connection.execute(models.Service.__table__.delete().where(
                 models.Service.host.in_(
-                    [engine.name for engine in self.engines])))
-        self.engines = []
+                    [engine.name for engine in killed])))
+        self.engines = [engine for engine in self.engines
+                        if engine not in killed]
 
     def restart_engines(self, stock=None, **conf):
         """End all engines and start as many with other options.
 
         The engines must be idle: a graceful stop, up to 15 seconds of waiting
-        for RabbitMQ to close its channels, is not worth its time here.
+        for RabbitMQ to close its channels, takes too long here.
         """
         count = len(self.engines)
         self.kill_engines()
@@ -178,9 +185,9 @@ class Deployment(clients.Clients, fixtures.Fixture):
         """Change mutable options under the running engines.
 
         On SIGHUP the master process of an engine reads its files again and
-        replaces its worker (cotyledon's ``Service.reload``), once this has
-        finished what it does; with eventlet there is one process, which goes
-        on.
+        replaces its worker (cotyledon's ``Service.reload``), once the worker
+        has finished its work. With eventlet there is only one process, which
+        continues.
 
         :param conf: options of ``[DEFAULT]``; a dict stands for a group.
         """

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What tests with an engine in their own process have in common."""
+"""Base class of tests with an engine in their own process."""
 
 from oslo_config import cfg
 from oslo_utils import uuidutils
@@ -15,8 +15,8 @@ from heat.tests import utils
 class EngineTestCase(common.HeatTestCase):
     """Tests that create stacks by calling an engine's RPC methods.
 
-    A subclass sets ``heat`` and ``database`` up, and says in :meth:`finish`
-    how an operation comes to its end.
+    A subclass sets ``heat`` and ``database`` up, and defines in :meth:`finish`
+    how an operation ends.
 
     :ivar ctx: the context of the requests.
     :ivar heat: the engine.
@@ -25,19 +25,19 @@ class EngineTestCase(common.HeatTestCase):
 
     def setUp(self):
         super().setUp()
-        # There is no Keystone that could give out a trust.
+        # No Keystone can give a trust.
         cfg.CONF.set_override('deferred_auth_method', 'password')
         self.ctx = utils.dummy_context()
 
     def finish(self, identity):
-        """See the operation of a stack through to its end."""
+        """Run the operation of a stack to its end."""
         raise NotImplementedError
 
     def create(self, template, convergence=False, files=None, params=None,
                **args):
         """Create a stack with one of Heat's two engines, to its end.
 
-        :param template: as text, or as the object that it stands for.
+        :param template: as text, or as the parsed object.
         :param args: further arguments of the request, e.g. adopt_stack_data.
         :returns: its identity, as RPC methods take it.
         """
@@ -55,7 +55,7 @@ class EngineTestCase(common.HeatTestCase):
         return identity
 
     def row(self, identity):
-        """The row of a stack, as it is committed now."""
+        """The committed row of a stack."""
         return self.database.rows(models.Stack, id=identity['stack_id'])[0]
 
     def convert(self, identity):

@@ -2,9 +2,8 @@
 
 """A stand-in for Keystone, for what Heat does with stored credentials.
 
-A signal to a resource, for one, runs with the credentials that the stack was
-created with, and Heat asks Keystone for a token with them. Every password is
-right here.
+For example, a signal to a resource runs with the stored credentials of the
+stack, and Heat asks Keystone for their token. Every password is accepted here.
 """
 
 import threading
@@ -44,7 +43,7 @@ def _issue_token(auth):
 class Identity(fixtures.Fixture):
     """Answer on a free port of 127.0.0.1.
 
-    :ivar url: what goes into ``[clients_keystone] auth_uri``.
+    :ivar url: the value of ``[clients_keystone] auth_uri``.
     """
 
     def _setUp(self):

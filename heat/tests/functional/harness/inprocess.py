@@ -2,9 +2,9 @@
 
 """A real engine with its workers in the process of the test.
 
-Where a Deployment (heat.tests.functional.harness.deployment) shows that all
-of Heat works together, this one is for tests that need many stacks, or to
-look at what resource plug-ins are asked to do.
+A Deployment (heat.tests.functional.harness.deployment) shows that all of Heat
+works together. This engine is for tests that need many stacks, or that check
+the calls of resource plug-ins.
 """
 
 import functools
@@ -32,8 +32,8 @@ _HANDLERS = ('check_resource', 'check_resource_delete_snapshot')
 class Engine(fixtures.Fixture):
     """A started EngineService.
 
-    Needs what HeatTestCase sets up: the messaging (``fake://``) and a
-    Keystone. Every other attribute is a method of the EngineService.
+    It needs the messaging (``fake://``) and the Keystone that HeatTestCase
+    sets up. Every other attribute is a method of the EngineService.
 
     :param database: the ``databases.Database`` with the stacks.
     """
@@ -52,9 +52,8 @@ class Engine(fixtures.Fixture):
 
     def _use_database(self):
         manager = enginefacade.transaction_context()
-        # The database once more as slave: oslo.db then has an engine of its
-        # own for transactions that only read, and they never wait for one
-        # that writes.
+        # The same database as slave: oslo.db then has a separate engine for
+        # transactions that only read, and they never wait for a writer.
         manager.configure(connection=self.database.url,
                           slave_connection=self.database.url,
                           synchronous_reader=False,
@@ -69,7 +68,7 @@ class Engine(fixtures.Fixture):
             sandbox_database.lock_on_begin(engine)
 
     def _count_messages(self):
-        """Know how many messages to the workers are not yet handled."""
+        """Count the messages to the workers that are not handled yet."""
         self._messages = 0
         self._counting = threading.Lock()
         cast = worker_client.WorkerClient.cast
@@ -99,10 +98,10 @@ class Engine(fixtures.Fixture):
             self._messages += change
 
     def idle(self):
-        """Whether the workers have handled all that they were sent.
+        """Whether the workers have handled all of their messages.
 
-        One that has marked a stack as complete still deletes what the stack
-        no longer needs.
+        A worker that has marked a stack as complete still deletes rows that
+        the stack no longer needs.
         """
         return self._messages == 0
 
@@ -113,8 +112,8 @@ class Engine(fixtures.Fixture):
 class EngineTestCase(engine_case.EngineTestCase):
     """Tests that create stacks, in a database that a class shares.
 
-    :cvar backend: one of ``databases.BACKENDS``; a class without is a base
-        of others.
+    :cvar backend: one of ``databases.BACKENDS``; a class without one is a base
+        class.
     :ivar heat: the running Engine.
     """
 
@@ -123,17 +122,12 @@ class EngineTestCase(engine_case.EngineTestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.database = None
-        # Who requires the services is heat.tests.functional.harness.case.
-        if databases.reachable(cls.backend):
-            cls.database = databases.Database(cls.backend)
-            cls.database.setUp()
-            cls.addClassCleanup(cls.database.cleanUp)
-            if cls.backend == databases.SQLITE:
-                # While a resource is updated, Heat may delete a row of
-                # attributes twice (Resource.clear_stored_attributes).
-                databases.never_reuse_ids(cls.database.engine,
-                                          models.ResourcePropertiesData)
+        databases.set_up_for_class(cls)
+        if cls.backend == databases.SQLITE:
+            # While a resource is updated, Heat may delete a row of
+            # attributes twice (Resource.clear_stored_attributes).
+            databases.never_reuse_ids(cls.database.engine,
+                                      models.ResourcePropertiesData)
 
     def setUp(self):
         super().setUp()
@@ -147,9 +141,9 @@ class EngineTestCase(engine_case.EngineTestCase):
         self.wait_for(identity)
 
     def wait_for(self, identity, status='COMPLETE'):
-        """Wait until the stack has ended what it does, and how.
+        """Wait until the operation of the stack ends, with a status.
 
-        The workers are idle afterwards: what they write is written.
+        The workers are idle afterwards, so all rows are written.
 
         :returns: its row.
         """
@@ -158,7 +152,7 @@ class EngineTestCase(engine_case.EngineTestCase):
             if (row['status'] != 'IN_PROGRESS' and
                     not migrate_tree.get_locks(self.ctx, [row['id']]) and
                     self.heat.idle()):
-                # What was written last may be later than the status.
+                # Some rows may be written after the status.
                 return self.row(identity)
         row = processes.wait_until(ended, status)
         self.assertEqual(status, row['status'], row['status_reason'])

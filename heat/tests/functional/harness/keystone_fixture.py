@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""A real Keystone, and a Heat that asks it who may do what."""
+"""A real Keystone, and a Heat that uses it."""
 
 import grp
 from importlib import util
@@ -30,7 +30,7 @@ _REGION = 'RegionOne'
 
 
 def missing():
-    """Tell in one line that there is no Keystone here, or None."""
+    """What is missing to run a Keystone, in one line, or None."""
     if util.find_spec('keystone') is None:
         return ('Keystone is not installed (pip install keystone): tests '
                 'with trusts left out')
@@ -38,7 +38,7 @@ def missing():
 
 
 class User(typing.NamedTuple):
-    """Who sends requests, and with which project as their scope."""
+    """A user who sends requests, with a project as scope."""
 
     id: str
     name: str
@@ -80,12 +80,12 @@ class Keystone(fixtures.Fixture):
         self._write_conf()
         self._manage('db_sync')
         self._log_ahead()
-        # It refuses to leave the keys to root without being told to.
+        # Keystone leaves the keys to root only with this option.
         owner = ('--keystone-user', pwd.getpwuid(os.getuid()).pw_name,
                  '--keystone-group', grp.getgrgid(os.getgid()).gr_name)
         self._manage('fernet_setup', *owner)
         self._manage('credential_setup', *owner)
-        # Keystone mixes up what it knows of requests in threads.
+        # Keystone confuses the data of requests in threads.
         self.url = self.useFixture(wsgi_server.WSGIServer(
             'keystone', wsgi_server.KEYSTONE,
             processes.environment(stock=True, HOME=self.folder,
@@ -109,12 +109,12 @@ class Keystone(fixtures.Fixture):
             'fernet_tokens': {'key_repository': folder('tokens')},
             'fernet_receipts': {'key_repository': folder('receipts')},
             'credential': {'key_repository': folder('credentials')},
-            # Hashes that are good enough for the passwords of a test.
+            # Weak hashes are enough for the passwords of a test.
             'identity': {'password_hash_rounds': 4}})
 
     def _log_ahead(self):
-        # Keystone keeps read transactions open: without this, writing in
-        # the other worker would wait for them, and give up.
+        # Keystone keeps read transactions open: without this, the other worker
+        # would wait for them until its timeout.
         engine = sqlalchemy.create_engine('sqlite:///' + self.database)
         sandbox_database.log_ahead(engine)
         engine.dispose()
@@ -184,7 +184,7 @@ class Keystone(fixtures.Fixture):
         return session.Session(user.auth(self.url))
 
     def heat_conf(self):
-        """Return Heat's options to use this Keystone, as the guide has it."""
+        """Return Heat's options to use this Keystone, as in the guide."""
         service = {'auth_type': 'password', 'auth_url': self.url,
                    'username': self._heat.name,
                    'password': self._heat.password,

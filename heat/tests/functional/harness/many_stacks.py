@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Many stacks, written as rows: creating them would take hours."""
+"""Write many stacks as rows: to create them would take hours."""
 
 import datetime
 import uuid

@@ -2,9 +2,9 @@
 
 """A stand-in for the Neutron API, served over HTTP.
 
-It knows networks, subnets, ports, routers with their interfaces and floating
-IPs, remembers each request that changes one, and refuses with 409, as Neutron
-does, to delete what is in use.
+It has networks, subnets, ports, routers with their interfaces and floating
+IPs. It records each request that changes one. As Neutron does, it refuses with
+409 to delete an object in use.
 """
 
 import http.server
@@ -18,7 +18,7 @@ import fixtures
 
 _PATH = re.compile(r'/v2\.0/(?P<kind>\w+)(/(?P<id>[^/]+)(/(?P<verb>\w+))?)?$')
 
-# What one of these may be used by, and through which of its values.
+# The kinds of users of each kind, and the values that name it.
 _USED_BY = {'networks': (('subnets', 'network_id'), ('ports', 'network_id')),
             'subnets': (('ports', 'subnet_id'), ('interfaces', 'subnet_id')),
             'routers': (('interfaces', 'router_id'),),
@@ -29,9 +29,8 @@ class NeutronAPI(fixtures.Fixture):
     """Serve the API on a free port of the loopback interface.
 
     :ivar url: where it is.
-    :ivar calls: (method, kind and name of what it is about, status) of each
-        request that was meant to change something, in their order. Floating
-        IPs have no name.
+    :ivar calls: (method, kind and name of its object, status) of each request
+        for a change, in order. Floating IPs have no name.
     :ivar failing: when true, every request is answered with 503.
     """
 
@@ -55,13 +54,13 @@ class NeutronAPI(fixtures.Fixture):
         self.addCleanup(server.shutdown)
 
     def clear(self):
-        """Forget everything that was made."""
+        """Forget all objects."""
         self._things = {kind: {} for kind in (
             'networks', 'subnets', 'ports', 'routers', 'floatingips',
             'interfaces')}
 
     def add(self, kind, **values):
-        """Make something without a request; returns its id."""
+        """Add an object without a request; returns its id."""
         thing = dict({'id': str(uuid.uuid4()), 'status': 'ACTIVE',
                       'subnets': [], 'name': ''}, **values)
         self._things[kind][thing['id']] = thing
@@ -72,8 +71,14 @@ class NeutronAPI(fixtures.Fixture):
             # As Neutron does, with the subnet that the network has.
             network = self._things['networks'][thing['network_id']]
             thing['subnet_id'] = (network['subnets'] or [None])[0]
-            thing['fixed_ips'] = [{'subnet_id': thing['subnet_id']}]
+            thing['fixed_ips'] = [{'subnet_id': thing['subnet_id'],
+                                   'ip_address': '10.0.0.9'}]
+            thing.setdefault('mac_address', 'fa:16:3e:00:00:09')
         return thing['id']
+
+    def ports(self):
+        """All ports, each as a dict."""
+        return list(self._things['ports'].values())
 
     def answer(self, method, path, query, body):
         """Answer a request.
@@ -153,6 +158,26 @@ class NeutronAPI(fixtures.Fixture):
                     key, subnet_id):
                 del interfaces[interface['id']]
         return 200, dict(body, id=key)
+
+
+def token(url, *services):
+    """The data of Keystone for the token of a request.
+
+    :param url: the URL of the network service
+    :param services: (type, url) of the other services
+    """
+    identity = {'id': 'test', 'name': 'test',
+                'domain': {'id': 'default', 'name': 'Default'}}
+    return {'token': {
+        'methods': ['password'], 'user': identity, 'project': identity,
+        'roles': [], 'issued_at': '2000-01-01T00:00:00.000000Z',
+        'expires_at': '9999-01-01T00:00:00.000000Z',
+        'catalog': [{'id': kind, 'name': kind, 'type': kind,
+                     'endpoints': [{'id': kind, 'interface': 'public',
+                                    'region': 'RegionOne',
+                                    'region_id': 'RegionOne',
+                                    'url': at}]}
+                    for kind, at in [('network', url), *services]]}}
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):

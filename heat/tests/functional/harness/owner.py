@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What a test makes ends with the test, even if that is killed.
+"""Remove what a test has made when it ends, even if it is killed.
 
-Processes: a small one beside each test process kills them when the test
-process is gone. Databases and virtual hosts: their names tell which process
-of which machine made them, and the next run removes those of the past.
+A small process beside each test process kills the processes that it has left.
+The names of databases and virtual hosts have the machine and the process that
+made them. The next run removes those of ended processes.
 """
 
 import functools
@@ -22,7 +22,7 @@ _PREFIX = 'heat_test'
 _NAME = re.compile(r'^%s_([0-9a-f]{8})_(\d+)_[0-9a-f]{8}$' % _PREFIX)
 
 #: Reads a line for each process group that begins (+) or ends (-), until
-#: nobody can write any more. Uses nothing but what each Python has.
+#: nobody can write any more. It uses only the standard library.
 _REAPER = """\
 import os, signal, sys
 groups = set()
@@ -40,21 +40,21 @@ class Reaper:
     """Kills process groups once this process is gone, however it ends."""
 
     def __init__(self):
-        # In a session of its own: Ctrl-C in a terminal is not for it.
+        # In a session of its own, so Ctrl-C in a terminal does not end it.
         self._popen = subprocess.Popen(
             [sys.executable, '-S', '-E', '-c', _REAPER],
             stdin=subprocess.PIPE, text=True, start_new_session=True,
             cwd=os.sep)
 
     def began(self, group):
-        """Take a process group in charge."""
-        self._tell('+', group)
+        """Add a process group to kill."""
+        self._report('+', group)
 
     def ended(self, group):
         """Forget a process group: another one may get its number."""
-        self._tell('-', group)
+        self._report('-', group)
 
-    def _tell(self, sign, group):
+    def _report(self, sign, group):
         self._popen.stdin.write('%s%d\n' % (sign, group))
         self._popen.stdin.flush()
 
@@ -75,7 +75,7 @@ def kill(group):
 
 @functools.lru_cache(maxsize=None)
 def _machine():
-    """Name this machine, or container: process ids are of one of them."""
+    """Name this machine or container, to which process ids belong."""
     namespace = os.stat('/proc/self/ns/pid').st_ino
     return hashlib.sha256(('%s %d' % (
         socket.gethostname(), namespace)).encode()).hexdigest()[:8]
@@ -92,7 +92,7 @@ def new_name():
 
 
 def is_left_over(name):
-    """Whether a process of this machine has made it, and is gone."""
+    """Whether a process of this machine made it and has ended."""
     match = _NAME.match(name)
     return bool(match) and match.group(1) == _machine() and (
         not os.path.exists('/proc/' + match.group(2)))

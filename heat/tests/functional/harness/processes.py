@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Processes that a test starts, watches through their logs and stops."""
+"""Start processes of a test, watch their logs and stop them."""
 
 import os
 import pathlib
@@ -29,7 +29,7 @@ class Unready(Exception):
 def wait_until(predicate, what, seconds=60):
     """Poll until ``predicate`` returns something true.
 
-    :param what: what is waited for, for the error.
+    :param what: the awaited event, in words for the error.
     :returns: what ``predicate`` returned.
     :raises Unready: at the deadline.
     """
@@ -58,23 +58,24 @@ def command(name, bin_dir=None):
     return path
 
 
-def environment(stock=False, **variables):
+def environment(stock=False, tree=TREE, **variables):
     """Make the environment of a process that runs Heat.
 
     :param stock: leave the overlay out.
+    :param tree: the folder of the overlay.
     """
     env = dict(os.environ, PYTHONWARNINGS='ignore', **variables)
     env.pop('PYTHONPATH', None)
     if not stock:
-        env['PYTHONPATH'] = TREE
+        env['PYTHONPATH'] = tree
     return env
 
 
 class Process(fixtures.Fixture):
     """A process with its children, in a process group of its own.
 
-    Its standard output and error go to one file. What is left of the group
-    is killed at the end, also when the test itself is killed.
+    Its standard output and error go to one file. The rest of the group is
+    killed at the end, also when the test itself is killed.
     """
 
     def __init__(self, name, arguments, env, cwd, pass_fds=()):
@@ -104,7 +105,7 @@ class Process(fixtures.Fixture):
         return self._popen.poll() is None
 
     def log(self, since=0):
-        """Read what the process has written from the byte ``since`` on."""
+        """Read the output of the process from the byte ``since`` on."""
         with open(self.log_file, 'rb') as log:
             log.seek(since)
             return log.read().decode('utf-8', 'replace')
@@ -122,12 +123,12 @@ class Process(fixtures.Fixture):
             self.signal(signal.SIGTERM)
 
     def kill(self):
-        """End the process and its children at once, as a crash does."""
+        """Kill the process and its children, as in a crash."""
         owner.kill(self.pid)
         self._popen.wait()
 
     def stop(self):
-        """Stop the process, and kill what is left of its group."""
+        """Stop the process, and kill the rest of its group."""
         self.terminate()
         try:
             self._popen.wait(_STOP)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""All rows of a database as text, to compare them and to bring them back."""
+"""Read all rows of a database as text, to compare and restore them."""
 
 import sqlalchemy
 
@@ -9,16 +9,16 @@ _LEFT_ALONE = ('service', 'alembic_version')
 
 
 class Rows:
-    """What the tables of a database hold.
+    """The rows of the tables of a database.
 
-    The tables are reflected and not those of heat.db.models, so that JSON
-    is the text that it is stored as, and damaged rows are rows too.
+    The tables are reflected, not taken from heat.db.models. So JSON is read as
+    its stored text, and damaged rows can be read.
 
     :param database: a ``databases.Database``
     """
 
     def __init__(self, database):
-        # One connection, to be kept: it is used some hundred times.
+        # One connection, which is used some hundred times.
         self._engine = sqlalchemy.create_engine(
             database.url, poolclass=sqlalchemy.pool.QueuePool, pool_size=1)
         metadata = sqlalchemy.MetaData()
@@ -37,9 +37,9 @@ class Rows:
                 for table in self._tables}
 
     def write(self, rows, now=None):
-        """Make the database hold just what :meth:`read` has returned.
+        """Restore exactly the rows that :meth:`read` has returned.
 
-        :param now: what it has returned last, if nothing can have changed
+        :param now: the last result of it, if nothing can have changed
         """
         now = now or self.read()
         changed = [table for table in self._tables

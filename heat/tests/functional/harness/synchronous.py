@@ -2,22 +2,27 @@
 
 """An engine and a worker without threads: everything in a fixed order.
 
-Where heat.tests.functional.harness.inprocess runs threads as a deployment
-does, here one loop handles one message after the other, as in Heat's own
-heat.tests.convergence.framework, but with all of Heat's RPC: nested stacks,
-snapshots, signals. A test that plays the same operations sees the same
-sequence of events, and a stack takes a small fraction of a second.
+heat.tests.functional.harness.inprocess runs threads as a deployment does. Here
+one loop handles one message after the other. Heat's own
+heat.tests.convergence.framework does the same; this loop has all of Heat's
+RPC: nested stacks, snapshots, signals. A test that plays the same operations
+sees the same sequence of events, and a stack takes a small fraction of a
+second.
 """
 
 import functools
+import os
 import typing
 
 import fixtures
+from oslo_db.sqlalchemy import enginefacade
+from oslo_db.sqlalchemy import engines
 from oslo_log import log as logging
 import oslo_messaging
 import sqlalchemy
 
 from heat.common import messaging
+from heat.db import api as db_api
 from heat.db import models
 from heat.engine import service
 from heat.engine import worker
@@ -29,19 +34,23 @@ from heat.tests import utils
 
 LOG = logging.getLogger(__name__)
 
-# A task that polls more often while nothing else happens never ends.
+#: A context switch at the end of each transaction. No other thread needs it
+#: here, and other processes take the processor then.
+_YIELD = 'checkin', engines._thread_yield
+
+# A task that polls more often without other events never ends.
 IDLE_POLLS = 1000
 
 
 class Stuck(Exception):
-    """A task waits for something that will not happen."""
+    """A task waits for an event that will never come."""
 
 
 class Thread:
-    """What is left of a thread, green or not, that has ended already."""
+    """A thread, green or not, that has ended already."""
 
     def link(self, callback, *args, **kwargs):
-        """Call back, as all that is linked to the end of a thread."""
+        """Call back at once, because the thread has ended."""
         callback(self, *args, **kwargs)
 
 
@@ -49,6 +58,9 @@ class Threads(service.ThreadGroupManager):
     """Runs each thread to its end when it is started."""
 
     def start(self, stack_id, func, *args, **kwargs):
+        if 'msg_queue' in kwargs:
+            # Later, as in Heat, the operation could not be cancelled.
+            self.add_msg_queue(stack_id, kwargs['msg_queue'])
         try:
             func(*args, **kwargs)
         except Exception:
@@ -60,7 +72,7 @@ class Threads(service.ThreadGroupManager):
 
 
 def _unwrapped(method):
-    """Have a method raise what oslo.messaging would send to the caller."""
+    """Make a method raise the exception that its caller would get."""
     @functools.wraps(method)
     def call(*args, **kwargs):
         try:
@@ -71,7 +83,7 @@ def _unwrapped(method):
 
 
 class Message(typing.NamedTuple):
-    """What is yet to be done, and the resource that it is about."""
+    """A message that is not handled yet, and its resource."""
 
     method: str
     handle: typing.Callable
@@ -80,11 +92,12 @@ class Message(typing.NamedTuple):
 
 
 class Client:
-    """What heat.common.messaging.get_rpc_client gives, without a network."""
+    """Replaces the RPC client of heat.common.messaging, without a network."""
 
-    def __init__(self, engine, topic):
+    def __init__(self, engine, topic, server=None):
         self._engine = engine
         self._topic = topic
+        self._server = server
         base = oslo_messaging.JsonPayloadSerializer()
         self._serializer = messaging.RequestContextSerializer(base)
 
@@ -92,17 +105,19 @@ class Client:
         return self
 
     def call(self, ctxt, method, **kwargs):
-        """Run a method of the engine now; its result or its exception."""
+        """Run a method of the engine now; returns its result or raises."""
+        if self._server in self._engine.dead:
+            raise oslo_messaging.MessagingTimeout()
         return self._message(ctxt, method, kwargs)()
 
     def cast(self, ctxt, method, **kwargs):
-        """Have a method run when its turn comes."""
+        """Add a method to the queue."""
         self._engine.queue.append(Message(
             method, self._message(ctxt, method, kwargs),
             kwargs.get('resource_id'), kwargs.get('resource_name')))
 
     def _message(self, ctxt, method, kwargs):
-        # As over a network: nothing is shared with the caller.
+        # A copy, as over a network: the caller shares no object.
         sent = self._serializer.serialize_context(ctxt)
         arguments = {name: self._serializer.serialize_entity(ctxt, value)
                      for name, value in kwargs.items()}
@@ -120,20 +135,22 @@ class Engine(fixtures.Fixture):
 
     Every other attribute is a method of the EngineService.
 
-    :ivar queue: the messages that are yet to be handled.
-    :ivar errors: the exceptions that handling messages ended with.
+    :ivar queue: the messages that are not handled yet.
+    :ivar errors: the exceptions of handled messages.
+    :ivar dead: ids of engines that do not answer.
     """
 
     def _setUp(self):
         self.queue = []
         self.errors = []
+        self.dead = set()
         self._idle = 0
         self._paths = {}
         self._patch('heat.common.messaging.get_rpc_client', self._client)
         self._patch('heat.engine.scheduler.TaskRunner._sleep',
                     lambda task, wait_time: self._wait(wait_time))
         self._patch('heat.engine.scheduler.ENABLE_SLEEP', False)
-        # Whatever a legacy operation is waited for has happened by then.
+        # A legacy operation that is waited for has ended by then.
         self._patch('heat.engine.service.NotifyEvent.wait',
                     lambda event: None)
         threads = Threads()
@@ -152,7 +169,7 @@ class Engine(fixtures.Fixture):
         self.useFixture(fixtures.MonkeyPatch(name, value))
 
     def _client(self, topic, **kwargs):
-        return Client(self, topic)
+        return Client(self, topic, kwargs.get('server'))
 
     def _wait(self, wait_time):
         """While a task waits, handle a message as another worker would."""
@@ -174,7 +191,8 @@ class Engine(fixtures.Fixture):
         try:
             message.handle()
         except Exception as exc:
-            # The one who sent it is not told, and another may be waiting.
+            # The sender does not get the error, and another task may be
+            # waiting.
             LOG.exception('%s failed', message.method)
             self.errors.append(exc)
         return True
@@ -182,10 +200,11 @@ class Engine(fixtures.Fixture):
     def _rank(self, message):
         """Sort key: by the names of resources, and not by their ids.
 
-        Of messages that wait, workers handle any one first. Two stacks of
-        one template go the same way when it is chosen by name.
+        Workers may handle any waiting message first. Chosen by name, two
+        stacks of one template take the same way.
         """
-        if message.resource_id is None:
+        if not isinstance(message.resource_id, int):
+            # In a snapshot, it is the id of the stack.
             return [message.resource_name or '']
         if message.resource_id not in self._paths:
             self._paths[message.resource_id] = self._path(
@@ -218,22 +237,61 @@ class Engine(fixtures.Fixture):
 
 
 class EngineTestCase(engine_case.EngineTestCase):
-    """Tests with a synchronous engine and a database in memory."""
+    """Tests with a synchronous engine.
+
+    :cvar backend: one of ``databases.BACKENDS``; SQLite's database is in
+        memory. HEAT_TEST_DATABASE names another one.
+    """
+
+    backend = os.environ.get('HEAT_TEST_DATABASE') or databases.SQLITE
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        if cls.backend != databases.SQLITE:
+            databases.set_up_for_class(cls)
 
     def setUp(self):
         super().setUp()
-        self.heat = self.useFixture(Engine())
-        self.database = databases.Database(databases.SQLITE)
+        if self.backend == databases.SQLITE:
+            engine = utils.get_engine()
+            if sqlalchemy.event.contains(engine, *_YIELD):
+                sqlalchemy.event.remove(engine, *_YIELD)
+            # Other rows that name a deleted one may be left behind.
+            databases.never_reuse_ids(engine, models.Resource,
+                                      models.ResourcePropertiesData)
+        else:
+            self._use_server()
+        self.database = databases.Database(self.backend)
         self.database.engine = utils.get_engine()
-        # Other rows that name a deleted one may be left behind.
-        databases.never_reuse_ids(self.database.engine, models.Resource,
-                                  models.ResourcePropertiesData)
+        self.database.url = self.database.engine.url.render_as_string(
+            hide_password=False)
+        self.start(Engine())
+        self.addCleanup(lambda: self.heat.cleanUp())
+
+    def start(self, engine):
+        """Start an engine, which the test stops at its end."""
+        self.heat = engine
+        self.heat.setUp()
+
+    def _use_server(self):
+        if self.database is None:
+            # In a tuple, because a URL is one.
+            self.skipTest('%s is not reachable' % (
+                databases.server_url(self.backend),))
+        manager = enginefacade.transaction_context()
+        manager.configure(connection=self.database.url, thread_checkin=False)
+        self.addCleanup(db_api.context_manager.patch_factory(manager))
+        self.addCleanup(utils.get_engine().dispose)
+        self.addCleanup(_delete_all_rows)
 
     def empty_database(self):
-        """Delete all rows, so that no example is slower than others."""
-        with self.database.engine.begin() as connection:
-            for table in reversed(models.BASE.metadata.sorted_tables):
-                connection.execute(table.delete())
+        """Delete all rows, so that no example is slower than others.
+
+        Messages of these stacks are forgotten, too.
+        """
+        del self.heat.queue[:]
+        _delete_all_rows()
 
     def finish(self, identity):
         self.heat.run()
@@ -242,3 +300,9 @@ class EngineTestCase(engine_case.EngineTestCase):
         """Action and status, as in 'CREATE_COMPLETE'."""
         row = self.row(identity)
         return '%(action)s_%(status)s' % row
+
+
+def _delete_all_rows():
+    with utils.get_engine().begin() as connection:
+        for table in reversed(models.BASE.metadata.sorted_tables):
+            connection.execute(table.delete())

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What the database holds of a stack and of the stacks nested in it."""
+"""The rows of a stack and of the stacks nested in it."""
 
 import dataclasses
 

@@ -10,7 +10,7 @@ import fixtures
 
 from heat.tests.functional.harness import processes
 
-#: Where releases of Heat and of Keystone have their applications.
+#: The places of the applications in releases of Heat and Keystone.
 HEAT_API = ('heat.wsgi.api:application',
             'heat.httpd.heat_api:init_application()')
 KEYSTONE = ('keystone.wsgi.api:application',
@@ -37,11 +37,11 @@ def _present(applications):
 class WSGIServer(fixtures.Fixture):
     """Serve an application on a free port of 127.0.0.1.
 
-    The socket is bound here: no port can be lost to another process, and
-    requests wait until the server is there.
+    The socket is bound here, so no other process can take the port, and
+    requests wait for the server.
 
     :param applications: places of the application, as ``module:name``; the
-        first one that is there is taken.
+        first existing one is used.
     :param workers: how many processes there are.
     :param threads: how many requests each of them answers at a time.
     :param bin_dir: take gunicorn from another environment.

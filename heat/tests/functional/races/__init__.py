@@ -1,3 +1,3 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Engines, commands and users at once."""
+"""Races between engines, commands and users."""

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""A conversion that begins at the very step of an operation that matters."""
+"""Base class for conversions at a chosen step of an operation."""
 
 from unittest import mock
 
@@ -23,9 +23,9 @@ TEMPLATE = {
         'first': {'type': 'OS::Heat::TestResource'},
         'second': {'type': 'OS::Heat::TestResource', 'depends_on': 'first'}}}
 
-PATIENCE = 60  # seconds until a thread that never comes is an error
+PATIENCE = 60  # seconds to wait for a thread
 
-#: How to ask for each operation that takes the stack lock when it is legacy.
+#: How to request each operation that takes the stack lock of a legacy stack.
 OPERATIONS = {
     'update': lambda engine, *stack: engine.update_stack(
         *stack, TEMPLATE, {}, {}, {}),
@@ -43,17 +43,17 @@ OPERATIONS = {
         *stack, 'first', True),
 }
 
-#: Those that must not run on a converted stack; see
+#: Operations that must not run on a converted stack; see
 #: heat.engine.stack_lock.StackLock for the others.
-GUARDED = (list(OPERATIONS) if releases.RESOURCE_SNAPSHOTS
-           else ['update', 'patch', 'restore', 'delete', 'mark unhealthy'])
+FORBIDDEN = (list(OPERATIONS) if releases.RESOURCE_SNAPSHOTS
+             else ['update', 'patch', 'restore', 'delete', 'mark unhealthy'])
 
 
 class RaceTestCase(inprocess.EngineTestCase):
     """A legacy stack, and an engine that keeps it legacy.
 
-    The engine has the option, so that it is on its guard, for another
-    project: the conversions are those of the tests.
+    The engine has migrate_on_update for another project, so it has the
+    protection. Only the tests convert.
 
     :cvar template: of the stack.
     """
@@ -62,7 +62,7 @@ class RaceTestCase(inprocess.EngineTestCase):
 
     def setUp(self):
         super().setUp()
-        # There is no Keystone that could give a trust.
+        # No Keystone can give a trust.
         cfg.CONF.set_override('deferred_auth_method', 'password')
         cfg.CONF.set_override('migrate_on_update', True)
         cfg.CONF.set_override('migrate_on_update_projects', ['another'])
@@ -77,17 +77,22 @@ class RaceTestCase(inprocess.EngineTestCase):
         return snapshot_id
 
     def operate(self, name):
-        """Ask the engine for an operation, as heat-api does."""
+        """Request an operation from the engine, as heat-api does."""
         return OPERATIONS[name](self.heat, utils.dummy_context(),
                                 self.identity)
 
     def convert(self, _identity=None):
-        """Convert as a command does; a context has but one transaction."""
+        """Convert as a command does; a context has only one transaction."""
         return convergence_migrate.convert(utils.dummy_context(),
                                            self.stack_id)
 
+    def revert(self):
+        """Revert as a command does, and keep the stored rows."""
+        convergence_migrate.revert(utils.dummy_context(), self.stack_id)
+        self.reverted = self.stored()
+
     def before(self, target, name, step):
-        """Do ``step`` just before the first call of a function."""
+        """Call ``step`` just before the first call of a function."""
         called = getattr(target, name)
         steps = [step]
 
@@ -119,15 +124,23 @@ class RaceTestCase(inprocess.EngineTestCase):
             self.ctx, [row['id'] for row in tree.stacks]))
 
     def assertConvergence(self):
-        """See that the whole tree is convergence, with its graph."""
+        """Check that the whole tree is convergence, with its graph."""
         tree = trees.read(self.database, self.stack_id)
         self.assertEqual({True}, tree.convergence())
         findings, _plan = convergence_migrate.verify(self.ctx, self.stack_id)
         self.assertEqual((), tuple(findings))
         self.assertUnlocked()
 
+    def assertLegacy(self, action):
+        """Check that the whole tree is legacy, and completed an operation."""
+        tree = trees.read(self.database, self.stack_id)
+        self.assertEqual({False}, tree.convergence())
+        row = self.row(self.identity)
+        self.assertEqual((action, 'COMPLETE'), (row['action'], row['status']))
+        self.assertUnlocked()
+
     def assertConflict(self, operate, *args):
-        """See that heat-api will answer 409."""
+        """Check that heat-api will answer 409."""
         refused = self.assertRaises(dispatcher.ExpectedException,
                                     operate, *args)
         self.assertEqual(exception.ActionInProgress, refused.exc_info[0])
@@ -139,7 +152,7 @@ class RaceTestCase(inprocess.EngineTestCase):
             group.wait()
 
     def assertWorks(self):
-        """See that the stack is convergence, and updates."""
+        """Check that the stack is convergence, and updates."""
         self.wait_until_idle()
         self.operate('patch')
         self.wait_for(self.identity)

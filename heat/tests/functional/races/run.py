@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Clients that ask for everything at once, of stacks that are converted."""
+"""Run clients with all operations on stacks that are being converted."""
 
 import collections
 from concurrent import futures
@@ -30,17 +30,16 @@ OPERATIONS = {
     'delete': lambda heat, stack: heat.stacks.delete(stack.id),
 }
 
-# Before Heat 26, what takes the stack lock runs beside updates and deletes of
-# a convergence stack, and the one spoils the other; so does a signal that
-# scales a group, on Heat 27 too, though only races on Heat 22 have met it. A
-# stack is asked there for one kind only.
+# Before Heat 26, operations that take the stack lock run beside updates and
+# deletes of a convergence stack, and each spoils the other. A signal that
+# scales a group does the same, on Heat 27 too. Only races on Heat 22 have met
+# it: a stack gets operations of one kind only there.
 TRAVERSING = {'update', 'patch', 'cancel', 'delete'}
 
 #: One stack in this number is deleted by one of its clients.
 DELETED = 3
 
-# What follows for the next client from a suspended or deleted stack, in any
-# Heat.
+# The answers to a client for a suspended or deleted stack, in any Heat.
 REFUSED, GONE = 'not in this state', 'deleted'
 
 _ANSWERS = {exc.HTTPConflict: '409', exc.HTTPBadRequest: REFUSED,
@@ -50,7 +49,7 @@ Stack = collections.namedtuple('Stack', 'id template')
 
 
 class Race:
-    """Let clients loose on stacks, and watch the stacks meanwhile.
+    """Run clients on stacks, and watch the stacks meanwhile.
 
     :param heat: a running ``deployment.Deployment``
     :param stacks: a list of :class:`Stack`
@@ -63,14 +62,14 @@ class Race:
         self.stacks = stacks
         self.answers = collections.Counter()
         self.deleted = {stack.id for stack in stacks[::DELETED]}
-        # Which are convergence, and which were and are not any more.
+        # The convergence stacks, and those that are no longer convergence.
         self.converted = set()
         self.reverted = set()
 
     def run(self, seed):
-        """Ask for everything, a stack after the other, from all clients.
+        """Request all operations on each stack in turn, from all clients.
 
-        :param seed: of the order in which a stack is asked for it
+        :param seed: of the order of the operations
         """
         over = threading.Event()
         watcher = threading.Thread(target=self._watch, args=(over,))
@@ -91,10 +90,10 @@ class Race:
                 yield name, stack
 
     def _operations(self, number, stack):
-        """Names of what clients do to a stack: all that Heat keeps apart."""
+        """Names of the operations on a stack that do not disturb others."""
         names = set(OPERATIONS)
-        # Heat's legacy engine waits for ever for the end of a check of a
-        # group that a signal scales meanwhile.
+        # Heat's legacy engine waits for ever for a check of a group if a
+        # signal scales the group meanwhile.
         names.remove(('check', 'signal')[number % 2])
         if stack.id not in self.deleted:
             names.remove('delete')
@@ -113,7 +112,7 @@ class Race:
         self.answers[name, answer] += 1
 
     def _watch(self, over):
-        """See that no stack is ever legacy after it was convergence."""
+        """Check that no stack is legacy again after it was convergence."""
         stack = models.Stack
         query = sqlalchemy.select(stack.id, stack.convergence).where(
             stack.id.in_([stack.id for stack in self.stacks]))

@@ -17,7 +17,7 @@ HEADER = ('Database', 'Stacks', 'Requests', 'Success', '409',
 
 
 def row(backend, race):
-    """What became of a race, in which no stack was lost, as a line of it."""
+    """The row for a race in which no stack was lost."""
     counts = [sum(count for (_, answer), count in race.answers.items()
                   if answer == column) for column in ANSWERS]
     return (fault_table.NAMES[backend], len(race.stacks), sum(counts),
@@ -25,7 +25,7 @@ def row(backend, race):
 
 
 def write(line):
-    """Put a line into the table, in the place of that of its database."""
+    """Write a row into the table; it replaces the row of its database."""
     with open(PATH, newline='') as source:
         lines = {old[0]: old for old in list(csv.reader(source))[1:]}
     lines[line[0]] = line

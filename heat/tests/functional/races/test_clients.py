@@ -2,9 +2,9 @@
 
 """Three engines, a command and many clients race for the same stacks.
 
-Nothing is forced here: see test_race_operations.py for what is. How many
-stacks there are, and with which seed, HEAT_TEST_RACE_STACKS and
-HEAT_TEST_RACE_SEED say; ``tox -e race`` takes many.
+Nothing is forced here: test_operations.py forces the order.
+HEAT_TEST_RACE_STACKS sets the number of stacks, and HEAT_TEST_RACE_SEED the
+seed. ``tox -e race`` runs many.
 """
 
 import os
@@ -70,51 +70,51 @@ class _Clients:
             command.join()
 
     def assertAnswered(self, race):
-        """See that each client had success, or an answer that is told."""
+        """Check that each client had success, or a documented answer."""
         answers = {answer for _, answer in race.answers}
         self.assertEqual(set(), answers.difference(race_table.ANSWERS),
                          race.answers)
 
-    def settle(self, stack_id):
-        """Wait until nothing works on a stack; returns its row, or None."""
-        def settled():
+    def wait_for_end(self, stack_id):
+        """Wait until no operation runs on a stack; returns its row or None."""
+        def ended():
             row, = self.heat.database.rows(models.Stack, id=stack_id)
             return row['status'] != 'IN_PROGRESS' and row
-        row = processes.wait_until(settled, 'end of %s' % stack_id, 300)
+        row = processes.wait_until(ended, 'end of %s' % stack_id, 300)
         return None if row['deleted_at'] else row
 
     def gone(self, stack_id):
-        """Wait for the end of a delete that a client has asked for.
+        """Wait for the end of a delete that a client has requested.
 
         It may have been refused with 409.
         """
-        row = self.settle(stack_id)
+        row = self.wait_for_end(stack_id)
         return row is None or row['action'] == 'DELETE'
 
     def bring_back(self, stack_id):
         """Resume a stack that is suspended, or a part of it.
 
         The suspend of a group that is scaled meanwhile may fail: Heat then
-        deletes a template that a member still has. Updates and resumes pass
-        over what it has suspended by then, until a suspend succeeds.
+        deletes a template that a member still has. Updates and resumes skip
+        the suspended members until a suspend succeeds.
         """
-        self.settle(stack_id)
+        self.wait_for_end(stack_id)
         states = {(row['action'], row['status'])
                   for row in self.tree(stack_id).stacks}
         if ('SUSPEND' in dict(states) and
                 states != {('SUSPEND', 'COMPLETE')}):
             self.heat.client.actions.suspend(stack_id)
-        if self.settle(stack_id)['action'] == 'SUSPEND':
+        if self.wait_for_end(stack_id)['action'] == 'SUSPEND':
             self.heat.client.actions.resume(stack_id)
-            self.settle(stack_id)
+            self.wait_for_end(stack_id)
 
     def assertUpdates(self, stack_id):
-        """See that updates bring it to COMPLETE, converted exactly once."""
+        """Check that updates bring it to COMPLETE, converted exactly once."""
         self.bring_back(stack_id)
         # One may find the stack failed, and legacy; the next does not.
         for _ in range(2):
             self.heat.client.stacks.update(stack_id, template=TEMPLATE)
-            self.settle(stack_id)
+            self.wait_for_end(stack_id)
         tree = self.tree(stack_id)
         self.assertEqual({True}, tree.convergence())
         self.assertEqual({'COMPLETE'}, {row['status'] for row in tree.stacks})

@@ -17,7 +17,7 @@ from heat.tests import utils
 
 
 class _Operations:
-    """Each operation that locks, just before and just after it does."""
+    """Each operation that takes the lock, just before and just after that."""
 
     scenarios = [(name, {'operation': name}) for name in race_case.OPERATIONS]
 
@@ -28,7 +28,7 @@ class _Operations:
 
     def test_loaded_before_and_locked_after_it_does_no_harm(self):
         self.before(db_api, 'stack_lock_create', self.convert_and_note)
-        if self.operation in race_case.GUARDED:
+        if self.operation in race_case.FORBIDDEN:
             self.assertDoesNotRun()
         else:
             self.assertKeepsGraph()
@@ -41,13 +41,14 @@ class _Operations:
     def assertKeepsGraph(self):
         self.operate(self.operation)
         self.wait_until_idle()
-        # What is abandoned is gone.
+        # The abandoned stack is gone.
         expected = (set() if self.operation == 'abandon'
                     else self._graph(self.converted))
         self.assertEqual(expected, self._graph(self.stored()))
 
     def _graph(self, stored):
-        # Heat empties needed_by of what it does this to, in any stack.
+        # Heat empties needed_by of the resources of this operation, in any
+        # stack.
         return {(row['id'], tuple(row['requires']),
                  row['current_template_id']) for row in stored[0].resources}
 
@@ -60,7 +61,7 @@ class PostgreSQLTest(_Operations, race_case.RaceTestCase):
 
     backend = databases.POSTGRESQL
 
-    def test_under_the_lock_of_it_no_conversion_begins(self):
+    def test_no_conversion_begins_under_its_lock(self):
         plan = convergence_migrate.plan(utils.dummy_context(), self.stack_id)
         refused = []
 

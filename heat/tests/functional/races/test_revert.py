@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What loaded a stack as convergence, and a revert that comes before it acts.
+"""Operations on a convergence stack that a revert overtakes.
 
-Each test forces the revert to come between the two. The engine is the
-synchronous one: nothing happens that a test did not ask for.
+Each test forces the revert between the load of the stack and the operation.
+The engine is the synchronous one, so only the steps of the test run.
 """
 
 from oslo_config import cfg
@@ -20,14 +20,27 @@ from heat.tests.functional.harness import synchronous
 from heat.tests.functional.harness import trees
 from heat.tests.functional.races import case as race_case
 from heat.tests.functional.races import test_threads
+from heat.tests.migrate import log_file
 from heat.tests import releases
 from heat.tests import utils
 
-#: Those that are done after the revert, and not refused.
+#: Operations that run after the revert, and are not refused.
 DONE = ('update', 'patch')
 
-#: Those that begin with a traversal in each release of Heat.
+#: Operations that begin with a traversal in each release of Heat.
 TRAVERSING = ('update', 'patch', 'restore', 'delete')
+
+
+def barrier(operation):
+    """The function that an operation on a convergence stack begins with.
+
+    :returns: the object that has it, and its name
+    """
+    if operation == 'mark unhealthy':
+        return resource.Resource, 'lock'
+    if releases.RESOURCE_SNAPSHOTS or operation in TRAVERSING:
+        return parser.Stack, 'converge_stack'
+    return db_api, 'stack_lock_create'
 
 
 class RevertedCase(synchronous.EngineTestCase):
@@ -79,7 +92,7 @@ class RevertedCase(synchronous.EngineTestCase):
         self.assertRaises(exception.ActionInProgress, operate, *args)
 
     def assertDone(self, action):
-        """See that the whole tree is legacy, and completed the operation."""
+        """Check that the whole tree is legacy, and completed the operation."""
         tree = self.stored()[0]
         self.assertEqual({False}, tree.convergence())
         self.assertEqual('%s_COMPLETE' % action, self.state(self.identity))
@@ -102,15 +115,8 @@ class OperationsTest(RevertedCase):
             self.operate('snapshot')
         self.convert(self.identity)
 
-    def _barrier(self):
-        if self.operation == 'mark unhealthy':
-            return resource.Resource, 'lock'
-        if releases.RESOURCE_SNAPSHOTS or self.operation in TRAVERSING:
-            return parser.Stack, 'converge_stack'
-        return db_api, 'stack_lock_create'
-
     def test_it_is_done_or_refused_and_changes_nothing(self):
-        self.before(*self._barrier(), self.revert)
+        self.before(*barrier(self.operation), self.revert)
         if self.operation in DONE:
             self.operate(self.operation)
             self.assertDone('UPDATE')
@@ -124,9 +130,9 @@ class OperationsTest(RevertedCase):
 
 
 class SilenceTest(RevertedCase):
-    """What Heat itself does: it answers, and does nothing."""
+    """The behaviour of Heat: it answers, and does nothing."""
 
-    def test_without_the_protection_nothing_is_asked_or_told(self):
+    def test_without_the_protection_no_query_and_no_event(self):
         cfg.CONF.set_override('migrate_protection', False)
         self.convert(self.identity)
         self.before(parser.Stack, 'converge_stack', self.revert)
@@ -279,6 +285,7 @@ class SignalTest(RevertedCase):
 class WorkerTest(RevertedCase):
 
     def test_a_late_message_changes_nothing(self):
+        log = self.useFixture(log_file.LogFile())
         self.convert(self.identity)
         traversal = self.row(self.identity)['current_traversal']
         self.revert()
@@ -290,4 +297,10 @@ class WorkerTest(RevertedCase):
                     is_update=is_update, adopt_stack_data=None)
         self.heat.run()
         self.assertEqual(self.reverted, self.stored())
+        self.assertEqual([], self.heat.errors)
+        lines = log.lines()
+        self.assertEqual(
+            2 * len(self.reverted[0].resources),
+            len([line for line in lines if 'Ignored a message' in line]))
+        self.assertFalse([line for line in lines if 'Traceback' in line])
         self.assertWorks()

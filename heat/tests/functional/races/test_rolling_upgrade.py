@@ -13,24 +13,25 @@ from heat.db import models
 from heat.tests.functional.harness import case
 from heat.tests.functional.harness import databases
 from heat.tests.functional.harness import held_table
+from heat.tests.functional.harness import processes
 
 SMALL = case.template('small.yaml')
 
-_PATIENCE = 120  # seconds
+PATIENCE = 120  # seconds
 
 
-class _RollingUpgradeTestCase(case.DeploymentTestCase):
+class RollingUpgradeTestCase(case.DeploymentTestCase):
     """Each test starts the engines that it needs."""
 
     engines = 1
 
     def only_engine(self, stock):
-        """Have one engine, and no other."""
+        """Run one engine, and no other."""
         self.heat.kill_engines()
         self.heat.start_engines(1, stock=stock)
 
     def operate(self, name):
-        """Do what users do, on whatever engines there are."""
+        """Run the operations of users on the present engines."""
         client = self.heat.client
         stack_id = self.stack_id(name)
         self.update(name, '--existing', '--parameter', 'value=two')
@@ -56,7 +57,7 @@ class _RollingUpgradeTestCase(case.DeploymentTestCase):
         return self.tree(self.stack_id(name)).physical_ids()
 
 
-class MixedEnginesTest(_RollingUpgradeTestCase):
+class MixedEnginesTest(RollingUpgradeTestCase):
     """Operations one after another, on engines of both kinds."""
 
     backend = databases.MYSQL
@@ -97,7 +98,7 @@ class MixedEnginesTest(_RollingUpgradeTestCase):
 
         self.heat.start_engines(1, stock=False)
         for name in names:
-            # Whichever engine gets it, with nothing in between.
+            # Any engine may get it, with nothing in between.
             self.update(name, '--existing')
             tree = self.tree(self.stack_id(name))
             self.assertEqual(1, len(tree.convergence()), tree)
@@ -110,64 +111,96 @@ class MixedEnginesTest(_RollingUpgradeTestCase):
                              self.migration_events(self.stack_id(name)))
 
 
-class LostRaceTest(_RollingUpgradeTestCase):
-    """A conversion ends between two steps of a legacy operation.
+class LosingTestCase(RollingUpgradeTestCase):
+    """A command ends between two steps of an operation.
 
-    The engine has loaded the stack, and waits for its lock in the database
-    until the conversion, by a command, is committed.
+    The engine has loaded the stack, and waits in the database until the
+    command has committed.
     """
-
-    backend = databases.POSTGRESQL
-    legacy_stacks = {name: SMALL for name in ('guarded', 'unguarded')}
-    # A protected engine that converts nothing itself: the middle step of the
-    # order in which to upgrade.
-    conf = {'convergence_engine': True, 'migrate_protection': True}
 
     def setUp(self):
         super().setUp()
         self.threads = futures.ThreadPoolExecutor()
         self.addCleanup(self.threads.shutdown)
 
-    def lose_race(self, name, operate, *arguments):
-        """Have an operation lose the race against a command.
+    def lose_race(self, command, name, operate, *arguments):
+        """Make an operation lose the race against a command.
 
         :param arguments: further ones of the command
         :returns: the future of the operation
         """
         stack_id = self.stack_id(name)
         with held_table.held(self.heat.database, models.Event):
-            command = self.threads.submit(
-                self.heat.heat_manage, 'migrate-convergence-1', stack_id,
-                *arguments)
-            held_table.wait_for_waiting(self.heat.database, 1)
+            commanding = self.begin(command, stack_id, *arguments)
             operation = self.threads.submit(operate, stack_id)
-            held_table.wait_for_waiting(self.heat.database, 2)
-        done = command.result(_PATIENCE)
-        self.assertEqual(0, done.returncode, done.stdout + done.stderr)
+            self.wait_until_waiting(2, commanding, operation)
+            self.assertWaits(commanding)
+            self.assertFalse(operation.done())
+        self.assertSucceeds(commanding.result(PATIENCE))
         return operation
 
+    def begin(self, *words):
+        """Start a command, which waits; returns its future."""
+        commanding = self.threads.submit(self.heat.heat_manage, *words)
+        self.wait_until_waiting(1, commanding)
+        self.assertWaits(commanding)
+        return commanding
+
+    def assertSucceeds(self, command):
+        self.assertEqual(0, command.returncode,
+                         command.stdout + command.stderr)
+
+    def wait_until_waiting(self, count, *begun):
+        """Wait until all of them wait in the database, or one has ended."""
+        processes.wait_until(
+            lambda: any(map(futures.Future.done, begun)) or
+            held_table.waiting(self.heat.database) >= count,
+            '%d sessions that wait' % count, PATIENCE)
+
+    def assertWaits(self, commanding):
+        if commanding.done():
+            self.assertSucceeds(commanding.result())
+            self.fail('The command did not wait')
+
+    def patch(self, stack_id):
+        """Update a stack."""
+        return self.heat.client.stacks.update(
+            stack_id, existing=True, parameters={'value': 'two'})
+
+
+class LostRaceTest(LosingTestCase):
+    """A conversion is committed while a legacy operation waits."""
+
+    backend = databases.POSTGRESQL
+    legacy_stacks = {name: SMALL for name in ('protected', 'unprotected')}
+    # A protected engine that does not convert on update, as in the middle of
+    # an upgrade.
+    conf = {'convergence_engine': True, 'migrate_protection': True}
+
     def test_a_protected_engine_answers_conflict(self):
-        before = self.physical_ids('guarded')
+        before = self.physical_ids('protected')
         self.only_engine(stock=False)
 
-        operation = self.lose_race('guarded', self.patch)
+        operation = self.lose_race('migrate-convergence-1', 'protected',
+                                   self.patch)
 
-        self.assertRaises(exc.HTTPConflict, operation.result, _PATIENCE)
-        self.assertConvergence('guarded', before)
-        self.update('guarded', '--existing')
-        self.assertConvergence('guarded', before)
+        self.assertRaises(exc.HTTPConflict, operation.result, PATIENCE)
+        self.assertConvergence('protected', before)
+        self.update('protected', '--existing')
+        self.assertConvergence('protected', before)
 
     def test_on_a_stock_engine_converting_again_sets_the_stack_right(self):
-        before = self.physical_ids('unguarded')
-        stack_id = self.stack_id('unguarded')
+        before = self.physical_ids('unprotected')
+        stack_id = self.stack_id('unprotected')
         self.only_engine(stock=True)
 
-        operation = self.lose_race('unguarded', self.patch, '--unprotected')
+        operation = self.lose_race('migrate-convergence-1', 'unprotected',
+                                   self.patch, '--unprotected')
 
-        operation.result(_PATIENCE)
-        self.heat.wait_for('unguarded', 'UPDATE_COMPLETE')
-        # The limit that the guide tells: the update ran as legacy, and has
-        # stored the root stack as it was loaded.
+        operation.result(PATIENCE)
+        self.heat.wait_for('unprotected', 'UPDATE_COMPLETE')
+        # The documented limit: the update ran as legacy, and has stored the
+        # root stack as it was loaded.
         self.assertEqual([False, True], [
             row['convergence'] for row in self.tree(stack_id).stacks])
 
@@ -175,10 +208,6 @@ class LostRaceTest(_RollingUpgradeTestCase):
                                      '--unprotected')
 
         self.assertEqual(0, done.returncode, done.stdout + done.stderr)
-        self.assertConvergence('unguarded', before)
-        self.update('unguarded', '--existing', '--parameter', 'value=three')
-        self.assertConvergence('unguarded', before)
-
-    def patch(self, stack_id):
-        return self.heat.client.stacks.update(
-            stack_id, existing=True, parameters={'value': 'two'})
+        self.assertConvergence('unprotected', before)
+        self.update('unprotected', '--existing', '--parameter', 'value=three')
+        self.assertConvergence('unprotected', before)

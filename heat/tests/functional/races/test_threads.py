@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What an engine does to a legacy stack in a thread, or without its lock."""
+"""Operations on a legacy stack in a thread, or without its lock."""
 
 from unittest import mock
 
@@ -25,6 +25,21 @@ SCALING = dict(race_case.TEMPLATE, resources=dict(
         'adjustment_type': 'change_in_capacity',
         'auto_scaling_group_id': {'get_resource': 'scaled'},
         'scaling_adjustment': 1}}))
+
+
+def hold_lock(test):
+    """Take the lock of the stack of a test, as an operation does.
+
+    :returns: a function that ends the operation and converts the stack
+    """
+    lock = stack_lock.StackLock(utils.dummy_context(), test.stack_id,
+                                test.heat.engine_id)
+    lock.acquire()
+
+    def end_and_convert():
+        lock.release()
+        test.convert_and_note()
+    return end_and_convert
 
 
 class _Threads:
@@ -72,22 +87,8 @@ class _Threads:
         self.assertEqual(self.converted[0], self.stored()[0])
         self.assertWorks()
 
-    def hold_lock(self):
-        """Take the lock of the stack, as an operation does.
-
-        :returns: a function that ends the operation and converts the stack
-        """
-        lock = stack_lock.StackLock(utils.dummy_context(), self.stack_id,
-                                    self.heat.engine_id)
-        lock.acquire()
-
-        def end_and_convert():
-            lock.release()
-            self.convert_and_note()
-        return end_and_convert
-
     def assertDeletes(self):
-        """Delete the stack, and see that convergence does it."""
+        """Delete the stack, and check that convergence does it."""
         legacy_delete = self.patchobject(parser.Stack, 'delete')
         converge = self.patchobject(parser.Stack, 'converge_stack')
 
@@ -105,7 +106,7 @@ class _Threads:
     def test_a_delete_that_waited_for_an_operation_is_not_lost(self):
         # HeatTestCase has none.
         cfg.CONF.set_override('error_wait_time', race_case.PATIENCE)
-        end_and_convert = self.hold_lock()
+        end_and_convert = hold_lock(self)
 
         def wait_then_delete():
             self.before(db_api, 'stack_lock_create', end_and_convert)
@@ -118,7 +119,7 @@ class _Threads:
     def test_a_delete_that_waited_as_long_as_it_may_is_not_lost(self):
         # Heat adds 10 seconds to it.
         cfg.CONF.set_override('error_wait_time', -9)
-        end_and_convert = self.hold_lock()
+        end_and_convert = hold_lock(self)
         self.patchobject(service.ThreadGroupManager, 'stop')
         # It has loaded the stack for the last time.
         self.before(service.ThreadGroupManager, 'start_with_lock',

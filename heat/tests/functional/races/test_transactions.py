@@ -1,33 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Transactions that meet in the database: one waits for another one."""
+"""Transactions that wait for each other in the database."""
 
 from concurrent import futures
 import contextlib
 import threading
 from unittest import mock
 
-import sqlalchemy
-
 from heat.db.migrate import write as migrate_write
+from heat.db.migrate import write_rows
 from heat.db import models
 from heat.engine import stack as parser
 from heat.tests.functional.harness import databases
-from heat.tests.functional.harness import processes
+from heat.tests.functional.harness import held_table
 from heat.tests.functional.races import case as race_case
 from heat.tests import utils
-
-# How many sessions on the database of a connection wait for a lock.
-_WAITING = {
-    databases.MYSQL: (
-        "SELECT count(*) FROM information_schema.innodb_trx AS trx "
-        "JOIN information_schema.processlist AS list "
-        "ON list.id = trx.trx_mysql_thread_id "
-        "WHERE trx.trx_state = 'LOCK WAIT' AND list.db = database()"),
-    databases.POSTGRESQL: (
-        "SELECT count(*) FROM pg_stat_activity "
-        "WHERE wait_event_type = 'Lock' AND datname = current_database()"),
-}
 
 
 class _Transactions:
@@ -38,47 +25,49 @@ class _Transactions:
         self.threads = futures.ThreadPoolExecutor()
         self.addCleanup(self.threads.shutdown)
 
-    def waiting(self):
-        with self.database.engine.connect() as connection:
-            return connection.scalar(sqlalchemy.text(_WAITING[self.backend]))
-
     @contextlib.contextmanager
-    def conversion_not_committed(self, step):
-        """Hold a conversion just before it takes a step.
+    def not_committed(self, change, step):
+        """Hold a conversion or a revert just before a step.
 
-        :param step: a function of heat.db.migrate.write
+        :param change: does it
+        :param step: a function of heat.db.migrate.write_rows
         """
         reached, go_on = threading.Event(), threading.Event()
-        called = getattr(migrate_write, step)
+        called = getattr(write_rows, step)
 
         def held(*args):
             reached.set()
             go_on.wait(race_case.PATIENCE)
             called(*args)
 
-        with mock.patch.object(migrate_write, step, held):
-            converting = self.threads.submit(self.convert)
+        with mock.patch.object(write_rows, step, held):
+            changing = self.threads.submit(change)
             try:
                 self.assertTrue(reached.wait(race_case.PATIENCE))
                 yield
             finally:
                 go_on.set()
-            converting.result(race_case.PATIENCE)
+            changing.result(race_case.PATIENCE)
 
     def wait_for_waiting(self, count):
-        processes.wait_until(lambda: self.waiting() == count,
-                             '%d sessions that wait' % count)
+        held_table.wait_for_waiting(self.database, count)
 
-    def assertNoneRuns(self, *operations):
-        names = [name for name in operations if name in race_case.GUARDED]
-        # The rows of its locks are inserted.
-        with self.conversion_not_committed('_write_stacks'):
+    @contextlib.contextmanager
+    def asked_meanwhile(self, change, step, *names):
+        """Request operations, which wait; yields their futures."""
+        with self.not_committed(change, step):
             asked = [self.threads.submit(self.operate, name)
                      for name in names]
             self.wait_for_waiting(len(names))
+        yield asked
 
-        for operation in asked:
-            self.assertConflict(operation.result, race_case.PATIENCE)
+    def assertNoneRuns(self, *operations):
+        names = [name for name in operations if name in race_case.FORBIDDEN]
+        # The conversion has inserted the rows of its locks.
+        with self.asked_meanwhile(self.convert, 'write_stacks',
+                                  *names) as asked:
+            for operation in asked:
+                self.assertConflict(operation.result, race_case.PATIENCE)
         self.assertConvergence()
         self.assertEqual([], self.stored()[1])
 
@@ -86,32 +75,55 @@ class _Transactions:
         self.assertNoneRuns('update', 'suspend', 'snapshot')
 
     def test_a_delete_that_waits_for_a_conversion_does_not_run(self):
-        # By itself: it waits for any other operation that has the lock.
+        # Alone: it waits for any other operation that has the lock.
         self.assertNoneRuns('delete')
 
     def test_a_stack_that_stores_itself_waits_and_stays_converted(self):
         loaded = parser.Stack.load(utils.dummy_context(), self.stack_id)
-        with self.conversion_not_committed('_write_resources'):
+        with self.not_committed(self.convert, 'write_resources'):
             storing = self.threads.submit(loaded.store)
             self.wait_for_waiting(1)
 
         storing.result(race_case.PATIENCE)
         self.assertConvergence()
 
+    def test_operations_that_wait_for_a_revert_do_not_run(self):
+        self.convert()
+        # The conversion has written the row of the stack.
+        with self.asked_meanwhile(self.revert, 'write_resources',
+                                  'suspend', 'delete') as asked:
+            for operation in asked:
+                self.assertConflict(operation.result, race_case.PATIENCE)
+        self.wait_until_idle()
+        self.assertEqual(self.reverted, self.stored())
+        self.assertUnlocked()
+
+    def test_an_update_that_waits_for_a_revert_runs_as_legacy(self):
+        self.convert()
+        with self.asked_meanwhile(self.revert, 'write_resources',
+                                  'update') as asked:
+            asked[0].result(race_case.PATIENCE)
+        self.wait_for(self.identity)
+        self.assertLegacy('UPDATE')
+
     def test_of_three_converters_one_converts_and_none_fails(self):
-        planned = threading.Barrier(3)
-        write = migrate_write.write
+        at_the_lock = threading.Barrier(3)
+        waited = set()
+        insert_locks = migrate_write._insert_locks
 
         def together(*args):
-            planned.wait(race_case.PATIENCE)
-            write(*args)
+            if threading.get_ident() not in waited:
+                waited.add(threading.get_ident())
+                at_the_lock.wait(race_case.PATIENCE)
+            insert_locks(*args)
 
-        with mock.patch.object(migrate_write, 'write', together):
+        with mock.patch.object(migrate_write, '_insert_locks', together):
             converting = [self.threads.submit(self.convert)
-                          for _ in range(planned.parties)]
+                          for _ in range(at_the_lock.parties)]
             plans = [converter.result(race_case.PATIENCE)
                      for converter in converting]
 
+        self.assertEqual(at_the_lock.parties, len(waited))
         self.assertEqual([False, True, True],
                          sorted(plan.nothing_to_do for plan in plans))
         self.assertEqual(['COMPLETE'], [

@@ -1,3 +1,3 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""A plug-in directory: resource types that show what Heat asks of them."""
+"""A plug-in directory: resource types that record their calls."""

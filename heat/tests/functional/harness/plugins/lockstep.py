@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""A resource type whose handler calls tell where in the tree it is."""
+"""A resource type that records its handler calls with its path in the tree."""
 
 from heat.engine import properties
 from heat.tests.functional.harness.plugins import recorder
@@ -8,7 +8,7 @@ from heat.tests.functional.harness.plugins import recorder
 TYPE = 'Test::Lockstep'
 
 #: (names of the resources that lead to it from the root stack, handler,
-#: what it was given), in the order of the calls.
+#: arguments), in the order of the calls.
 calls = []
 
 #: ids of the rows of the resources that were deleted, in that order

@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""A resource type that remembers each call of one of its handlers."""
+"""A resource type that records each call of its handlers."""
 
 from heat.engine import attributes
 from heat.engine import properties
 from heat.engine import resource
 
-#: (resource name, handler, what it was given), in the order of the calls.
+#: (resource name, handler, arguments), in the order of the calls.
 calls = []
 
 
 class Recorder(resource.Resource):
-    """Has every handler that snapshots need, and nothing behind it."""
+    """Has every handler that snapshots need, and no physical resource."""
 
     PROPERTIES = (VALUE, FAIL) = ('value', 'fail')
     ATTRIBUTES = (COPY,) = ('copy',)
@@ -43,7 +43,7 @@ class Recorder(resource.Resource):
         self._record('delete')
 
     def handle_snapshot_delete(self, state):
-        # In place of the other, when that is the deletion policy.
+        # Called instead of the other, by the deletion policy.
         self._record('snapshot_delete')
 
     def handle_suspend(self):
@@ -64,7 +64,7 @@ class Recorder(resource.Resource):
                      snapshot['resource_data'])
 
     def handle_restore(self, defn, restore_data):
-        # Nothing is known of a resource whose snapshot failed.
+        # A resource whose snapshot failed has no data.
         data = (restore_data or {}).get('resource_data', {})
         self._record('restore', data)
         return defn.freeze(properties={self.VALUE: data.get('image', '')})

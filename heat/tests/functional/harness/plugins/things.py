@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""A resource type behind which there are things, in a ledger outside Heat."""
+"""A resource type for things in a ledger outside Heat."""
 
 import dataclasses
 import itertools
@@ -14,7 +14,7 @@ PREPARED = 'Test::PreparedPhysical'
 
 @dataclasses.dataclass
 class Thing:
-    """What a resource stands for; ``uses`` are ids of other things."""
+    """The thing of a resource; ``uses`` are ids of other things."""
 
     path: tuple
     value: str
@@ -23,12 +23,14 @@ class Thing:
 
 
 class Ledger:
-    """All things there are, and what was wrong with their end.
+    """All things, with the errors in their deletes.
 
-    :ivar things: {physical id: Thing}, only those that live
+    :ivar things: {physical id: Thing}, only existing ones
     :ivar failing: (resource name, handler) pairs that fail for now
-    :ivar failing_then: those that fail as well, once something has failed
-    :ivar deleted_in_use: paths of things that went before their users
+    :ivar failing_then: pairs that fail too, after the first failure
+    :ivar interruptions: {resource name: function to call once during its next
+        create or update}
+    :ivar deleted_in_use: paths of things that were deleted before their users
     :ivar lost: paths of things that Heat deleted or updated without them
     """
 
@@ -37,11 +39,12 @@ class Ledger:
         self.things = {}
         self.failing = set()
         self.failing_then = set()
+        self.interruptions = {}
         self.deleted_in_use = []
         self.lost = []
 
     def reserve(self, name):
-        """A physical id for a thing that is yet to be made."""
+        """A physical id for a thing that is not made yet."""
         return 'thing-%d-%s' % (next(self._numbers), name)
 
     def create(self, physical_id, thing):
@@ -49,13 +52,14 @@ class Ledger:
         self.things[physical_id] = thing
 
     def touch(self):
-        """Called before anything is done: tests may have it raise."""
+        """Called before each step: tests may make it raise."""
 
     def delete(self, name, path):
         self.touch()
         if name not in self.things:
             return
-        if any(name in other.uses for other in self.things.values()):
+        # Another thread may add one meanwhile.
+        if any(name in other.uses for other in list(self.things.values())):
             self.deleted_in_use.append(path)
         del self.things[name]
 
@@ -69,7 +73,7 @@ ledger = Ledger()
 
 
 def renew():
-    """Begin with nothing; returns the new Ledger."""
+    """Begin with an empty ledger; returns it."""
     global ledger
     ledger = Ledger()
     return ledger
@@ -78,7 +82,7 @@ def renew():
 class Ledgered(recorder.Recorder):
     """Creates, updates and deletes a thing.
 
-    ``needs`` holds the physical ids of what it uses.
+    ``needs`` holds the physical ids of the things that it uses.
     """
 
     PROPERTIES = (VALUE, FAIL, IMMUTABLE, NEEDS) = (
@@ -105,7 +109,7 @@ class Ledgered(recorder.Recorder):
     def handle_create(self):
         thing = Thing(self._path(), self._value(self.properties),
                       set(self.properties[self.NEEDS] or ()))
-        # An engine may die here, and somebody has to know of the thing.
+        # An engine may die here, and the ledger must have the thing.
         self.resource_id_set(ledger.reserve(self.name))
         ledger.create(self.resource_id, thing)
         self._record('create')
@@ -115,11 +119,30 @@ class Ledgered(recorder.Recorder):
         self._record('update')
         thing = ledger.things.get(self.resource_id)
         if thing is None:
-            ledger.lost.append(self._path())
+            if self.resource_id:
+                ledger.lost.append(self._path())
             return
         new = json_snippet.properties(self.properties_schema, self.context)
         thing.value = self._value(new)
         thing.uses = set(new[self.NEEDS] or ())
+
+    def handle_adopt(self, resource_data=None):
+        self._record('adopt')
+        super().handle_adopt(resource_data)
+
+    def handle_restore(self, defn, restore_data):
+        # The template of the snapshot has all that is to be restored.
+        self._record('restore')
+        return defn
+
+    def _check_complete(self, *_cookie):
+        interrupt = ledger.interruptions.pop(self.name, None)
+        if interrupt is None:
+            return True
+        interrupt()
+        return False
+
+    check_create_complete = check_update_complete = _check_complete
 
     def handle_delete(self):
         self._record('delete')
@@ -128,7 +151,7 @@ class Ledgered(recorder.Recorder):
 
 
 class Prepared(Ledgered):
-    """Gives what makes it usable away to its replacement, as a port does."""
+    """Gives a needed value to its replacement, as a port does."""
 
     def prepare_for_replace(self):
         thing = ledger.things.get(self.resource_id)
@@ -136,7 +159,7 @@ class Prepared(Ledgered):
             thing.spoilt = True
 
     def restore_prev_rsrc(self, convergence=False):
-        """Take back what was given away, in a rollback."""
+        """Take the value back, in a rollback."""
         thing = ledger.things.get(self.resource_id)
         if convergence and thing is not None:
             thing.spoilt = False

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""A plug-in with which every conversion in this engine fails."""
+"""A plug-in that makes every conversion in this engine fail."""
 
 from unittest import mock
 

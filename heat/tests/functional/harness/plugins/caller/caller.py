@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""A resource type that asks a service when it adds its dependencies."""
+"""A resource type that calls a service when it adds its dependencies."""
 
 from heat.engine.resources.openstack.heat import random_string
 
 
 class Caller(random_string.RandomString):
-    """Needs credentials that work for nothing but its dependencies."""
+    """Needs valid credentials only for its dependencies."""
 
     def add_dependencies(self, deps):
         super().add_dependencies(deps)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""A resource type that an operator takes away again."""
+"""A resource type that an operator removes again."""
 
 from heat.engine.resources.openstack.heat import random_string
 

@@ -2,16 +2,14 @@
 
 """Updates that Heat refuses, on a real deployment that converts stacks.
 
-The user sees the error that Heat gives without the overlay, and nothing of
-the stack is lost.
+The user sees the same error as without the overlay, and nothing of the stack
+is lost.
 """
-
 
 from heatclient import exc
 
 from heat.db import models
 from heat.tests.functional.harness import case
-from heat.tests.functional.harness import databases
 
 SMALL = case.template('small.yaml')
 NEW_VALUE = ('--parameter', 'value=two')
@@ -21,6 +19,7 @@ PLUGINS = case.plugins('gone')
 
 
 class BadInputMixin:
+    """A mixin for deployments with these stacks and options."""
 
     legacy_conf = {'plugin_dirs': PLUGINS}
     conf = {'convergence_engine': True, 'migrate_on_update': True,
@@ -36,7 +35,7 @@ class BadInputMixin:
         self.assertIn(error, result.stderr)
 
     def assert_still_works(self, name, before):
-        """All of it is legacy or all of it is not, and it can be updated."""
+        """It is wholly legacy or wholly convergence, and can be updated."""
         stack_id = self.stack_id(name)
         tree = self.tree(stack_id)
         self.assertEqual(1, len(tree.convergence()), tree)
@@ -117,11 +116,3 @@ class BadInputMixin:
             'gone', '--existing')
         self.assertEqual(before, self.tree(stack_id))
         self.assertEqual(['FAILED'], self.migration_events(stack_id))
-
-
-class MySQLBadInputTest(BadInputMixin, case.DeploymentTestCase):
-    backend = databases.MYSQL
-
-
-class PostgreSQLBadInputTest(BadInputMixin, case.DeploymentTestCase):
-    backend = databases.POSTGRESQL
