@@ -1,93 +1,69 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""A TCP proxy that makes a database far away.
+"""A TCP proxy that counts the commands to a database, and delays each.
 
-It runs in a process of its own, so that it takes no time from the measured
-one. Each time the client speaks after it has heard the server (one round
-trip, however many packets the request has) the proxy counts and waits.
+It runs in a process of its own, so it takes no time from the measured one. A
+command begins when the client sends after the server has sent.
 """
 
+import asyncio
 import contextlib
 import multiprocessing
-import socket
-import threading
-import time
 
 _BUFFER = 1 << 16
 
 
-class _Connection(object):
-    def __init__(self, client, server, delay, trips):
-        self._client = client
-        self._server = server
-        self._delay = delay
-        self._trips = trips
-        self._answered = True
-
-    def start(self):
-        for copy in (self._requests, self._answers):
-            threading.Thread(target=copy, daemon=True).start()
-
-    def _requests(self):
-        for data in _received(self._client):
-            if self._answered:
-                self._answered = False
-                with self._trips.get_lock():
-                    self._trips.value += 1
-                time.sleep(self._delay)
-            self._server.sendall(data)
-        _hang_up(self._server)
-
-    def _answers(self):
-        for data in _received(self._server):
-            self._answered = True
-            self._client.sendall(data)
-        _hang_up(self._client)
-
-
-def _received(connection):
+async def _copy(source, target, before):
     with contextlib.suppress(OSError):
-        while data := connection.recv(_BUFFER):
-            yield data
+        while data := await source.read(_BUFFER):
+            await before()
+            target.write(data)
+            await target.drain()
+    target.close()
 
 
-def _hang_up(connection):
-    with contextlib.suppress(OSError):
-        connection.shutdown(socket.SHUT_WR)
+async def _serve(started, address, delay, commands):
+    async def forward(client, to_client):
+        server, to_server = await asyncio.open_connection(*address)
+        answered = True
+
+        async def request():
+            nonlocal answered
+            if answered:
+                answered = False
+                commands.value += 1
+                await asyncio.sleep(delay)
+
+        async def answer():
+            nonlocal answered
+            answered = True
+
+        await asyncio.gather(_copy(client, to_server, request),
+                             _copy(server, to_client, answer))
+
+    async with await asyncio.start_server(forward, '127.0.0.1') as server:
+        started.send(server.sockets[0].getsockname()[1])
+        await server.serve_forever()
 
 
-def _without_delay(connection):
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return connection
+def _run(*arguments):
+    asyncio.run(_serve(*arguments))
 
 
-def _serve(listener, address, delay, trips):
-    while True:
-        client, _ = listener.accept()
-        server = socket.create_connection(address)
-        _Connection(_without_delay(client), _without_delay(server),
-                    delay, trips).start()
-
-
-class Proxy(object):
+class Proxy:
     """Forwards a free port of 127.0.0.1 to a server.
 
     :param address: (host, port) of the server
-    :param delay: seconds that each round trip takes longer
+    :param delay: seconds that each command takes longer
     :ivar port: the port to connect to
-    :ivar trips: shared counter of the round trips so far
+    :ivar commands: shared counter of the commands so far
     """
 
     def __init__(self, address, delay):
         context = multiprocessing.get_context('spawn')
-        self.trips = context.Value('q', 0)
-        with socket.create_server(('127.0.0.1', 0)) as listener:
-            self.port = listener.getsockname()[1]
-            self._process = context.Process(
-                target=_serve, args=(listener, address, delay, self.trips),
-                daemon=True)
-            self._process.start()
-
-    def stop(self):
-        self._process.terminate()
-        self._process.join()
+        self.commands = context.Value('q', 0)
+        port, started = context.Pipe(duplex=False)
+        context.Process(
+            target=_run, args=(started, address, delay, self.commands),
+            daemon=True).start()
+        self.port = port.recv()

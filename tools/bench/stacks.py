@@ -3,7 +3,7 @@
 """Legacy stacks of any size, written to the database as rows.
 
 The legacy engine of today cannot create large stacks itself ("Maximum number
-of threads reached"), so the rows are written as it would have written them.
+of threads reached"), so the rows are written directly, in the same form.
 """
 
 import dataclasses
@@ -14,6 +14,7 @@ import sqlalchemy
 
 from heat.db import models
 
+TENANT = 'bench'
 CREATED = timeutils.parse_isotime('2020-01-01T00:00:00Z').replace(tzinfo=None)
 
 # Resources of one group depend on the first of it.
@@ -22,9 +23,9 @@ _GROUP = 10
 
 @dataclasses.dataclass
 class Node:
-    """A stack to be: its resources as in a template, and what is nested.
+    """A stack to write: its resources and its nested stacks.
 
-    :ivar nested: {resource name: Node}; for each there is a resource
+    :ivar nested: {resource name: Node}; each name is also in the resources
     """
 
     resources: dict
@@ -43,11 +44,8 @@ class Node:
         return 'bench-%s' % self.id
 
     @property
-    def stacks(self):
-        return sum(1 for _ in self.walk())
-
-    @property
     def size(self):
+        """How many resources it has, with those of its nested stacks."""
         return sum(len(node.resources) for node in self.walk())
 
     @property
@@ -121,18 +119,30 @@ def _provider(number):
     return {'type': 'member.yaml', 'properties': {'number': number}}
 
 
-class Writer(object):
+#: The trees that are measured. Plug-ins add dependencies in the last one.
+SHAPES = {
+    'flat 5': lambda: flat(5),
+    'flat 100': lambda: flat(100),
+    'flat 1000': lambda: flat(1000),
+    'flat 5000': lambda: flat(5000),
+    'depth 5': lambda: deep(5, 10),
+    '100 nested x 10': lambda: wide(100, 10),
+    '2000 nested x 5': lambda: wide(2000, 5),
+    'neutron 120': lambda: network(100),
+}
+
+
+class Writer:
     """Writes trees of stacks, and makes them legacy again.
 
     :param engine: the SQLAlchemy engine of a database with Heat's schema
     :param creds_id: id of the stored credentials of all stacks
-    :param tenant: project id of all stacks
     """
 
-    def __init__(self, engine, creds_id, tenant):
+    def __init__(self, engine, creds_id):
         self._engine = engine
         self._common = {
-            'username': 'bench', 'tenant': tenant, 'timeout': 60,
+            'username': 'bench', 'tenant': TENANT, 'timeout': 60,
             'user_creds_id': creds_id, 'action': 'CREATE',
             'status': 'COMPLETE', 'status_reason': 'Stack CREATE completed',
             'disable_rollback': True, 'backup': False, 'convergence': False,
@@ -155,15 +165,14 @@ class Writer(object):
             _write_resources(connection, roots)
 
     def remove(self):
-        """Delete every stack, and what belongs to it."""
+        """Delete every stack, with all its rows."""
         tables = [model.__table__ for model in (
             models.Event, models.StackLock, models.SyncPoint, models.Resource,
             models.ResourcePropertiesData, models.Stack, models.RawTemplate,
             models.RawTemplateFiles)]
         with self._engine.begin() as connection:
             if connection.dialect.name == 'postgresql':
-                # Rows deleted one by one would stay in the way of whatever
-                # reads the tables next.
+                # Rows deleted one by one would slow down the next reads.
                 connection.exec_driver_sql('TRUNCATE %s CASCADE' % ', '.join(
                     table.name for table in tables))
             else:
@@ -171,7 +180,7 @@ class Writer(object):
                     connection.execute(sqlalchemy.delete(table))
 
     def reset(self):
-        """Make every stack legacy again, as if nothing had happened."""
+        """Make every stack legacy again, as it was written."""
         with self._engine.begin() as connection:
             for model in (models.Event, models.StackLock):
                 connection.execute(sqlalchemy.delete(model))
@@ -181,6 +190,14 @@ class Writer(object):
             connection.execute(sqlalchemy.update(models.Resource).values(
                 requires=[], needed_by=[], current_template_id=None,
                 atomic_key=None, updated_at=None))
+
+    def requirements(self):
+        """What a conversion has written to the resources."""
+        with self._engine.connect() as connection:
+            return connection.execute(sqlalchemy.select(
+                models.Resource.id, models.Resource.requires,
+                models.Resource.current_template_id).order_by(
+                    models.Resource.id)).all()
 
 
 def _write_files(connection, nodes):
@@ -218,6 +235,8 @@ def _write_resources(connection, roots):
         for node in root.walk():
             rows += [_resource_row(root, node, name)
                      for name in node.resources]
+    if not rows:
+        return
     data = _insert(connection, models.ResourcePropertiesData, [
         {'data': row.pop('properties'), 'encrypted': False} for row in rows])
     connection.execute(sqlalchemy.insert(models.Resource), [
@@ -230,7 +249,8 @@ def _resource_row(root, node, name):
     return {
         'uuid': str(uuid.uuid4()), 'name': name, 'stack_id': node.id,
         'root_stack_id': root.id, 'rsrc_metadata': {},
-        'physical_resource_id': nested.id if nested else str(uuid.uuid4()),
+        # The column of physical_resource_id.
+        'nova_instance': nested.id if nested else str(uuid.uuid4()),
         'action': 'CREATE', 'status': 'COMPLETE',
         'status_reason': 'state changed', 'requires': [], 'needed_by': [],
         'created_at': CREATED,
