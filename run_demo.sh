@@ -6,5 +6,7 @@ set -eu
 
 cd "$(dirname "$0")"
 tools/venv.sh demo
+# Each of many processes would compile everything again.
+unset PYTHONDONTWRITEBYTECODE
 export PYTHONPATH="$PWD" PYTHONWARNINGS=ignore
 exec .venv/bin/python demo/run.py

@@ -91,7 +91,7 @@ def check_user(checks, heat, stack_id):
     events = [event.resource_status
               for event in heat.client.events.list(stack_id)]
     checks.check(events.count('MIGRATE_COMPLETE') == 1,
-                 'one stack event tells of the conversion')
+                 'one stack event records the conversion')
     output = heat.client.stacks.output_show(stack_id, 'message')
     checks.check(output['output']['output_value'] == 'after',
                  "the update's own change was applied")
@@ -122,7 +122,7 @@ def demonstrate(checks, heat):
     check_after(checks, before, after, native)
     check_user(checks, heat, stack_id)
 
-    say('The stack goes on as a convergence stack')
+    say('The stack is a convergence stack from now on')
     checks.check(openstack(heat, 'stack', 'check', '--wait', 'demo'),
                  'openstack stack check succeeds')
     checks.check(openstack(heat, 'stack', 'update', '--wait', '--existing',

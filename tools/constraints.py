@@ -2,10 +2,10 @@
 
 """Write constraints/heatNN.txt: each Heat with the dependencies of its time.
 
-The pins are upstream's upper-constraints: those of its packages that Heat,
-the overlay and its tests need on any Python of the release. What upstream
-does not pin (tools of our tests) is the newest that its day and the oldest
-of these Pythons allow.
+The pins are from upstream's upper-constraints, for the packages that Heat, the
+overlay and its tests need on any Python of the release. Tools of our tests
+that upstream does not pin have the newest version of that day for the oldest
+Python.
 
 Needs uv and a clone of the public repository openstack/requirements.
 """
@@ -26,7 +26,7 @@ class Release(typing.NamedTuple):
     :ivar name: the release of OpenStack.
     :ivar branch: its branch in the repository of upstream's requirements.
     :ivar heat: the newest version of Heat in it.
-    :ivar keystone: that of Keystone, which some tests start.
+    :ivar keystone: the same for Keystone, which some tests start.
     :ivar pythons: the minor versions of Python 3 that operators run it on.
     :ivar newer: packages of which Heat needs a newer version than upstream
         pins on that branch.
@@ -40,8 +40,8 @@ class Release(typing.NamedTuple):
     newer: tuple = ()
 
 
-#: The repository has no branch for 2026.2 yet: until a release is made,
-#: master is its branch. 2024.2 has ended, with its last state in a tag.
+#: The repository has no branch for 2026.2 yet: until the release, its branch
+#: is master. 2024.2 has ended; its last state is in a tag.
 RELEASES = {
     '22': Release('2024.1', 'unmaintained/2024.1', '22.0.1', '25.0.0',
                   (9, 10, 11, 12)),
@@ -93,13 +93,13 @@ class Upstream:
 
 
 def normalized(name):
-    """Write a package's name as the packaging standard compares it."""
+    """Normalize the name of a package, as the packaging standard does."""
     return re.sub('[-_.]+', '-', name).lower()
 
 
 def resolve(release, upstream, python):
-    """Return {name: pin} of what is installed on one Python."""
-    # Their releases may be made after the last change of the branch.
+    """Return {name: pin} of the packages for one Python."""
+    # They may be released after the last change of the branch.
     later = ['--exclude-newer-package=%s=%s' % (name, _TODAY)
              for name in ('openstack-heat', 'keystone', *release.newer)]
     with tempfile.NamedTemporaryFile('w', suffix='.txt') as constraints:
@@ -121,7 +121,7 @@ def resolve(release, upstream, python):
 def constraints(release, upstream):
     """Return the lines of one file, upstream's and the others."""
     installed = {}
-    # The oldest Python last: a pin of ours has to be good for all.
+    # The oldest Python last: our pins must work on all.
     for python in reversed(release.pythons):
         installed.update(resolve(release, upstream, python))
     pins = upstream.pins

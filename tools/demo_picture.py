@@ -34,7 +34,7 @@ def shown(lines):
 
 
 def draw(lines):
-    """Return the lines as SVG, in whatever monospace font the reader has."""
+    """Return the lines as SVG, in the monospace font of the reader."""
     paper = console.Console(record=True, width=WIDTH, file=io.StringIO())
     for line in lines:
         styled = text.Text(line)
@@ -42,7 +42,7 @@ def draw(lines):
         styled.highlight_regex(r'\bTrue\b|MIGRATE_COMPLETE', 'bold green')
         paper.print(styled, overflow='ignore', no_wrap=True, crop=True)
     svg = paper.export_svg(title='./run_demo.sh')
-    # The fonts would be loaded from somebody else's server.
+    # The fonts would be loaded from another server.
     return re.sub(r'@font-face\s*{[^}]*}', '', svg)
 
 

@@ -2,10 +2,10 @@
 
 """Write heat/overlay_digests.py from the published releases of Heat.
 
-It downloads each wheel of the tested releases, sees that what the overlay
-refines is there with the tested parameters, and keeps the SHA-256 of each
-refined file. Needs pip and the package index. Run it when a release of Heat
-came out, and when the overlay refines another module of Heat.
+It downloads each wheel of the tested releases. It checks that the refined
+functions have the tested parameters, and writes the SHA-256 of each refined
+file. It needs pip and the package index. Run it after a release of Heat, and
+when the overlay refines another module of Heat.
 
 Example: .venv/bin/python tools/digests.py
 """
@@ -29,8 +29,8 @@ HEAD = '''\
 
 """SHA-256 of the files of Heat that the overlay refines.
 
-Written by tools/digests.py: a file with one of these digests is as tested, and
-need not be parsed to know it.
+tools/digests.py writes this file. A file of Heat with one of these digests is
+as tested, and need not be parsed.
 """
 
 #: {module: the digests of its file in the published releases of Heat}

@@ -4,14 +4,17 @@
 """Run Heat's own unit tests with the overlay in front of Heat.
 
 The tests come from the source distribution of the installed Heat; the code
-under test is the installed Heat. A test that does not pass with the overlay
-is run without it as well, and must end the same way.
+under test is the installed Heat. A test that does not pass with the overlay is
+run without it as well, and must end the same way. The same is done with tests
+that --always names, even if they pass: the overlay may hide a failure of the
+stock Heat.
 """
 
 import argparse
 from importlib import metadata
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -23,14 +26,14 @@ import stestr_run
 CHECKOUT = pathlib.Path(__file__).resolve().parent.parent
 DISTRIBUTION = 'openstack-heat'
 
-#: Where source distributions and logs are kept, by the version of Heat.
+#: The folder of source distributions and logs, by the version of Heat.
 WORKDIR = CHECKOUT / '.tox' / 'heat-tests'
 
 #: What Heat's test-requirements.txt lists that its unit tests do not import.
 NOT_FOR_UNIT_TESTS = ('bandit', 'coverage', 'hacking', 'tempest')
 
-#: Takes the place of heat/__init__.py among the tests: everything but
-#: heat.tests is whatever ``heat`` the rest of sys.path has.
+#: Replaces heat/__init__.py beside the tests: everything but heat.tests comes
+#: from the ``heat`` in the rest of sys.path.
 HEAT_INIT = '''\
 import importlib.machinery
 import importlib.util
@@ -131,7 +134,7 @@ def install_requirements(tree):
 
 
 def environment(overlay):
-    """Tell the environment variables of a run."""
+    """Return the environment variables of a run."""
     env = {name: value for name, value in os.environ.items()
            if name not in ('PYTHONPATH', 'OS_TEST_PATH')}
     if overlay:
@@ -140,15 +143,16 @@ def environment(overlay):
 
 
 def check_activation(tree, overlay):
-    """Make sure that a run tests what it says it tests.
+    """Check that the overlay is in front of Heat only if it should be.
 
     :raises Failed: when the overlay is in front and should not be, or is
         not and should be.
     """
     probe = subprocess.run([sys.executable, '-c', PROBE], cwd=tree, text=True,
-                           env=environment(overlay), stdout=subprocess.PIPE)
+                           env=environment(overlay), capture_output=True)
     if probe.returncode:
-        raise Failed('Heat cannot be imported from %s' % tree)
+        raise Failed('Heat cannot be imported from %s: %s'
+                     % (tree, probe.stderr.strip()))
     if probe.stdout.strip() != str(overlay):
         raise Failed('the overlay is %s of the Heat in this environment; '
                      'see "heat-overlay status"'
@@ -176,28 +180,48 @@ def run(tree, name, overlay, arguments):
 
 
 def listed(tree, regex):
-    """Tell which tests there are without the overlay.
+    """List the tests that exist without the overlay.
 
     One that is run for many values is listed once, without a value.
     """
     listing = subprocess.run(
         [sys.executable, '-m', 'stestr', 'list'] + regex, cwd=tree,
-        env=environment(False), stdout=subprocess.PIPE, text=True)
+        env=environment(False), capture_output=True, text=True)
     if listing.returncode:
-        raise Failed('stestr lists no tests in %s' % tree)
+        raise Failed('stestr lists no tests in %s: %s'
+                     % (tree, listing.stderr.strip()))
     return listing.stdout.splitlines()
+
+
+def without_overlay(listed, overlay, always=None):
+    """Choose the tests to run without the overlay.
+
+    :param listed: the names of all tests, without values.
+    :param overlay: {test id: [status]} of the run with the overlay.
+    :param always: a regular expression of tests to run in any case.
+    :returns: a set of names without values, which is what stestr can select.
+    """
+    ran = {without_value(name) for name in overlay}
+    return set(listed) - ran | {
+        without_value(name) for name in overlay
+        if set(overlay[name]) != {'success'}
+        or always and re.search(always, name)}
+
+
+def without_value(name):
+    """The name under which a test that runs for many values is listed."""
+    return name.partition('(')[0]
 
 
 def run_again(tree, names, concurrency):
     """Run some tests without the overlay.
 
-    :param names: what did not pass with it.
     :returns: {test id: [status]}.
     """
     if not names:
         return {}
     chosen = tree.parent / 'again.txt'
-    chosen.write_text('\n'.join(names) + '\n')
+    chosen.write_text('\n'.join(sorted(names)) + '\n')
     return run(tree, 'stock', False, ['--load-list', str(chosen),
                                       '--concurrency', str(concurrency)])
 
@@ -214,11 +238,11 @@ def differences(stock, overlay):
         if stock.get(test) != overlay.get(test)]
 
 
-def compare(workdir=WORKDIR, concurrency=0, regex=()):
+def compare(workdir=WORKDIR, concurrency=0, regex=(), always=None):
     """Run Heat's unit tests with the overlay, and again without.
 
-    Without the overlay only those run that did not pass with it, and all are
-    listed.
+    Without the overlay all tests are listed, and those run that
+    :func:`without_overlay` chooses.
 
     :returns: how many tests ended the same way, and a line for each that did
         not.
@@ -232,10 +256,9 @@ def compare(workdir=WORKDIR, concurrency=0, regex=()):
     install_requirements(tree)
     overlay = run(tree, 'overlay', True,
                   ['--concurrency', str(concurrency)] + regex)
-    ran = {name.partition('(')[0] for name in overlay}
-    again = sorted(set(listed(tree, regex)) - ran) + [
-        name for name in sorted(overlay) if set(overlay[name]) != {'success'}]
-    stock = {name: overlay[name] for name in overlay if name not in again}
+    again = without_overlay(listed(tree, regex), overlay, always)
+    stock = {name: overlay[name] for name in overlay
+             if without_value(name) not in again}
     stock.update(run_again(tree, again, concurrency))
     different = differences(stock, overlay)
     for line in different:
@@ -261,6 +284,9 @@ def build_parser():
         '--concurrency', type=int, default=0,
         help='test processes; 0, the default, is one for each processor')
     parser.add_argument(
+        '--always', metavar='REGEX',
+        help='run these without the overlay too, whether they pass or not')
+    parser.add_argument(
         'regex', nargs='*', help='run only the tests that match')
     return parser
 
@@ -268,8 +294,8 @@ def build_parser():
 def main():
     args = build_parser().parse_args()
     try:
-        different = compare(args.workdir, args.concurrency,
-                            args.regex)[1]
+        different = compare(args.workdir, args.concurrency, args.regex,
+                            args.always)[1]
     except Failed as exc:
         say('error: %s', exc)
         return 2

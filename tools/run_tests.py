@@ -1,33 +1,34 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Tell whether this checkout is good.
+"""Run the tests of this checkout.
 
 unit        our unit tests
 functional  our tests through the HTTP API: on a sandbox, and on two engines
-            with RabbitMQ and each of MariaDB and PostgreSQL; with --all also
-            what takes long: each fault at every statement on each database,
-            the guides, many stacks
-heat        Heat's own unit tests, with the overlay: of what it refines; all
-            of them with --all
-releases    our tests on older releases of Heat and on other Pythons, only
+            with RabbitMQ and each of MariaDB and PostgreSQL. --all adds the
+            long ones: each fault at every statement, the guides, many stacks
+heat        Heat's own unit tests with the overlay, for the modules that it
+            refines. --all runs all of them
+releases    our tests on older releases of Heat and on other Pythons. They run
             with --all or by name: "22-3.12" is Heat 22 on Python 3.12
-matrix      the pairs of Heat and Python that are not even part of --all
+matrix      the pairs of Heat and Python that --all does not run
 
-Servers and Pythons that are not there are left out, and named. With
-CI_REQUIRE_BACKENDS=1 that is a failure. HEAT_TEST_MYSQL_URL,
-HEAT_TEST_POSTGRESQL_URL and HEAT_TEST_RABBIT_URL name other servers than
-those on 127.0.0.1.
+Missing servers and Pythons are left out, and named. With CI_REQUIRE_BACKENDS=1
+that is a failure. HEAT_TEST_MYSQL_URL, HEAT_TEST_POSTGRESQL_URL and
+HEAT_TEST_RABBIT_URL name servers other than those on 127.0.0.1.
 """
 
 import argparse
 import os
 import pathlib
+import re
+import signal
 import subprocess
 import sys
 import time
 
 import heat_unit_tests
 import pairs
+import platforms
 import stestr_run
 
 CHECKOUT = pathlib.Path(__file__).resolve().parent.parent
@@ -35,19 +36,26 @@ LOGS = CHECKOUT / '.test-logs'
 UNIT = r'^heat\.tests\.(?!functional\.)'
 FUNCTIONAL = r'^heat\.tests\.functional\.'
 
-#: What is not part of that, and has a tox environment of its own.
-BY_ITSELF = r'\.guides\.test_(image|debian)\.'
+#: Not part of --all; it has its own tox environment.
+BY_ITSELF = r'\.guides\.test_image\.'
 
-#: What only --all runs: what is run on SQLite in any case and once more on the
-#: servers, such as each fault at every statement; many stacks; and the guides
-#: and the wheel, which install Heat anew.
+#: Only --all runs these: tests that also run on another database, many stacks,
+#: and the released files and guides, which install Heat.
 DEEP = (r'\.(faults\.(test_crash|test_faults|test_real_faults)\.'
-        r'(MySQL|PostgreSQL)|faults\.test_broker_restart\.|'
-        r'commands\.(test_command\.(MySQL|PostgreSQL)|test_scale\.)|'
-        r'lockstep\.(test_corpus|test_oracle\.PostgreSQL)|'
-        r'races\.test_operations\.PostgreSQL|guides\.)')
+        r'(MySQL|PostgreSQL)|'
+        r'faults\.test_(broker_restart|dead_engines|packet\.LargeTree)|'
+        r'commands\.(test_(command|batches)\.(MySQL|PostgreSQL)|'
+        r'test_(scale|screens)\.)|'
+        r'lockstep\.(test_(corpus|histories_command)\.|'
+        r'test_(oracle|failed_databases)\.PostgreSQL)|'
+        r'races\.test_(operations|clients|threads|revert_\w+)\.PostgreSQL|'
+        r'test_update_deployment\.PostgreSQL|test_release\.|guides\.)')
 
-#: Test processes at a time, on two processors, where servers are waited for.
+#: Tests that may be left out even if all backends are required: a shallow
+#: clone lacks the commit of the older overlay.
+NEEDS_HISTORY = 'test_overlay_upgrade'
+
+#: Test processes at a time on two processors, for tests that wait for servers.
 WAITING = '3'
 
 #: Heat's own tests of what the overlay refines (heat.overlay_releases) and of
@@ -56,10 +64,11 @@ REFINED = (r'^heat\.tests\.(cmd\.|convergence\.|engine\.service\.|'
            r'engine\.test_(engine_worker|check_resource|snapshots)|'
            r'test_(convg_stack|engine_service|stack_lock|stack_update)\.)')
 
-#: Prints the name of each backend that cannot be reached, one a line, and
-#: clears up on the others what tests that were killed have left there.
+#: Prints what cannot be used here, one name a line, and clears up on the
+#: servers what tests that were killed have left there.
 PROBE = '''\
 from heat.tests.functional.harness import broker
+from heat.tests.functional.harness import case
 from heat.tests.functional.harness import databases
 for name in (databases.MYSQL, databases.POSTGRESQL):
     if databases.reachable(name):
@@ -70,9 +79,14 @@ if broker.reachable():
     broker.delete_leftovers()
 else:
     print('rabbitmq')
+if not case.can_lock():
+    print('/dev/shm')
 '''
 
 SLOWEST = 10
+
+#: More failures than these are not by chance, so --again does not repeat them.
+FEW = 5
 
 
 def say(message, *args):
@@ -89,26 +103,42 @@ def environment():
         os.environ, PYTHONPATH=str(CHECKOUT), PYTHONWARNINGS='ignore'))
 
 
-def unreachable_backends():
-    """Tell which servers the functional tests will have to do without."""
+def unusable():
+    """Return the names of servers that the functional tests lack."""
     probe = subprocess.run(
         [sys.executable, '-c', PROBE], cwd=CHECKOUT, env=environment(),
         check=True, stdout=subprocess.PIPE, text=True)
     return probe.stdout.split()
 
 
-def stestr(name, *arguments, exclude=BY_ITSELF, env=None):
-    """Run tests of ours."""
-    return stestr_run.run(
-        arguments + ('--exclude-regex', exclude), CHECKOUT,
-        env or environment(), LOGS / (name + '.log'),
-        lambda message, *args: say(name + ': ' + message, *args))
+def stestr(name, options, concurrency, regex, exclude=BY_ITSELF, env=None):
+    """Run tests of ours; with --again those that fail a second time."""
+    def run(log, concurrency, regex):
+        return stestr_run.run(
+            ('--concurrency', concurrency, regex, '--exclude-regex', exclude),
+            CHECKOUT, env or environment(), LOGS / (log + '.log'),
+            lambda message, *args: say(log + ': ' + message, *args))
+
+    count = run(name, concurrency, regex)
+    if not options.again or not 0 < len(count.failed) <= FEW:
+        return count
+    return stestr_run.after_second_try(
+        count, run(name + '-again', '1', any_of(count.failed)))
+
+
+def any_of(names):
+    """A regular expression for these tests, and for no other."""
+    return '|'.join(sorted({r'^%s([(.]|$)' % re.escape(
+        stestr_run.selector(name)) for name in names}))
 
 
 def with_required(count):
-    """Where all backends are required, nothing may be left out."""
+    """Fail if a test was left out where all backends are required."""
     if required():
         for name in count.skipped:
+            if NEEDS_HISTORY in name:
+                say('left out: %s, this clone has no history', name)
+                continue
             count += stestr_run.failure(
                 '%s: skipped, and all are required' % name)
     return count
@@ -116,30 +146,32 @@ def with_required(count):
 
 def unit(options):
     """Our unit tests."""
-    return stestr('unit', '--concurrency', '2', options.only or UNIT)
+    return stestr('unit', options, '2', options.only or UNIT)
 
 
 def functional(options):
     """Our tests through the HTTP API; they start real servers."""
-    # With --only that is what was asked for, whatever it is.
+    # With --only, run the requested tests.
     left_out = BY_ITSELF if options.all or options.only else (
         '%s|%s' % (BY_ITSELF, DEEP))
     return with_required(stestr(
-        'functional', '--concurrency', WAITING, options.only or FUNCTIONAL,
+        'functional', options, WAITING, options.only or FUNCTIONAL,
         exclude=left_out))
 
 
 def ours(options):
-    """Our tests that match."""
-    return stestr('ours', '--concurrency', WAITING, options.only)
+    """Our tests whose names match."""
+    return stestr('ours', options, WAITING, options.only)
 
 
 def heat(options):
     """Heat's own unit tests, with the overlay in front of Heat."""
     regex = options.only or ('' if options.all else REFINED)
     try:
+        # The overlay can hide a failure only in what it refines.
         same, different = heat_unit_tests.compare(
-            concurrency=2, regex=[regex] if regex else ())
+            concurrency=2, regex=[regex] if regex else (),
+            always=REFINED if options.all else None)
     except heat_unit_tests.Failed as exc:
         return stestr_run.failure(str(exc))
     return stestr_run.Count(
@@ -161,8 +193,8 @@ def on_pair(pair, options):
     try:
         with pairs.environment(pair, python) as own:
             installed = time.monotonic()
-            count = stestr(pair.name, '--concurrency', WAITING,
-                           options.only or pair.tests,
+            count = stestr(pair.name, options, WAITING,
+                           options.only or pairs.TESTS[pair.tests],
                            env=environment_of(own))
     except pairs.Failed as exc:
         return stestr_run.failure('%s: %s' % (label, exc))
@@ -179,7 +211,7 @@ def environment_of(python):
 
 FAST = {'unit': unit, 'functional': functional, 'heat': heat}
 BY_NAME = {pair.name: pair for pair in pairs.PAIRS}
-#: Steps that stand for others.
+#: Names for several steps.
 GROUPS = {
     'releases': [pair.name for pair in pairs.PAIRS if pair.often],
     'matrix': [pair.name for pair in pairs.PAIRS if not pair.often],
@@ -199,6 +231,13 @@ def build_parser():
             ' '.join(FAST), ' '.join(BY_NAME)))
     parser.add_argument('--all', action='store_true',
                         help='run every step, and all of it')
+    parser.add_argument('--again', action='store_true',
+                        help='if up to %d tests of a step failed, run them '
+                             'again, one after another; what passes then is '
+                             'named, and is no failure' % FEW)
+    parser.add_argument('--record', action='store_true',
+                        help='put the results into the table of the page '
+                             '"What runs where"')
     parser.add_argument(
         '--only', metavar='REGEX',
         help='run only the tests whose names match; without STEP ours')
@@ -227,11 +266,14 @@ def chosen(options):
 
 
 def again(step, name):
-    """The command that runs a test that has failed once more."""
+    """The command that repeats a test, or a step that is no test."""
+    chosen = stestr_run.selector(name)
+    if '.' not in chosen:
+        return './run_tests.sh ' + ('--only REGEX' if step == 'ours' else step)
     words = ['./run_tests.sh']
     if step not in ('unit', 'functional', 'ours'):
         words.append(step)
-    return "%s --only '%s'" % (' '.join(words), stestr_run.selector(name))
+    return "%s --only '%s'" % (' '.join(words), chosen)
 
 
 def summary(counts, left_out):
@@ -241,9 +283,12 @@ def summary(counts, left_out):
         if result.seconds >= 1:
             say('slow: %4d s  %s', result.seconds, result.name)
     if left_out:
-        say('left out: tests that need %s, which cannot be reached',
+        say('left out: tests that need %s, which cannot be used here',
             ', '.join(left_out))
     for step, count in counts.items():
+        for name in count.unsteady:
+            say('unsteady: %s', name)
+            say('          failed beside others and passed afterwards')
         for name in count.failed:
             say('failed: %s', name)
             say('        run it again: %s', again(step, name))
@@ -251,15 +296,30 @@ def summary(counts, left_out):
     return 1 if total.failed else 0
 
 
+def record(counts, everything):
+    """Write the run into the table of the documentation."""
+    for step, count in counts.items():
+        if step in BY_NAME and count.results:
+            platforms.record_pair(BY_NAME[step], count)
+    if everything:
+        platforms.record_all(sys.executable, sum(
+            (counts[step] for step in FAST), stestr_run.Count()))
+
+
 def main():
     options = build_parser().parse_args()
-    left_out = unreachable_backends()
+    # A shell starts a command with "&" so that it ignores Ctrl-C, and so would
+    # the commands that the tests interrupt.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    left_out = unusable()
     if left_out and required():
-        say('error: cannot reach %s, and CI_REQUIRE_BACKENDS is set',
+        say('error: cannot use %s, and CI_REQUIRE_BACKENDS is set',
             ', '.join(left_out))
         return 1
-    return summary({step: run(step, options) for step in chosen(options)},
-                   left_out)
+    counts = {step: run(step, options) for step in chosen(options)}
+    if options.record and not options.only:
+        record(counts, options.all and not options.step)
+    return summary(counts, left_out)
 
 
 if __name__ == '__main__':

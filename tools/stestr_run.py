@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Run tests with stestr, and say what happens while they run.
+"""Run tests with stestr, and print the progress.
 
-A line tells at least every 15 seconds how far the run is, and a failure is
-shown at once. All tracebacks, and what the tests write to standard error, go
-to a log.
+The progress is printed at least every 15 seconds, and a failure at once. A log
+gets all tracebacks and the standard error of the tests.
 """
 
+import contextlib
 import dataclasses
+import functools
+import importlib.util
 import os
+import pathlib
 import re
 import shlex
 import subprocess
@@ -25,9 +28,17 @@ EVERY = 10
 #: Lines of a traceback that are shown.
 _SHOWN = 25
 
-_GOOD = ('success', 'xfail')
+_OWNER = (pathlib.Path(__file__).resolve().parent.parent /
+          'heat/tests/functional/harness/owner.py')
 
-#: How a failed class or module is named in place of a test.
+#: Failed beside other tests, and passed afterwards.
+UNSTEADY = 'unsteady'
+
+_PASSED = ('success', 'xfail')
+_GOOD = (*_PASSED, UNSTEADY)
+_BAD = ('fail', 'uxsuccess')
+
+#: The name of a failed class or module, in place of a test.
 _WHOLE = re.compile(r'^\w+ \(([\w.]+)\)')
 
 
@@ -35,8 +46,8 @@ _WHOLE = re.compile(r'^\w+ \(([\w.]+)\)')
 class Result:
     """How a test ended.
 
-    :ivar seconds: since the process that ran it had ended the test before:
-        what the class of the test sets up counts for its first test.
+    :ivar seconds: since the end of the test before in the same process, so the
+        set-up of a class counts for its first test.
     """
 
     name: str
@@ -71,8 +82,16 @@ class Count:
     @property
     def skipped(self):
         """The names of the tests that were left out."""
+        return self._names('skip')
+
+    @property
+    def unsteady(self):
+        """The names of the tests that passed in their second try only."""
+        return self._names(UNSTEADY)
+
+    def _names(self, status):
         return [result.name for result in self.results
-                if result.status == 'skip']
+                if result.status == status]
 
     def slowest(self, number):
         """The results that took longest, the longest first."""
@@ -88,15 +107,35 @@ class Count:
 
 
 def failure(name):
-    """Count something that is no test as a failed one."""
+    """Count a failure outside of any test."""
     return Count((Result(name, 'fail', 0),))
 
 
 def renamed(count, form):
-    """Tell where a test that did not pass has run: form % name."""
+    """Rename tests that did not pass, to show where they ran: form % name."""
     return Count(tuple(
-        result if result.status in _GOOD else dataclasses.replace(
-            result, name=form % result.name) for result in count.results))
+        result if result.status in _PASSED else
+        dataclasses.replace(result, name=form % result.name)
+        for result in count.results))
+
+
+def after_second_try(count, second):
+    """Call the failed tests of a run unsteady that passed in another one."""
+    # Any other status is that of a test whose process died. Those that it had
+    # still to run have no result at all.
+    return Count(tuple(
+        dataclasses.replace(result, status=UNSTEADY)
+        if result.status in _BAD and _passed(selector(result.name), second)
+        else result for result in count.results))
+
+
+def _passed(chosen, second):
+    """Whether a test, or each test of a failed class, passed."""
+    found = [result.status for result in second.results
+             if (selector(result.name) + '.').startswith(chosen + '.')]
+    # A class may have tests that are left out here.
+    return bool(set(found).intersection(_GOOD)) and (
+        set(found) <= {*_GOOD, 'skip'})
 
 
 def selector(name):
@@ -122,7 +161,7 @@ class _Screen(testtools.StreamResult):
         self.results = []
 
     def status(self, test_id=None, test_status=None, **kwargs):
-        """Take note of an event of subunit's."""
+        """Handle an event of subunit's."""
         if test_id is None or not test_status:
             return
         with self._lock:
@@ -132,7 +171,7 @@ class _Screen(testtools.StreamResult):
                 self._running.pop(test_id, None)
 
     def add(self, test):
-        """Take note of a test that has ended, as StreamToDict describes it."""
+        """Count a test that has ended, as StreamToDict describes it."""
         name = test['id']
         if test['status'] == 'exists' or name == 'stdout':
             return
@@ -170,7 +209,7 @@ class _Screen(testtools.StreamResult):
         self._say(message, *args)
 
     def tick(self):
-        """Say how far the run is, if nothing was said for some seconds."""
+        """Print the progress, if nothing was printed for some seconds."""
         now = time.monotonic()
         if now - self._said < EVERY:
             return
@@ -185,10 +224,9 @@ class _Screen(testtools.StreamResult):
 
 
 def with_interpreter(env):
-    """Have stestr run the tests with the interpreter that runs this.
+    """Make stestr use the interpreter that runs this.
 
-    It would take the variable PYTHON for another one, and cannot do with a
-    path that has a space in it.
+    stestr reads the variable PYTHON, and cannot use a path with a space.
     """
     return dict(env, PYTHON=os.path.basename(sys.executable),
                 PATH=os.pathsep.join((os.path.dirname(sys.executable),
@@ -212,9 +250,9 @@ def run(arguments, cwd, env, log_path, say):
         ticker = threading.Thread(target=_tick, args=(screen, stop))
         ticker.start()
         try:
-            with subprocess.Popen(command + list(arguments), cwd=cwd, env=env,
-                                  stdin=subprocess.DEVNULL, stderr=log,
-                                  stdout=subprocess.PIPE) as stestr:
+            with _started(command + list(arguments), cwd=cwd, env=env,
+                          stdin=subprocess.DEVNULL, stderr=log,
+                          stdout=subprocess.PIPE) as stestr:
                 _read(stestr.stdout, screen)
         finally:
             stop.set()
@@ -226,6 +264,34 @@ def run(arguments, cwd, env, log_path, say):
         count += failure('stestr run %s: exit status %d; see %s' % (
             shlex.join(arguments), stestr.returncode, log_path))
     return count
+
+
+@contextlib.contextmanager
+def _started(command, **kwargs):
+    """Start a command that ends with this process, even if that is killed.
+
+    Otherwise the workers of stestr continue without a reader.
+    """
+    owner = _load(_OWNER)
+    with subprocess.Popen(command, start_new_session=True,
+                          **kwargs) as process:
+        owner.reaper().began(process.pid)
+        try:
+            yield process
+        except BaseException:
+            owner.kill(process.pid)
+            raise
+        finally:
+            owner.reaper().ended(process.pid)
+
+
+@functools.lru_cache(maxsize=None)
+def _load(path):
+    """Load a module of Heat's tests without Heat, which is faster."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def _tick(screen, stop):

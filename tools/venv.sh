@@ -77,13 +77,16 @@ is_usable() {
 make_venv() {
     python=$(find_python)
     version=$(version_of "$python")
-    "$python" -c 'import ensurepip, venv' 2>/dev/null ||
+    # A folder that is empty can be imported, too.
+    "$python" -c 'import venv; from ensurepip import version' 2>/dev/null ||
         die "$python (Python $version) has no venv module; install it" \
             "(on Debian and Ubuntu: apt install python${version%.*}-venv)," \
             "or name another Python: PYTHON=/path/to/python3 $script"
     say "making .venv with $python (Python $version)"
-    mkdir -p .venv 2>/dev/null || die "$here is not writable"
-    "$python" -m venv --clear .venv || die "cannot make .venv$(disk_is_full)"
+    mkdir -p .venv 2>/dev/null && [ -w .venv ] || die "$here is not writable"
+    said=$("$python" -m venv --clear .venv 2>&1) && return
+    full=$(disk_is_full)
+    die "cannot make .venv${full:-: $(echo "$said" | grep . | tail -n 1)}"
 }
 
 # The newest release of Heat for the Python in .venv.
@@ -117,7 +120,7 @@ why_not() {
     fi
 }
 
-# Run pip with a line every 10 seconds, and tell in one what went wrong.
+# Run pip, print a line every 10 seconds, and one line for an error.
 pip_install() {
     .venv/bin/python -m pip install --disable-pip-version-check --no-input \
         --progress-bar off --retries 2 "$@" >>"$log" 2>&1 &
@@ -132,7 +135,7 @@ pip_install() {
         fi
     done
     wait $pip || die "pip failed$(why_not) (all that it said is in $log);" \
-        "run $script again, it goes on from here"
+        "run $script again; it continues from here"
     trap - INT TERM
 }
 
