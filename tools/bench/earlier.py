@@ -17,7 +17,7 @@ from heat.common import identifier
 from heat.engine import convergence_migrate
 from heat.engine import service
 from tools.bench import site
-from tools.bench import stacks
+from tools import written_trees
 
 #: The goals were set for this revision.
 REVISION = '35db564'
@@ -87,7 +87,8 @@ def _engine():
 
 def hook(here, stack_id, name, calls):
     """Do what the hook adds to an update call."""
-    identity = dict(identifier.HeatIdentifier(stacks.TENANT, name, stack_id))
+    identity = dict(identifier.HeatIdentifier(
+        written_trees.TENANT, name, stack_id))
     for _ in range(calls):
         _engine()._convert_before_update(here.context(), identity)
 

@@ -9,7 +9,7 @@ from heat.db import models
 from heat.tests.functional.harness import databases
 from heat.tests.functional.harness import deployment
 from heat.tests.functional.harness import processes
-from tools.bench import stacks
+from tools.bench import shapes
 
 _WORKERS = 2
 _STACKS = 3
@@ -48,7 +48,7 @@ def _measure(heat, tree, converts):
         lambda: len(heat.database.rows(
             models.Service, host=engine.name)) == _WORKERS, 'second worker')
     start = _private(engine.pid)
-    template = stacks.flat(_RESOURCES).template
+    template = shapes.flat(_RESOURCES).template
     for number in range(_STACKS):
         name = '%s-%d' % (engine.name, number)
         heat.client.stacks.create(stack_name=name, template=template)

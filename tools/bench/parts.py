@@ -30,8 +30,9 @@ from tools.bench import earlier
 from tools.bench import engines
 from tools.bench import floor
 from tools.bench import meter
+from tools.bench import shapes
 from tools.bench import site
-from tools.bench import stacks
+from tools import written_trees
 
 # Heat takes minutes for trees of more resources, also to load them.
 _HEATS_OWN = 1200
@@ -95,7 +96,7 @@ def _each(here, function, ids):
 
 def tree(here, before, case, rounds):
     """One stack tree: this conversion, Heat's own, Heat's load, the floor."""
-    root = stacks.SHAPES[case]()
+    root = shapes.SHAPES[case]()
     here.writer.write([root])
     converting = {'convert': convergence_migrate.convert}
     if not case.startswith('neutron'):
@@ -122,7 +123,7 @@ def tree(here, before, case, rounds):
 
 def batch(here, before, case, rounds):
     """Small stacks in one process: one by one, in batches, and the floor."""
-    nodes = [stacks.flat(5) for _ in range(int(case))]
+    nodes = [shapes.flat(5) for _ in range(int(case))]
     here.writer.write(nodes)
     ids = [node.id for node in nodes]
 
@@ -163,13 +164,13 @@ def hook(here, before, case, rounds):
     engine.engine_id = 'bench'
     engine.thread_group_mgr = service.ThreadGroupManager()
     # An update changes its stack, so each has one of its own.
-    nodes = [stacks.flat(int(size)) for _ in range(rounds + 2)]
+    nodes = [shapes.flat(int(size)) for _ in range(rounds + 2)]
     here.writer.write(nodes)
     first = nodes.pop()
 
     def identity(node):
         return dict(identifier.HeatIdentifier(
-            stacks.TENANT, node.name, node.id))
+            written_trees.TENANT, node.name, node.id))
 
     def reset():
         # The traversal of the last update continues in a thread.
@@ -213,7 +214,7 @@ def hook(here, before, case, rounds):
 
 def roots(here, before, case, _rounds):
     """Read all legacy root stacks, as --all does."""
-    here.writer.write([stacks.Node({}) for _ in range(int(case))])
+    here.writer.write([written_trees.Node({}) for _ in range(int(case))])
 
     def read():
         found = migrate_roots.get_mixed_roots(here.context())
@@ -230,7 +231,7 @@ def roots(here, before, case, _rounds):
 
 def fleet(here, _before, case, rounds):
     """heat-manage on a cloud of small stacks, with 1 and 2 workers."""
-    here.writer.write([stacks.flat(5) for _ in range(int(case))])
+    here.writer.write([shapes.flat(5) for _ in range(int(case))])
     with commands.Commands(here.url) as command:
         def convert(workers):
             return lambda: command.migrate('--all', '--workers', workers)
@@ -243,7 +244,7 @@ def fleet(here, _before, case, rounds):
 
 def start(here, before, case, rounds):
     """Import the package heat, or start a dry run of one stack."""
-    root = stacks.flat(5)
+    root = shapes.flat(5)
     here.writer.write([root])
     with commands.Commands(here.url) as command:
         def run_in(tree):
@@ -264,7 +265,7 @@ def memory(_here, before, case, rounds):
 
 
 PARTS = {
-    'tree': Part(tuple(stacks.SHAPES), tree, far=('flat 5', 'flat 1000')),
+    'tree': Part(tuple(shapes.SHAPES), tree, far=('flat 5', 'flat 1000')),
     'batch': Part(('100',), batch, far=('100',)),
     'hook': Part(('convergence 10', 'legacy 10', 'legacy 1000'), hook),
     'fleet': Part(('1000', '10000'), fleet, far=('1000',)),

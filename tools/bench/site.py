@@ -14,7 +14,7 @@ from heat.db import api as db_api
 from heat.objects import user_creds
 from tools.bench import meter
 from tools.bench import proxy
-from tools.bench import stacks
+from tools import written_trees
 
 _OPTIONS = {
     'auth_encryption_key': '0123456789abcdef0123456789abcdef',
@@ -33,7 +33,7 @@ class Site:
     :param added_ms: milliseconds that each command to a server takes longer
     :ivar url: the URL to connect to
     :ivar meter: a :class:`meter.Meter` of Heat's own database engine
-    :ivar writer: a :class:`stacks.Writer`
+    :ivar writer: a :class:`written_trees.Writer`
     """
 
     def __init__(self, url, added_ms):
@@ -46,14 +46,14 @@ class Site:
         _configure(self.url)
         self.engine = db_api.get_engine()
         self.meter = meter.Meter(self.engine, commands)
-        self.writer = stacks.Writer(
+        self.writer = written_trees.Writer(
             self.engine, user_creds.UserCreds.create(self.context()).id)
 
     @staticmethod
     def context():
         """A new request context, which shares nothing with another."""
         return context.RequestContext.from_dict({
-            'tenant_id': stacks.TENANT, 'tenant': stacks.TENANT,
+            'tenant_id': written_trees.TENANT, 'tenant': written_trees.TENANT,
             'username': 'bench', 'user_id': 'bench', 'password': 'bench',
             'roles': ['admin'], 'is_admin': False, 'auth_token': 'bench',
             'auth_url': 'http://127.0.0.1:5000/v3'})

@@ -18,8 +18,7 @@ from heat.tests.functional.harness import trees
 from heat.tests import sources
 from heat.tests import utils
 
-# It imports nothing else of the benchmark.
-stacks = sources.load_tool('bench.stacks')
+written_trees = sources.load_tool('written_trees')
 
 _KIND = 'OS::Heat::TestResource'
 
@@ -156,12 +155,12 @@ class LargeTreeTest(PacketTestCase):
 
     def write(self):
         """Write the legacy tree; returns its identity."""
-        nested = {'m%d' % number: stacks.Node(_full(200)['resources'])
+        nested = {'m%d' % number: written_trees.Node(_full(200)['resources'])
                   for number in range(40)}
-        root = stacks.Node({name: {'type': 'member.yaml'} for name in nested},
-                           nested)
-        stacks.Writer(self.database.engine, None).write([root])
-        return dict(identifier.HeatIdentifier(stacks.TENANT, root.name,
+        root = written_trees.Node(
+            {name: {'type': 'member.yaml'} for name in nested}, nested)
+        written_trees.Writer(self.database.engine, None).write([root])
+        return dict(identifier.HeatIdentifier(written_trees.TENANT, root.name,
                                               root.id))
 
     def update(self, identity):
@@ -171,8 +170,8 @@ class LargeTreeTest(PacketTestCase):
         """
         cfg.CONF.set_override('migrate_on_update', True)
         self.heat.update_stack(
-            utils.dummy_context(tenant_id=stacks.TENANT), identity, None, {},
-            {'member.yaml': _yaml(_full(1))}, {'existing': True})
+            utils.dummy_context(tenant_id=written_trees.TENANT), identity,
+            None, {}, {'member.yaml': _yaml(_full(1))}, {'existing': True})
 
     def assertConverted(self, identity):
         tree = self.tree(identity)

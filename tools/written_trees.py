@@ -14,11 +14,8 @@ import sqlalchemy
 
 from heat.db import models
 
-TENANT = 'bench'
+TENANT = 'written'
 CREATED = timeutils.parse_isotime('2020-01-01T00:00:00Z').replace(tzinfo=None)
-
-# Resources of one group depend on the first of it.
-_GROUP = 10
 
 
 @dataclasses.dataclass
@@ -41,7 +38,7 @@ class Node:
     @property
     def name(self):
         """The name of the stack when it is a root."""
-        return 'bench-%s' % self.id
+        return 'written-%s' % self.id
 
     @property
     def size(self):
@@ -55,83 +52,6 @@ class Node:
                 'resources': self.resources}
 
 
-def _resources(count):
-    """A chain of groups; in a group all depend on the first, some on two.
-
-    Half of the dependencies are depends_on and half are get_resource.
-    """
-    resources = {}
-    for i in range(count):
-        first = i - i % _GROUP
-        required = {first} if first != i else {i - _GROUP}
-        if i % 3 == 0:
-            required.add(i - 1)
-        names = ['r%d' % n for n in sorted(required) if n >= 0]
-        by_reference = i % 2
-        resources['r%d' % i] = {
-            'type': 'OS::Heat::Value',
-            'depends_on': [] if by_reference else names,
-            'properties': {'value': {
-                'number': i,
-                'of': [{'get_resource': name} for name in names]
-                if by_reference else []}}}
-    return resources
-
-
-def flat(count):
-    """One stack with a number of resources."""
-    return Node(_resources(count))
-
-
-def wide(stacks, count):
-    """A root stack with a number of nested stacks of equal size."""
-    nested = {'m%d' % i: flat(count) for i in range(stacks)}
-    return Node({name: _provider(i) for i, name in enumerate(nested)}, nested)
-
-
-def deep(levels, count):
-    """Stacks of equal size, each with the next one nested in it."""
-    node = flat(count)
-    for _ in range(levels - 1):
-        resources = _resources(count)
-        resources['next'] = _provider(0)
-        node = Node(resources, {'next': node})
-    return node
-
-
-def network(ports):
-    """Networks, subnets and ports: plug-ins add dependencies of their own."""
-    resources = {}
-    for i in range(ports):
-        net = 'net%d' % (i - i % _GROUP)
-        if i % _GROUP == 0:
-            resources[net] = {'type': 'OS::Neutron::Net'}
-            resources['sub' + net] = {
-                'type': 'OS::Neutron::Subnet', 'properties': {
-                    'network': {'get_resource': net}, 'cidr': '10.0.0.0/24'}}
-        resources['port%d' % i] = {
-            'type': 'OS::Neutron::Port',
-            'properties': {'network': {'get_resource': net}}}
-    return Node(resources)
-
-
-def _provider(number):
-    return {'type': 'member.yaml', 'properties': {'number': number}}
-
-
-#: The trees that are measured. Plug-ins add dependencies in the last one.
-SHAPES = {
-    'flat 5': lambda: flat(5),
-    'flat 100': lambda: flat(100),
-    'flat 1000': lambda: flat(1000),
-    'flat 5000': lambda: flat(5000),
-    'depth 5': lambda: deep(5, 10),
-    '100 nested x 10': lambda: wide(100, 10),
-    '2000 nested x 5': lambda: wide(2000, 5),
-    'neutron 120': lambda: network(100),
-}
-
-
 class Writer:
     """Writes trees of stacks, and makes them legacy again.
 
@@ -142,7 +62,7 @@ class Writer:
     def __init__(self, engine, creds_id):
         self._engine = engine
         self._common = {
-            'username': 'bench', 'tenant': TENANT, 'timeout': 60,
+            'username': TENANT, 'tenant': TENANT, 'timeout': 60,
             'user_creds_id': creds_id, 'action': 'CREATE',
             'status': 'COMPLETE', 'status_reason': 'Stack CREATE completed',
             'disable_rollback': True, 'backup': False, 'convergence': False,
