@@ -47,7 +47,8 @@ class Migration:
         self._become = become
         self._via_engines = getattr(args, 'via_engines', False)
         self._from_run = getattr(args, 'from_run', None)
-        self._ended_engines = set()
+        self._protection = protection.Check(
+            getattr(args, 'unprotected', False), report.warn)
 
     def main(self):
         """Do what the arguments say; returns the exit status."""
@@ -105,8 +106,7 @@ class Migration:
         :raises Unprotected: when one lacks it
         """
         if self._action.outcome in (outcome.CONVERTED, outcome.REVERTED):
-            protection.check(context, self._args.unprotected, report.warn,
-                             self._ended_engines)
+            self._protection(context)
 
     def _run(self, stacks, total, staff, page, stop):
         args = self._args

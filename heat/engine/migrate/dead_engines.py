@@ -53,8 +53,12 @@ def of(context, engine_ids):
 
 def in_service(context):
     """The services of the engines whose service rows are recent."""
-    return [service for service in listed(context)
-            if service['status'] == 'up']
+    return list(filter(is_up, listed(context)))
+
+
+def is_up(service):
+    """Whether the row of a service, as from listed(), is recent."""
+    return service['status'] == 'up'
 
 
 def listed(context):

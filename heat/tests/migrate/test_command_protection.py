@@ -11,6 +11,7 @@ from oslo_config import cfg
 import oslo_messaging
 from oslo_utils import timeutils
 
+from heat.cmd.migrate import ask_engines
 from heat.cmd.migrate import protection
 from heat.cmd.migrate import run
 from heat.common import messaging
@@ -32,7 +33,7 @@ class _ProtectionTestCase(case.CommandTestCase):
         self.answers = {}
         self.why_none = None
         self.asked = []
-        self.patchobject(protection, 'ask', side_effect=self.ask)
+        self.patchobject(ask_engines, 'ask', side_effect=self.ask)
 
     def ask(self, engine_ids):
         self.asked.append(engine_ids)
@@ -83,25 +84,25 @@ class _ProtectionTestCase(case.CommandTestCase):
 class ProtectionTest(_ProtectionTestCase):
 
     def test_protected_engines_are_nothing_to_speak_of(self):
-        self.engine(1, protection.PROTECTED)
-        self.engine(2, protection.PROTECTED)
+        self.engine(1, ask_engines.PROTECTED)
+        self.engine(2, ask_engines.PROTECTED)
         self.assertEqual('', self.assertConverts())
         self.assertEqual([['engine-1', 'engine-2']], self.asked)
 
     def test_each_unprotected_engine_is_named_with_the_reason(self):
-        self.engine(1, protection.PROTECTED)
-        self.engine(2, protection.OFF)
-        self.engine(3, protection.STOCK)
+        self.engine(1, ask_engines.PROTECTED)
+        self.engine(2, ask_engines.OFF)
+        self.engine(3, ask_engines.STOCK)
         self.engine(4)
         err = self.assertStops()
         self.assertIn('(host-2: %s; host-3: %s; host-4: %s)' % (
-            protection.OFF, protection.STOCK, protection.SILENT), err)
+            ask_engines.OFF, ask_engines.STOCK, ask_engines.SILENT), err)
         self.assertNotIn('host-1', err)
         for way_out in ('migrate_protection = true', '--unprotected'):
             self.assertIn(way_out, err)
 
     def test_an_engine_that_does_not_answer_is_asked_again(self):
-        self.engine(1, protection.PROTECTED)
+        self.engine(1, ask_engines.PROTECTED)
         self.engine(2)
         err = self.assertStops()
         self.assertEqual([['engine-1', 'engine-2']] +
@@ -114,25 +115,25 @@ class ProtectionTest(_ProtectionTestCase):
 
         def ask(engine_ids):
             found = self.ask(engine_ids)
-            self.answers['engine-1'] = protection.PROTECTED
+            self.answers['engine-1'] = ask_engines.PROTECTED
             return found
-        protection.ask.side_effect = ask
+        ask_engines.ask.side_effect = ask
         self.assertNotIn('ERROR', self.assertConverts())
 
     def test_an_engine_that_is_listed_as_down_and_answers(self):
         # The clock of this host may be ahead.
-        self.engine(1, protection.OFF, up=False)
+        self.engine(1, ask_engines.OFF, up=False)
         self.assertIn('host-1', self.assertStops())
 
     def test_an_engine_that_is_down_for_a_day_is_not_asked(self):
-        self.engine(1, protection.OFF, up=False,
+        self.engine(1, ask_engines.OFF, up=False,
                     seen=timeutils.utcnow() - datetime.timedelta(days=2))
         self.assertConverts()
         self.assertEqual([], self.asked)
 
     def test_an_engine_that_is_down_and_does_not_answer_has_ended(self):
         self.engine(1, up=False)
-        self.engine(2, protection.PROTECTED, up=False)
+        self.engine(2, ask_engines.PROTECTED, up=False)
         self.assertEqual('', self.assertConverts())
         self.assertEqual([['engine-1', 'engine-2']], self.asked)
 
@@ -142,7 +143,7 @@ class ProtectionTest(_ProtectionTestCase):
         self.assertEqual('', self.assertConverts())
 
     def test_unprotected_goes_on_and_warns(self):
-        self.engine(1, protection.OFF)
+        self.engine(1, ask_engines.OFF)
         err = self.assertConverts('--unprotected')
         self.assertIn('host-1', err)
 
@@ -155,7 +156,7 @@ class ProtectionTest(_ProtectionTestCase):
 
     def test_a_revert_stops_too(self):
         convergence_migrate.convert(self.ctx, self.stack_id)
-        self.engine(1, protection.OFF)
+        self.engine(1, ask_engines.OFF)
         status, _out, err = self.run_command('revert-convergence-1',
                                              self.stack_id)
         self.assertEqual(2, status)
@@ -163,7 +164,7 @@ class ProtectionTest(_ProtectionTestCase):
         self.assertTrue(self.is_convergence(self.stack_id))
 
     def test_an_action_that_keeps_the_engine_of_a_stack_calls_no_engine(self):
-        self.engine(1, protection.OFF)
+        self.engine(1, ask_engines.OFF)
         for option in ('--dry-run', '--verify', '--repair'):
             self.migrate(option)
         self.assertEqual([], self.asked)
@@ -172,14 +173,14 @@ class ProtectionTest(_ProtectionTestCase):
         self.assertEqual('', self.assertConverts())
         self.assertEqual([], self.asked)
         # Nor without stacks.
-        self.engine(1, protection.OFF)
+        self.engine(1, ask_engines.OFF)
         status, _out, _err = self.run_command('migrate-convergence-1',
                                               '--all')
         self.assertEqual((0, []), (status, self.asked))
 
     def test_a_transport_without_other_processes(self):
         for number in (1, 2):
-            self.engine(number, protection.PROTECTED, host='host-1')
+            self.engine(number, ask_engines.PROTECTED, host='host-1')
         self.patchobject(migrate_broker, 'is_rabbit', return_value=False)
         err = self.assertConverts()
         self.assertIn('Engines are running (host-1), and here', err)
@@ -193,7 +194,7 @@ class MeanwhileTest(_ProtectionTestCase):
         super().setUp()
         self.others = [self.legacy('legacy-%d' % number)
                        for number in range(2)]
-        self.engine(1, protection.PROTECTED)
+        self.engine(1, ask_engines.PROTECTED)
         self.useFixture(fixtures.MockPatchObject(run, 'ASK_EVERY', 1))
 
     def test_after_a_number_of_stacks(self):
@@ -210,9 +211,9 @@ class MeanwhileTest(_ProtectionTestCase):
     def test_an_engine_that_comes_later_ends_the_run(self):
         def ask(engine_ids):
             if len(self.asked) == 1:
-                self.engine(2, protection.OFF)
+                self.engine(2, ask_engines.OFF)
             return self.ask(engine_ids)
-        protection.ask.side_effect = ask
+        ask_engines.ask.side_effect = ask
         report = os.path.join(self.useFixture(fixtures.TempDir()).path, 'r')
         status, out, err = self.run_command(
             'migrate-convergence-1', '--all', '--report', report)
@@ -236,7 +237,7 @@ class AskTest(case.CommandTestCase):
         self.broker = self.patchobject(migrate_broker, 'error',
                                        return_value=None)
         self.useFixture(fixtures.MonkeyPatch(
-            'heat.cmd.migrate.protection.TIMEOUT', 3))
+            'heat.cmd.migrate.ask_engines.TIMEOUT', 3))
         self.client.side_effect = self._client
 
     def _client(self, topic, version, server):
@@ -244,27 +245,27 @@ class AskTest(case.CommandTestCase):
 
     def test_each_engine_is_asked(self):
         self.assertEqual(
-            ({'on': protection.PROTECTED, 'off': protection.OFF,
-              'stock': protection.STOCK}, None),
-            protection.ask(['on', 'off', 'stock', 'hung']))
+            ({'on': ask_engines.PROTECTED, 'off': ask_engines.OFF,
+              'stock': ask_engines.STOCK}, None),
+            ask_engines.ask(['on', 'off', 'stock', 'hung']))
 
     def test_all_at_once(self):
         # One after the other they would take ten seconds.
-        answers, _none = protection.ask(['slow-%d' % number
+        answers, _none = ask_engines.ask(['slow-%d' % number
                                          for number in range(20)])
         self.assertEqual(20, len(answers))
 
     def test_it_ends_in_time_whatever_hangs(self):
         self.broker.side_effect = lambda: time.sleep(3600)
-        self.assertEqual(({}, None), protection.ask(['on']))
+        self.assertEqual(({}, None), ask_engines.ask(['on']))
 
     def test_why_no_engine_can_be_asked(self):
         self.broker.return_value = 'the message broker does not answer'
         self.assertEqual(({}, 'the message broker does not answer'),
-                         protection.ask(['on']))
+                         ask_engines.ask(['on']))
         messaging.setup.side_effect = oslo_messaging.InvalidTransportURL(
             'x', 'no scheme')
-        answers, why_none = protection.ask(['on'])
+        answers, why_none = ask_engines.ask(['on'])
         self.assertEqual({}, answers)
         self.assertIn('no scheme', why_none)
 

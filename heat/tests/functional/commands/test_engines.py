@@ -2,7 +2,7 @@
 
 """The commands beside running engines, and with --via-engines."""
 
-from heat.cmd.migrate import protection
+from heat.cmd.migrate import ask_engines
 from heat.tests.functional.commands import command
 from heat.tests.functional.harness import case
 from heat.tests.functional.harness import databases
@@ -106,7 +106,7 @@ class TwoEnginesTest(case.DeploymentTestCase):
         stock = self.start_another(stock=True)
         errors = self.migrate_here('unprotected', status=2)
         self.assertIn('(%s: %s; %s: %s)' % (
-            off.name, protection.OFF, stock.name, protection.STOCK), errors)
+            off.name, ask_engines.OFF, stock.name, ask_engines.STOCK), errors)
         self.migrate_here('unprotected', '--unprotected')
 
     def test_no_engine_is_up(self):

@@ -6,7 +6,7 @@ This mix exists during an upgrade of the overlay, host by host, and during a
 downgrade.
 """
 
-from heat.cmd.migrate import protection
+from heat.cmd.migrate import ask_engines
 from heat.tests.functional.commands import command
 from heat.tests.functional.harness import case
 from heat.tests.functional.harness import databases
@@ -134,12 +134,12 @@ class OverlayUpgradeTest(test_rolling_upgrade.RollingUpgradeTestCase):
         self.start(self.older.path)
         old = self.heat.engines[0].name
         printed = self.convert(processes.TREE, 'asked', status=2)
-        self.assertIn('%s: %s' % (old, protection.STOCK), printed)
+        self.assertIn('%s: %s' % (old, ask_engines.STOCK), printed)
 
         self.heat.start_engines(1)
         new = self.heat.engines[1].name
         printed = self.convert(processes.TREE, 'asked', status=2)
-        self.assertIn('%s: %s' % (old, protection.STOCK), printed)
+        self.assertIn('%s: %s' % (old, ask_engines.STOCK), printed)
         self.assertNotIn(new, printed)
         self.assertEqual({False},
                          self.tree(self.stack_id('asked')).convergence())
