@@ -83,6 +83,8 @@ make_venv() {
             "(on Debian and Ubuntu: apt install python${version%.*}-venv)," \
             "or name another Python: PYTHON=/path/to/python3 $script"
     say "making .venv with $python (Python $version)"
+    # Through a link, --clear would empty the environment of another checkout.
+    [ ! -L .venv ] || rm .venv
     mkdir -p .venv 2>/dev/null && [ -w .venv ] || die "$here is not writable"
     said=$("$python" -m venv --clear .venv 2>&1) && return
     full=$(disk_is_full)

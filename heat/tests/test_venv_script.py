@@ -119,6 +119,15 @@ class VenvScriptTest(testtools.TestCase):
         self.assertEqual((0, ['venv: .venv is up to date']),
                          self.run_script())
 
+    def test_a_link_is_replaced_and_not_followed(self):
+        self.make_venv('echo 3.12.1', '/other/.venv')
+        venv, other = self.folder / '.venv', self.folder / 'other'
+        venv.rename(other)
+        venv.symlink_to(other)
+        self.run_script()
+        self.assertFalse(venv.is_symlink())
+        self.assertTrue((other / 'bin' / 'python').exists())
+
     def test_reason_why_pip_failed(self):
         own = (self.folder / '.venv').resolve()
         for said, reason in (
