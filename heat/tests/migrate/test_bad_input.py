@@ -6,7 +6,6 @@
 import sqlalchemy
 
 from heat.common.migrate import exception as migrate_exception
-from heat.db import api as db_api
 from heat.db import models
 from heat.engine import convergence_migrate
 from heat.tests.migrate import fixtures as migrate_fixtures
@@ -44,10 +43,9 @@ class BadInputTestCase(test_convergence_migrate.MigrateTestCase):
     def set_text(self, **columns):
         """Write text that is not JSON into JSON columns of the template."""
         table = models.RawTemplate.__table__
-        with db_api.context_manager.writer.using(self.ctx) as session:
-            session.execute(table.update().where(
-                table.c.id == self.stack.t.id).values({
-                    name: as_stored(text) for name, text in columns.items()}))
+        self.execute(table.update().where(
+            table.c.id == self.stack.t.id).values({
+                name: as_stored(text) for name, text in columns.items()}))
 
     def set_template(self, **columns):
         self.set_values(models.RawTemplate, self.stack.t.id, **columns)
@@ -79,10 +77,14 @@ class TextTest(BadInputTestCase):
         self.assertRefused(migrate_exception.InvalidTemplate)
 
 
-class TemplateTest(BadInputTestCase):
-    """Templates of the right shape that Heat no longer accepts."""
+class ContentTest(BadInputTestCase):
+    """JSON of the right shape that Heat no longer accepts."""
 
     scenarios = [
+        ('a registry that is text', {'environment': {
+            'resource_registry': 'text'}}),
+        ('an encrypted parameter that is not there', {'environment': {
+            'parameters': {}, 'encrypted_param_names': ['gone']}}),
         ('no version', {'template': {'resources': {}}}),
         ('a version to come', {'template': {
             'heat_template_version': '2222-02-22'}}),
@@ -104,7 +106,7 @@ class TemplateTest(BadInputTestCase):
         ('a dependency on itself', {'template': migrate_fixtures.template_of(
             {'a': ['a']})}),
         ('a dependency on nothing', {'template': migrate_fixtures.template_of(
-            {'a': ['gone']})}),
+            {'a': ['nowhere']}), 'words': 'nowhere'}),
         ('a condition that nobody defines', {'template': dict(
             VERSION, resources={
                 'a': {'type': 'GenericResourceType',
@@ -113,31 +115,20 @@ class TemplateTest(BadInputTestCase):
             VERSION, conditions={'c': 'd', 'd': 'c'}, resources={
                 'a': {'type': 'GenericResourceType', 'condition': 'c'}})}),
     ]
+    template = environment = None
+    words = ''
 
     def test_is_refused(self):
-        self.set_template(template=self.template)
-        self.assertRefused(migrate_exception.InvalidTemplate)
-
-
-class EnvironmentTest(BadInputTestCase):
-
-    scenarios = [
-        ('a registry that is text', {'environment': {
-            'resource_registry': 'text'}}),
-        ('an encrypted parameter that is not there', {'environment': {
-            'parameters': {}, 'encrypted_param_names': ['gone']}}),
-    ]
-
-    def test_is_refused(self):
-        self.set_template(environment=self.environment)
-        self.assertRefused(migrate_exception.InvalidTemplate)
+        self.set_template(**{column: getattr(self, column) for column in (
+            'template', 'environment') if getattr(self, column)})
+        self.assertIn(self.words, self.assertRefused(
+            migrate_exception.InvalidTemplate))
 
 
 class MissingRowTest(BadInputTestCase):
 
     def test_a_raw_template_that_is_gone(self):
-        with db_api.context_manager.writer.using(self.ctx) as session:
-            session.execute(models.RawTemplate.__table__.delete())
+        self.execute(models.RawTemplate.__table__.delete())
         self.assertIn('raw template with id %s' % self.stack.t.id,
                       self.assertRefused(migrate_exception.InvalidTemplate))
 
@@ -238,10 +229,9 @@ class UnknownTypeTest(BadInputTestCase):
 class SnapshotDataTest(BadInputTestCase):
 
     def test_is_not_read(self):
-        with db_api.context_manager.writer.using(self.ctx) as session:
-            session.execute(models.Snapshot.__table__.insert().values(
-                id='snapshot', stack_id=self.stack.id, tenant='tenant',
-                name='damaged', data=as_stored('{'), status='COMPLETE'))
+        self.execute(models.Snapshot.__table__.insert().values(
+            id='snapshot', stack_id=self.stack.id, tenant='tenant',
+            name='damaged', data=as_stored('{'), status='COMPLETE'))
         plan = convergence_migrate.convert(self.ctx, self.stack.id)
         self.assertEqual(['damaged'], [
             row.name for row in plan.tree.snapshots])

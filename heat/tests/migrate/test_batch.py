@@ -10,7 +10,6 @@ import sqlalchemy
 
 from heat.cmd.migrate import acting
 from heat.cmd.migrate import actions
-from heat.db import api as db_api
 from heat.db.migrate import batch as migrate_batch
 from heat.db.migrate import roots as migrate_roots
 from heat.db.migrate import write as migrate_write
@@ -177,10 +176,9 @@ class LeftTest(BatchTestCase):
     def test_one_with_a_damaged_template(self):
         template_id = self.row(self.left).raw_template_id
         for text in ('{"heat_template_version": "2018-08-31"', '{}', '[]'):
-            with db_api.context_manager.writer.using(self.ctx) as session:
-                session.execute(sqlalchemy.text(
-                    'UPDATE raw_template SET template = :text WHERE id = :id'
-                ), {'text': text, 'id': template_id})
+            self.execute(sqlalchemy.text(
+                'UPDATE raw_template SET template = :text WHERE id = :id'
+            ), {'text': text, 'id': template_id})
             self.assertEqual({stack.id for stack in self.others},
                              self.convert(self.left, *self.others))
 

@@ -13,7 +13,6 @@ from heat.common import messaging
 from heat.common.migrate import broker as migrate_broker
 from heat.common.migrate import exception as migrate_exception
 from heat.common import service_utils
-from heat.db import api as db_api
 from heat.db.migrate import write as migrate_write
 from heat.db import models
 from heat.engine import convergence_migrate
@@ -54,15 +53,13 @@ class DeadEngineTestCase(test_convergence_migrate.MigrateTestCase):
     def assertTakenOver(self):
         convergence_migrate.convert(self.ctx, self.stack.id)
         self.assertTrue(self.row(self.stack).convergence)
-        self.assertIsNone(stack_lock.StackLock(
-            self.ctx, self.stack.id, 'any').get_engine_id())
+        self.assertIsNone(self.locked_by(self.stack))
 
     def assertLocked(self):
         self.assertRaises(migrate_exception.Locked,
                           convergence_migrate.convert, self.ctx,
                           self.stack.id)
-        self.assertEqual('other', stack_lock.StackLock(
-            self.ctx, self.stack.id, 'any').get_engine_id())
+        self.assertEqual('other', self.locked_by(self.stack))
 
 
 class DeadEngineTest(DeadEngineTestCase):
@@ -132,10 +129,8 @@ class DeadEngineTest(DeadEngineTestCase):
         write = migrate_write.write
 
         def steal(*args):
-            with db_api.context_manager.writer.using(
-                    self.ctx) as session:
-                session.execute(models.StackLock.__table__.update().values(
-                    engine_id='living'))
+            self.execute(models.StackLock.__table__.update().values(
+                engine_id='living'))
             self.service(age=0 * HOUR)
             self.patchobject(dead_engines, 'of', return_value=set())
             return write(*args)
@@ -145,16 +140,14 @@ class DeadEngineTest(DeadEngineTestCase):
                               convergence_migrate.convert, self.ctx,
                               self.stack.id)
         self.assertFalse(self.row(self.stack).convergence)
-        self.assertEqual('living', stack_lock.StackLock(
-            self.ctx, self.stack.id, 'any').get_engine_id())
+        self.assertEqual('living', self.locked_by(self.stack))
 
     def test_a_conversion_that_fails_leaves_the_lock(self):
         with mock.patch.object(migrate_write, '_unlock',
                                side_effect=ZeroDivisionError):
             self.assertRaises(ZeroDivisionError, convergence_migrate.convert,
                               self.ctx, self.stack.id)
-        self.assertEqual('other', stack_lock.StackLock(
-            self.ctx, self.stack.id, 'any').get_engine_id())
+        self.assertEqual('other', self.locked_by(self.stack))
 
 
 class MessagingTest(DeadEngineTestCase):

@@ -15,7 +15,6 @@ import sqlalchemy
 from heat.common.migrate import deadline as migrate_deadline
 from heat.common.migrate import exception as migrate_exception
 from heat.common.migrate import options as migrate_options
-from heat.db import api as db_api
 from heat.db.migrate import clean_up
 from heat.db.migrate import limits as migrate_limits
 from heat.db.migrate import retry as migrate_retry
@@ -148,9 +147,8 @@ class HookDeadlineTest(test_hook.HookTestCase):
     def forget(self):
         self.contexts.clear()
         self.update_stack.reset_mock()
-        with db_api.context_manager.writer.using(self.ctx) as session:
-            session.execute(sqlalchemy.delete(models.Event).where(
-                models.Event.resource_action == 'MIGRATE'))
+        self.execute(sqlalchemy.delete(models.Event).where(
+            models.Event.resource_action == 'MIGRATE'))
 
     def test_before_the_next_attempt_and_at_an_error_of_the_database(self):
         for error in (db_exception.DBDeadlock(), db_exception.DBError()):

@@ -24,9 +24,8 @@ class FailedCase(test_convergence_migrate.MigrateTestCase):
         self.stack = self.legacy({'a': [], 'b': ['a']})
         self.backup = self.legacy({'a': [], 'b': ['a']}, name='legacy*',
                                   owner_id=self.stack.id)
-        with db_api.context_manager.writer.using(self.ctx) as session:
-            session.execute(sqlalchemy.delete(models.Resource).where(
-                models.Resource.stack_id == self.backup.id))
+        self.execute(sqlalchemy.delete(models.Resource).where(
+            models.Resource.stack_id == self.backup.id))
         self.set_values(models.Stack, self.backup.id, backup=True,
                         status='IN_PROGRESS')
         self.set_values(models.Stack, self.stack.id, action='UPDATE',
@@ -35,23 +34,15 @@ class FailedCase(test_convergence_migrate.MigrateTestCase):
                                 {'a': [], 'b': ['a'], 'c': []})))
 
     def template(self, template):
-        with db_api.context_manager.writer.using(self.ctx) as session:
-            raw = models.RawTemplate(template=template, files={},
-                                     environment={})
-            session.add(raw)
-            session.flush()
-            return raw.id
+        return self.add(models.RawTemplate(template=template, files={},
+                                           environment={}))
 
     def add_row(self, stack, name, physical='physical', **values):
-        with db_api.context_manager.writer.using(self.ctx) as session:
-            row = models.Resource(**dict({
-                'stack_id': stack.id, 'name': name, 'action': 'UPDATE',
-                'status': 'COMPLETE', 'physical_resource_id': physical,
-                'uuid': uuidutils.generate_uuid(), 'requires': [],
-                'needed_by': [], 'root_stack_id': self.stack.id}, **values))
-            session.add(row)
-            session.flush()
-            return row.id
+        return self.add(models.Resource(**dict({
+            'stack_id': stack.id, 'name': name, 'action': 'UPDATE',
+            'status': 'COMPLETE', 'physical_resource_id': physical,
+            'uuid': uuidutils.generate_uuid(), 'requires': [],
+            'needed_by': [], 'root_stack_id': self.stack.id}, **values)))
 
     def set_template(self, template_id, **requirements):
         self.set_values(models.RawTemplate, template_id,
@@ -62,12 +53,14 @@ class FailedCase(test_convergence_migrate.MigrateTestCase):
                           **requirements)
 
     def resource(self, row_id):
-        with db_api.context_manager.reader.using(self.ctx) as session:
-            return session.get(models.Resource, row_id)
+        return self.stored_row(models.Resource, row_id)
 
     def convert(self):
         return convergence_migrate.convert(self.ctx, self.stack.id,
                                            failed=True)
+
+    def backup_deleted_at(self):
+        return self.stored_row(models.Stack, self.backup.id).deleted_at
 
     def all_rows(self):
         with db_api.context_manager.reader.using(self.ctx) as session:
@@ -197,10 +190,6 @@ class MixedTest(FailedCase):
         self.set_values(models.Resource, self.resources(self.stack)['a'].id,
                         physical_resource_id=self.child.id)
 
-    def backup_deleted_at(self):
-        with db_api.context_manager.reader.using(self.ctx) as session:
-            return session.get(models.Stack, self.backup.id).deleted_at
-
     def test_a_backup_stack_in_use_of_a_convergence_stack_is_refused(self):
         self.add_row(self.backup, 'a', 'phys-1')
         self.assert_refused(migrate_exception.ConvergedBackup,
@@ -319,9 +308,7 @@ class WrittenTest(FailedCase):
     def test_the_backup_stack_is_deleted(self):
         self.add_row(self.backup, 'a')
         self.convert()
-        with db_api.context_manager.reader.using(self.ctx) as session:
-            self.assertIsNotNone(session.get(models.Stack,
-                                             self.backup.id).deleted_at)
+        self.assertIsNotNone(self.backup_deleted_at())
 
     def test_rows_that_are_up_to_its_template_get_a_copy(self):
         old = self.add_row(self.backup, 'a')
@@ -331,15 +318,13 @@ class WrittenTest(FailedCase):
             used = session.execute(sqlalchemy.select(
                 models.Stack.id).where(models.Stack.raw_template_id == copy))
             self.assertEqual([], used.all())
-            self.assertEqual(
-                self.backup.t.t,
-                session.get(models.RawTemplate, copy).template)
+        self.assertEqual(self.backup.t.t, self.stored_row(
+            models.RawTemplate, copy).template)
 
     def test_the_merged_template_goes_when_no_row_is_up_to_it(self):
         merged = self.row(self.stack).raw_template_id
         self.convert()
-        with db_api.context_manager.reader.using(self.ctx) as session:
-            self.assertIsNone(session.get(models.RawTemplate, merged))
+        self.assertIsNone(self.stored_row(models.RawTemplate, merged))
 
     def test_a_row_in_progress_becomes_failed(self):
         row_id = self.resources(self.stack)['a'].id
@@ -394,10 +379,8 @@ class WrittenTest(FailedCase):
 
     def test_a_missing_requirement_of_a_converted_stack_is_found(self):
         self.convert()
-        with db_api.context_manager.writer.using(self.ctx) as session:
-            session.execute(sqlalchemy.update(models.Stack).where(
-                models.Stack.id == self.stack.id).values(
-                    current_deps=sqlalchemy.null()))
+        self.set_values(models.Stack, self.stack.id,
+                        current_deps=sqlalchemy.null())
         findings, _plan = convergence_migrate.verify(self.ctx, self.stack.id)
         self.assertEqual(['current_deps'],
                          [finding.column for finding in findings])

@@ -173,17 +173,3 @@ class RulesTest(StackGraphTestCase):
             'b': {'ResourceWithPropsType': 'GenericResourceType'}}}}
         self.assertRaises(migrate_exception.UnknownResourceType,
                           self.ours, snippet, env)
-
-    def test_what_heat_does_not_know_is_refused(self):
-        for requirements, kind, reason, words in (
-                ({'a': ['gone']}, 'GenericResourceType',
-                 migrate_exception.InvalidTemplate, 'gone'),
-                # A circle.
-                ({'a': ['b'], 'b': ['a']}, 'GenericResourceType',
-                 migrate_exception.InvalidTemplate, ''),
-                ({'a': []}, 'No::Such::Type',
-                 migrate_exception.UnknownResourceType, 'resource a')):
-            refused = self.assertRaises(
-                reason, self.ours,
-                migrate_fixtures.template_of(requirements, kind))
-            self.assertIn(words, str(refused))

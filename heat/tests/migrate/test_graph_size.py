@@ -5,7 +5,6 @@
 import json
 
 from heat.common.migrate import exception as migrate_exception
-from heat.db import api as db_api
 from heat.db.migrate import packet as migrate_packet
 from heat.db import models
 from heat.engine import convergence_migrate
@@ -31,9 +30,8 @@ class GraphSizeTest(test_convergence_migrate.MigrateTestCase):
         self.nested = self.legacy(_full(_COUNT), name='nested',
                                   owner_id=self.root.id)
         # All ids have as many digits as the longest one.
-        with db_api.context_manager.writer.using(self.ctx) as session:
-            session.query(models.Resource).update(
-                {'id': models.Resource.id + 1000})
+        self.execute(models.Resource.__table__.update().values(
+            id=models.Resource.id + 1000))
         self.patchobject(graph_size, 'ASK_FROM', new=0)
         self.limit = self.patchobject(migrate_packet, 'get_limit')
         _root, planned = self.plan_with(None).stacks

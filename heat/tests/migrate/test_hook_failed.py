@@ -9,7 +9,6 @@ from oslo_config import cfg
 from oslo_messaging.rpc import dispatcher
 
 from heat.common import exception
-from heat.db import api as db_api
 from heat.db import models
 from heat.engine.migrate import timed_planning
 from heat.engine import service
@@ -27,15 +26,10 @@ class FailedTest(test_hook.HookTestCase):
 
     def set_target(self, template, **parameters):
         """Give the stack the template of a last update."""
-        with db_api.context_manager.writer.using(self.ctx) as session:
-            raw = models.RawTemplate(template=template, files={},
-                                     environment={'parameters': parameters})
-            session.add(raw)
-            session.flush()
-            template_id = raw.id
-        self.set_values(models.Stack, self.stack.id,
-                        prev_raw_template_id=template_id)
-        return template_id
+        self.set_values(
+            models.Stack, self.stack.id, prev_raw_template_id=self.add(
+                models.RawTemplate(template=template, files={}, environment={
+                    'parameters': parameters})))
 
     def patch_update(self, **parameters):
         return self.engine.update_stack(

@@ -15,7 +15,6 @@ from heat.cmd.migrate import acting
 from heat.cmd.migrate import actions
 from heat.cmd.migrate import run
 from heat.common import exception
-from heat.db import api as db_api
 from heat.db.migrate import counts as migrate_counts
 from heat.db.migrate import events as migrate_db_events
 from heat.db.migrate import roots as migrate_roots
@@ -86,18 +85,11 @@ class EngineTest(Logged, test_hook.HookTestCase):
             self.engine.start()
 
     def test_conversion(self):
-        self.add_row('left', None)
+        self.add(models.Resource(
+            stack_id=self.stack.id, name='left', action='CREATE',
+            status='COMPLETE', root_stack_id=self.stack.id))
         self.update()
         self.assertLogged('Stack …: … …', 'Deleted resource rows')
-
-    def add_row(self, name, physical_id):
-        row = self.resources(self.stack)['a']
-        with db_api.context_manager.writer.using(
-                self.ctx) as session:
-            session.add(models.Resource(
-                stack_id=self.stack.id, name=name, action='CREATE',
-                status='COMPLETE', physical_resource_id=physical_id,
-                root_stack_id=row.root_stack_id))
 
     def test_refusal(self):
         self.set_values(models.Stack, self.stack.id, status='FAILED')
@@ -105,11 +97,9 @@ class EngineTest(Logged, test_hook.HookTestCase):
         self.assertLogged('… […]')
 
     def test_snapshots(self):
-        with db_api.context_manager.writer.using(
-                self.ctx) as session:
-            session.add(models.Snapshot(
-                id='one', stack_id=self.stack.id, tenant='t', name='one',
-                status='IN_PROGRESS'))
+        self.add(models.Snapshot(
+            id='one', stack_id=self.stack.id, tenant='t', name='one',
+            status='IN_PROGRESS'))
         self.update()
         self.assertLogged('Snapshots of stack … that')
         if overlay.release().converged_actions:

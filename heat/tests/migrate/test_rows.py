@@ -25,8 +25,7 @@ class RowsTestCase(test_convergence_migrate.MigrateTestCase):
         return {row['id']: row['name'] for row in self.rows(stack)['resource']}
 
     def exists(self, model, row_id):
-        with db_api.context_manager.reader.using(self.ctx) as session:
-            return session.get(model, row_id) is not None
+        return self.stored_row(model, row_id) is not None
 
     def refused(self, stack, reason):
         before = self.rows(stack)
@@ -61,9 +60,8 @@ class OrphanTest(RowsTestCase):
         self.set_values(models.Resource, row_id, attr_data_id=gone)
         self.set_values(models.Resource, self.resources(self.stack)['a'].id,
                         attr_data_id=kept)
-        with db_api.context_manager.writer.using(self.ctx) as session:
-            session.add(models.ResourceData(resource_id=row_id, key='key',
-                                            value='value'))
+        self.add(models.ResourceData(resource_id=row_id, key='key',
+                                     value='value'))
         convergence_migrate.convert(self.ctx, self.stack.id)
         self.assertEqual([True, False], [
             self.exists(models.ResourcePropertiesData, data_id)
@@ -139,8 +137,7 @@ class BackupTest(RowsTestCase):
         self.assertIn(self.backup.id, str(plan))
         self.assertIsNone(stack_object.Stack.get_by_id(
             self.ctx, self.backup.id, show_deleted=False))
-        with db_api.context_manager.reader.using(self.ctx) as session:
-            self.assertFalse(session.get(models.Stack,
+        self.assertFalse(self.stored_row(models.Stack,
                                          self.backup.id).convergence)
 
     def test_one_of_a_convergence_stack_is_left_to_heat(self):
@@ -272,14 +269,9 @@ class OldRowsTest(RowsTestCase):
                             backup=None, nested_depth=None, username=None,
                             timeout=None, current_traversal=None,
                             parent_resource_name=None, user_creds_id=None)
-        for name, rows in ((name, self.resources(stack)) for stack in (
-                self.stack, self.child) for name in self.resources(stack)):
-            with db_api.context_manager.writer.using(self.ctx) as session:
-                session.execute(
-                    models.Resource.__table__.update()
-                    .where(models.Resource.id == rows[name].id)
-                    .values(requires=None, needed_by=None, atomic_key=None,
-                            root_stack_id=None, current_template_id=None))
+        self.execute(models.Resource.__table__.update().values(
+            requires=None, needed_by=None, atomic_key=None,
+            root_stack_id=None, current_template_id=None))
         # The owner's own request: there are no stored credentials.
         self.plan = convergence_migrate.convert(
             self.ctx, self.stack.id, stored_credentials=False)

@@ -19,7 +19,6 @@ from heat.db.migrate import tree as migrate_tree
 from heat.db import models
 from heat.engine import convergence_migrate
 from heat.engine.migrate import parameters as migrate_parameters
-from heat.objects import event as event_object
 from heat.tests import common
 from heat.tests.migrate import fixtures as migrate_fixtures
 from heat.tests.migrate import test_convergence_migrate
@@ -115,18 +114,14 @@ class EncryptedTest(test_convergence_migrate.MigrateTestCase):
             migrate_exception.EncryptedParameters,
             convergence_migrate.convert, self.ctx, self.stack.id,
             stored_credentials=False)
-        self.assertEqual([], [
-            event for event in event_object.Event.get_all_by_stack(
-                self.ctx, self.stack.id)
-            if event.resource_action == 'MIGRATE'])
+        self.assertEqual([], self.events(self.stack))
 
     def test_parameters_that_an_older_heat_encrypted(self):
         row = migrate_tree.get(self.ctx, self.stack.id).root
         environment = json.loads(row.environment)
         environment['parameters']['secret'] = ['oslo_decrypt_v1', 'A' * 64]
-        with db_api.context_manager.writer.using(self.ctx) as session:
-            session.query(models.RawTemplate).filter_by(
-                id=row.raw_template_id).update({'environment': environment})
+        self.set_values(models.RawTemplate, row.raw_template_id,
+                        environment=environment)
         self.assertRaises(
             migrate_exception.EncryptedParameters,
             convergence_migrate.convert, self.ctx, self.stack.id)

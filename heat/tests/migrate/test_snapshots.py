@@ -176,10 +176,8 @@ class WithoutDataTest(SnapshotsTestCase):
     @releases.by_resource
     def test_data_that_is_null_in_the_database_counts_as_none(self):
         snapshot_id = self.snapshot(status='FAILED')
-        with test_convergence_migrate.db_api.context_manager.writer.using(
-                self.ctx) as session:
-            session.execute(models.Snapshot.__table__.update().values(
-                data=models.sqlalchemy.null()))
+        self.execute(models.Snapshot.__table__.update().values(
+            data=models.sqlalchemy.null()))
         convergence_migrate.convert(self.ctx, self.stack.id)
         self.assertEqual({'resources': {}}, self.stored(snapshot_id).data)
 

@@ -9,7 +9,6 @@ from oslo_utils import uuidutils
 import sqlalchemy
 
 from heat.common.migrate import exception as migrate_exception
-from heat.db import api as db_api
 from heat.db.migrate import tree as migrate_tree
 from heat.db import models
 from heat.engine import convergence_migrate
@@ -389,11 +388,10 @@ class DamagedTest(VerifyTestCase):
     def test_is_found_and_repaired(self):
         row_id = (self.stack.id if self.model is models.Stack
                   else self.ids()['b'])
-        with db_api.context_manager.writer.using(self.ctx) as session:
-            session.execute(
-                self.model.__table__.update()
-                .where(self.model.__table__.c.id == row_id)
-                .values({self.column: sqlalchemy.literal(
-                    self.text, sqlalchemy.Text)}))
+        self.execute(
+            self.model.__table__.update()
+            .where(self.model.__table__.c.id == row_id)
+            .values({self.column: sqlalchemy.literal(
+                self.text, sqlalchemy.Text)}))
         self.assertEqual([self.expected], self.found())
         self.assertRepaired()

@@ -122,5 +122,4 @@ class PreviousTemplateTest(test_convergence_migrate.MigrateTestCase):
         self.set_values(models.Stack, child.id,
                         prev_raw_template_id=second.id)
         self.assertEqual((False, False), self.left())
-        with db_api.context_manager.reader.using(self.ctx) as session:
-            self.assertIsNone(session.get(models.RawTemplate, second.id))
+        self.assertIsNone(self.stored_row(models.RawTemplate, second.id))
