@@ -75,12 +75,16 @@ class CommandTestCase(common.HeatTestCase):
             resource_object.Resource.get_obj(
                 self.ctx, row.id).update_and_save({'name': name})
 
+    def events(self, stack_id):
+        """The MIGRATE events of a stack."""
+        return sorted((
+            event for event in event_object.Event.get_all_by_stack(
+                self.ctx, stack_id) if event.resource_action == 'MIGRATE'),
+            key=lambda event: event.id)
+
     def migration_events(self, stack_id):
-        """The statuses of the MIGRATE events of a stack."""
-        events = event_object.Event.get_all_by_stack(self.ctx, stack_id)
-        return [event.resource_status for event in
-                sorted(events, key=lambda event: event.id)
-                if event.resource_action == 'MIGRATE']
+        """Their statuses."""
+        return [event.resource_status for event in self.events(stack_id)]
 
     def set_status(self, stack_id, status):
         stack_object.Stack.update_by_id(self.ctx, stack_id,

@@ -2,7 +2,7 @@
 
 """The work on rows is divided into statements."""
 
-from unittest import mock
+import fixtures
 
 from heat.db.migrate import chunks as migrate_chunks
 from heat.tests import common
@@ -10,31 +10,22 @@ from heat.tests import common
 
 class ChunksTest(common.HeatTestCase):
 
-    def assertChunks(self, expected, items, *args, size=10):
-        with mock.patch.object(migrate_chunks, 'BYTES', size):
+    def test_items_are_divided_by_number_and_by_size(self):
+        self.useFixture(fixtures.MockPatchObject(migrate_chunks, 'ROWS', 5))
+        self.useFixture(fixtures.MockPatchObject(migrate_chunks, 'BYTES', 10))
+        for expected, items, *args in (
+                ([], []),
+                ([[1, 2, 3, 4, 5], [6]], range(1, 7)),
+                # By a number of its own.
+                ([[1, 2, 3], [4]], [1, 2, 3, 4], None, 3),
+                ([['aaaa', 'bbbbbb'], ['c']], ['aaaa', 'bbbbbb', 'c'], len),
+                # One that is too large stands alone.
+                ([['b' * 11], ['a'], ['c' * 11], ['d']],
+                 ['b' * 11, 'a', 'c' * 11, 'd'], len),
+                # One by one.
+                ([['a', 'b']], iter('ab'), len)):
             self.assertEqual(expected,
                              list(migrate_chunks.chunks(items, *args)))
-
-    def test_nothing(self):
-        self.assertChunks([], [])
-
-    def test_by_number(self):
-        with mock.patch.object(migrate_chunks, 'ROWS', 2):
-            self.assertChunks([[1, 2], [3]], [1, 2, 3])
-
-    def test_by_a_number_of_its_own(self):
-        self.assertChunks([[1, 2, 3], [4]], [1, 2, 3, 4], None, 3)
-
-    def test_by_size(self):
-        self.assertChunks([['aaaa', 'bbbbbb'], ['c']],
-                          ['aaaa', 'bbbbbb', 'c'], len)
-
-    def test_an_item_that_is_too_large_stands_alone(self):
-        self.assertChunks([['a'], ['b' * 11], ['c']],
-                          ['a', 'b' * 11, 'c'], len)
-
-    def test_items_may_come_one_by_one(self):
-        self.assertChunks([['a', 'b']], iter('ab'), len)
 
     def test_a_statement_is_well_below_what_the_smallest_server_takes(self):
         self.assertLessEqual(3 * migrate_chunks.BYTES, 4 * 2 ** 20)

@@ -12,13 +12,11 @@ from sqlalchemy import exc as sqlalchemy_exc
 
 from heat.cmd.migrate import run
 from heat.cmd.migrate import workers
-from heat.common import exception
 from heat.common.migrate import exception as migrate_exception
 from heat.db.migrate import events as migrate_db_events
 from heat.db.migrate import roots as migrate_roots
 from heat.engine.migrate import events as migrate_events
 from heat.engine.migrate import graph as migrate_graph
-from heat.objects import event as event_object
 from heat.objects import snapshot as snapshot_object
 from heat.objects import stack as stack_object
 from heat.tests.migrate import command_case as case
@@ -37,12 +35,6 @@ class MigrateTest(case.CommandTestCase):
                           for done in found])
         self.assertTrue(all(map(self.is_convergence, ids)))
         self.assertFalse(self.is_convergence(other))
-
-    def test_old_name_of_the_command(self):
-        stack_id = self.legacy()
-        status, _found = self.outcomes('migrate_convergence_1', stack_id)
-        self.assertEqual(0, status)
-        self.assertTrue(self.is_convergence(stack_id))
 
     def test_an_id_that_is_given_twice_or_in_another_notation(self):
         stack_id = self.legacy()
@@ -160,36 +152,6 @@ class MigrateTest(case.CommandTestCase):
             status, found = self.outcomes('migrate-convergence-1', stack_id)
             self.assertEqual((2, 'not_found'), (status, found[0]['code']))
 
-    def test_nested_stack_is_refused_with_its_root(self):
-        root = self.legacy('root')
-        child = self.legacy('child', owner_id=root)
-        status, found = self.outcomes('migrate-convergence-1', child)
-        self.assertEqual((2, 'nested'), (status, found[0]['code']))
-        self.assertIn(root, found[0]['message'])
-
-    def test_stack_with_an_unknown_resource_type(self):
-        stack_id = self.legacy()
-        self.useFixture(fixtures.MonkeyPatch(
-            'heat.engine.environment.ResourceRegistry.get_resource_info',
-            self._not_found))
-        status, found = self.outcomes('migrate-convergence-1', stack_id)
-        self.assertEqual((2, 'unknown_resource_type'),
-                         (status, found[0]['code']))
-        self.assertIn('GenericResourceType', found[0]['message'])
-
-    @staticmethod
-    def _not_found(registry, resource_type, *args, **kwargs):
-        raise exception.EntityNotFound(entity='Resource Type',
-                                       name=resource_type)
-
-    def test_stack_with_credentials_that_no_plug_in_needs(self):
-        stack_id = self.legacy()
-        stack_object.Stack.update_by_id(self.ctx, stack_id,
-                                        {'user_creds_id': None})
-        status, _found = self.outcomes('migrate-convergence-1', stack_id)
-        self.assertEqual(0, status)
-        self.assertTrue(self.is_convergence(stack_id))
-
 
 class ScreenTest(case.CommandTestCase):
     """The output on a terminal of 80 columns."""
@@ -305,8 +267,7 @@ class EventsTest(case.CommandTestCase):
 
     def test_first_60_characters_say_that_nothing_is_lost(self):
         self.events_after()
-        event, = [event for event in event_object.Event.get_all_by_stack(
-            self.ctx, self.stack_id) if event.resource_action == 'MIGRATE']
+        event, = self.events(self.stack_id)
         begin = event.resource_status_reason[:60]
         self.assertIn('your stack works as before, nothing is lost.', begin)
         self.assertIn('names resources that it does not have',
@@ -346,22 +307,3 @@ class EventsTest(case.CommandTestCase):
         self.set_name(self.stack_id, 'other')
         self.assertEqual(['FAILED', 'COMPLETE', 'COMPLETE', 'FAILED'],
                          self.events_after())
-
-
-class RevertTest(case.CommandTestCase):
-
-    def test_reverts_converted_stacks(self):
-        stack_id = self.legacy()
-        before = migrate_fixtures.rows(self.ctx, stack_id)
-        self.outcomes('migrate-convergence-1', stack_id)
-        status, found = self.outcomes('revert-convergence-1', '--all')
-        self.assertEqual((0, [(stack_id, 'reverted')]), (
-            status, [(done['id'], done['outcome']) for done in found]))
-        after = migrate_fixtures.rows(self.ctx, stack_id)
-        self.assertEqual(before['stack'], after['stack'])
-
-    def test_legacy_stack_needs_no_revert(self):
-        stack_id = self.legacy()
-        status, out, _err = self.run_command('revert-convergence-1', stack_id)
-        self.assertEqual(0, status)
-        self.assertIn('1 already legacy', out)

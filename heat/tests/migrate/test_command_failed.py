@@ -48,13 +48,6 @@ class FailedTest(case.CommandTestCase):
         self.assertEqual('failed', found[0]['code'])
         self.assertIn('--failed', found[0]['message'])
 
-    def test_incompatible_options(self):
-        for option in ('--verify', '--repair', '--via-engines'):
-            status, _out, err = self.run_command(
-                'migrate-convergence-1', '--all', '--failed', option)
-            self.assertEqual(2, status)
-            self.assertIn(option, err)
-
     def test_there_is_no_way_back_until_the_stack_is_complete(self):
         self.convert(self.failed)
         self.assertRaises(migrate_exception.NotComplete,

@@ -68,6 +68,9 @@ class ArgumentsTest(case.CommandTestCase):
                  '--ignore-unreferenced runs in this process'),
                 ([convert, '--verify', '--ignore-unreferenced', '--all'],
                  '--ignore-unreferenced is for a conversion'),
+                ([convert, '--verify', '--repair', '--all'], 'only one of'),
+                *[([convert, '--failed', option, '--all'], option)
+                  for option in ('--verify', '--repair', '--via-engines')],
                 ([revert, '--from', 'run.jsonl', '--all'], '--from'),
                 ([revert, '--from', 'run.jsonl', one], '--from'),
                 ([revert, '--include-native', one], '--include-native')):

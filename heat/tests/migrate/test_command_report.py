@@ -221,11 +221,6 @@ class TableTest(_ReportTestCase):
             migrate_exception.NotComplete, state='UPDATE FAILED'))
         self.assertIn('1 stack ' + mend, text)
 
-    def test_nothing_of_a_name_or_reason_steers_the_terminal(self):
-        text = self.print(report.Table, _outcome(
-            outcomes.REFUSED, 'nested', '\x1b[2J\x07', name='\x1b[31mred'))
-        self.assertFalse(set('\x1b\x07') & set(text))
-
     def test_list_of_all_stacks_is_printed_at_once(self):
         made = report.Table('convergence', stdout=self.stdout)
         made.add(_outcome())

@@ -51,6 +51,12 @@ class AllTest(RevertCase):
         self.assertEqual([converted], self.reverted('--all'))
         self.assertTrue(self.is_convergence(native))
 
+    def test_a_legacy_stack_needs_no_revert(self):
+        status, out, _err = self.run_command('revert-convergence-1',
+                                             self.legacy())
+        self.assertEqual(0, status)
+        self.assertIn('1 already legacy', out)
+
     def test_include_native_takes_every_convergence_stack(self):
         ids = [self.native('native'), self.converted('converted')]
         self.assertEqual(ids, self.reverted('--all', '--include-native'))

@@ -79,9 +79,3 @@ class VerifyCommandTest(case.CommandTestCase):
                                          '--all', '--limit', '1')
         self.assertEqual((1, ['ok', 'repaired']), (
             status, [outcome['outcome'] for outcome in outcomes]))
-
-    def test_one_thing_at_a_time(self):
-        status, _out, err = self.run_command(
-            'migrate-convergence-1', '--verify', '--repair', self.stack_id)
-        self.assertEqual(2, status)
-        self.assertIn('only one of', err)

@@ -13,7 +13,6 @@ from heat.common import exception
 from heat.db import api as db_api
 from heat.engine.migrate import events as migrate_events
 from heat.engine import service
-from heat.objects import event as event_object
 from heat.tests import generic_resource
 from heat.tests.migrate import command_case as case
 from heat.tests.migrate import fixtures as migrate_fixtures
@@ -71,9 +70,7 @@ class LeakTestCase(case.CommandTestCase):
         # The context does not go into a notification.
         notified = [call.args[1:] for call in self.notify.call_args_list]
         events = [(event.resource_status_reason, event.rsrc_prop_data_id)
-                  for event in event_object.Event.get_all_by_stack(
-                      self.ctx, self.stack.id)
-                  if event.resource_action == migrate_events.ACTION]
+                  for event in self.events(self.stack.id)]
         shown = '%s %s %s %s' % (self.log.output, self.printed, notified,
                                  events)
         self.assertIn(self.stack.id, shown)

@@ -7,7 +7,6 @@ import json
 import fixtures
 
 from heat.engine.migrate import events as migrate_events
-from heat.objects import event as event_object
 from heat.objects import raw_template
 from heat.objects import resource as resource_object
 from heat.objects import stack as stack_object
@@ -57,9 +56,8 @@ class NamesTest(case.CommandTestCase):
         texts = (out.splitlines() + err.splitlines() + err_too.splitlines() +
                  lines.splitlines() + messages +
                  self.log.output[before:].splitlines())
-        texts += [text for event in event_object.Event.get_all_by_stack(
-            self.ctx, words[-1]) if event.resource_action == 'MIGRATE'
-            for text in (event.resource_name, event.resource_status_reason)]
+        texts += [text for event in self.events(words[-1]) for text in (
+            event.resource_name, event.resource_status_reason)]
         texts += [str(text) for call in self.notify.call_args_list
                   for text in call.args[-1].values()]
         return texts
@@ -102,7 +100,6 @@ class NamesTest(case.CommandTestCase):
         stack_object.Stack.update_by_id(self.ctx, stack_id,
                                         {'name': 'w' * 254 + '\n'})
         self.run_command('migrate-convergence-1', stack_id)
-        event, = [event for event in event_object.Event.get_all_by_stack(
-            self.ctx, stack_id) if event.resource_action == 'MIGRATE']
+        event, = self.events(stack_id)
         # Escaped, it has one character more than the column.
         self.assertEqual(255, len(event.resource_name))

@@ -37,22 +37,24 @@ class MetricsTest(common.HeatTestCase):
             self.assertIn(('heat_root_stacks', ('project', name or ''),
                            ('state', 'ready')), found)
 
-    def test_failed_stacks_by_what_the_option_would_do(self):
+    def printed(self, show, value):
         out = io.StringIO()
         with fixtures.MonkeyPatch('sys.stdout', out):
-            convergence_status.show_with_failed(
-                {('p', 'ready'): 2, (None, 'locked'): 1}, 'prometheus')
+            show(value, 'prometheus')
+        return out.getvalue()
+
+    def test_failed_stacks_by_what_the_option_would_do(self):
+        text = self.printed(convergence_status.show_with_failed,
+                            {('p', 'ready'): 2, (None, 'locked'): 1})
         self.assertEqual(
             {('p', 'ready', 2), ('', 'locked', 1)},
             {(sample.labels['project'], sample.labels['with_failed'],
               sample.value)
-             for family in parser.text_string_to_metric_families(
-                 out.getvalue()) for sample in family.samples})
+             for family in parser.text_string_to_metric_families(text)
+             for sample in family.samples})
 
     def test_nothing_else_follows_the_metrics(self):
         leftover = migrate_leftovers.Leftover(
             *[()] * len(migrate_leftovers.Leftover._fields))
-        out = io.StringIO()
-        with fixtures.MonkeyPatch('sys.stdout', out):
-            convergence_status.show_leftovers([leftover], 'prometheus')
-        self.assertEqual('', out.getvalue())
+        self.assertEqual('', self.printed(
+            convergence_status.show_leftovers, [leftover]))

@@ -89,38 +89,26 @@ class ReferenceTest(common.HeatTestCase):
             line for line in documented_lines()
             if not any(is_line(line, one) for one in logged)})
 
-    def test_events(self):
-        self.assertEqual(
-            [migrate_events.ACTION + '_COMPLETE',
-             migrate_events.ACTION + '_FAILED'],
-            first_column('index.rst', 'Status'))
+    def test_first_columns_of_the_tables(self):
+        command = 'heat-manage-convergence.rst'
+        for page, heading, expected in (
+                ('index.rst', 'Status', [
+                    migrate_events.ACTION + '_COMPLETE',
+                    migrate_events.ACTION + '_FAILED']),
+                (command, 'Key', outcome.Outcome._fields),
+                (command, 'Field', migrate_leftovers.Leftover._fields),
+                (command, 'Outcome', [
+                    outcome.CONVERTED, outcome.REVERTED, outcome.REPAIRED,
+                    outcome.PLANNED, outcome.OK, outcome.DAMAGED,
+                    outcome.ALREADY, outcome.GONE, outcome.REFUSED,
+                    outcome.FAILED])):
+            self.assertEqual(list(expected), first_column(page, heading))
 
-    def test_keys_of_the_report(self):
-        self.assertEqual(list(outcome.Outcome._fields),
-                         first_column('heat-manage-convergence.rst', 'Key'))
-
-    def test_outcomes(self):
-        self.assertEqual(
-            [outcome.CONVERTED, outcome.REVERTED, outcome.REPAIRED,
-             outcome.PLANNED, outcome.OK, outcome.DAMAGED,
-             outcome.ALREADY, outcome.GONE, outcome.REFUSED,
-             outcome.FAILED],
-            first_column('heat-manage-convergence.rst', 'Outcome'))
-
-    def test_codes_of_failures(self):
+    def test_codes_of_failures_and_keys_of_the_status(self):
         page = (REFERENCE / 'heat-manage-convergence.rst').read_text()
-        for code in (outcome.ERROR, outcome.DATABASE, outcome.WORKER_DIED,
-                     outcome.TIMEOUT):
-            self.assertIn('``%s``' % code, page)
-
-    def test_keys_of_the_status(self):
-        page = (REFERENCE / 'heat-manage-convergence.rst').read_text()
-        for key in migrate_counts.Tally._fields:
-            self.assertIn('``%s``' % key, page)
-
-    def test_keys_of_leftovers(self):
-        self.assertEqual(list(migrate_leftovers.Leftover._fields),
-                         first_column('heat-manage-convergence.rst', 'Field'))
+        for word in (outcome.ERROR, outcome.DATABASE, outcome.WORKER_DIED,
+                     outcome.TIMEOUT, *migrate_counts.Tally._fields):
+            self.assertIn('``%s``' % word, page)
 
     def test_codes_that_end_with_exit_status_1(self):
         page = (REFERENCE / 'heat-manage-convergence.rst').read_text()
