@@ -4,17 +4,12 @@
 
 from unittest import mock
 
-import fixtures
 from oslo_config import cfg
-from oslo_db import exception as db_exception
 from oslo_messaging.rpc import dispatcher
-import sqlalchemy
 
 from heat.common import exception
 from heat.common.migrate import memory as migrate_memory
 from heat.common import policy
-from heat.db import api as db_api
-from heat.db.migrate import roots as migrate_roots
 from heat.db.migrate import state as migrate_state
 from heat.db import models
 from heat.engine import convergence_migrate
@@ -23,9 +18,7 @@ from heat.engine.migrate import events as migrate_events
 from heat.engine.migrate import graph as migrate_graph
 from heat.engine import service
 from heat.engine import stack_lock
-from heat.objects import stack as stack_object
 from heat.tests.migrate import fixtures as migrate_fixtures
-from heat.tests.migrate import statements
 from heat.tests.migrate import test_convergence_migrate
 from heat.tests import utils
 
@@ -188,74 +181,6 @@ class NeverWorseOffTest(HookTestCase):
                                  'engine-1').release()
 
 
-class ReadingTest(HookTestCase):
-    """What the hook reads before an update of a convergence stack."""
-
-    def setUp(self):
-        super().setUp()
-        self.child = self.legacy({'b': []}, name='child',
-                                 owner_id=self.stack.id)
-        convergence_migrate.convert(self.ctx, self.stack.id)
-
-    def read(self, function):
-        with statements.Statements() as sent:
-            function()
-        return sent.texts
-
-    def hook(self):
-        self.engine._convert_before_update(
-            self.ctx, dict(self.stack.identifier()), (), {})
-
-    def heat(self):
-        return self.engine._get_stack(self.ctx, dict(
-            self.stack.identifier()))
-
-    def test_it_adds_one_statement_to_what_heat_reads(self):
-        alone = self.read(self.heat)
-        self.assertEqual(len(alone) + 1, len(self.read(self.hook)))
-        self.assertEqual([], self.read(self.heat))
-
-    def test_it_is_one_transaction(self):
-        begun = []
-        listener = db_api.get_engine(), 'begin', begun.append
-        sqlalchemy.event.listen(*listener)
-        self.addCleanup(sqlalchemy.event.remove, *listener)
-        self.hook()
-        self.heat()
-        self.assertEqual(1, len(begun))
-
-    def test_heat_reads_the_next_time_itself(self):
-        self.hook()
-        self.heat()
-        self.set_values(models.Stack, self.stack.id, action='CHECK')
-        self.assertEqual('CHECK', self.heat().action)
-
-    def test_a_legacy_stack_at_any_depth_is_found(self):
-        self.assertIsNone(self.legacy_stack())
-        deep = self.legacy({'a': []}, name='deep', owner_id=self.child.id)
-        self.assertEqual(self.stack.id, self.legacy_stack().id)
-        self.set_values(models.Stack, deep.id, backup=True)
-        self.assertIsNone(self.legacy_stack())
-
-    def legacy_stack(self):
-        return self.engine._legacy_stack(self.ctx,
-                                         dict(self.stack.identifier()))
-
-    def test_a_broken_connection_is_tried_once_more(self):
-        get_by_id = stack_object.Stack.get_by_id
-        for faults, found in ((1, True), (2, False)):
-            errors = [db_exception.DBConnectionError()] * faults
-
-            def read(*args, **kwargs):
-                if errors:
-                    raise errors.pop()
-                return get_by_id(*args, **kwargs)
-
-            self.set_values(models.Stack, self.stack.id, convergence=False)
-            with mock.patch.object(stack_object.Stack, 'get_by_id', read):
-                self.assertEqual(found, self.legacy_stack() is not None)
-
-
 class AgainTest(HookTestCase):
     """An update that lost a race with a revert runs again."""
 
@@ -275,135 +200,3 @@ class AgainTest(HookTestCase):
             self.update()
 
         self.assertEqual([{}, {}], seen)
-
-
-class RpcTest(HookTestCase):
-    """The RPC method for heat-manage on any host, with Heat's exceptions."""
-
-    def migrate(self, stack_id=None):
-        self.engine.migrate_convergence_1(self.ctx,
-                                          stack_id or self.stack.id)
-
-    def refused(self, stack_id=None):
-        return self.assertRaises(dispatcher.ExpectedException, self.migrate,
-                                 stack_id).exc_info[1]
-
-    def test_it_converts_whatever_the_flag_is(self):
-        for flag in (True, False):
-            cfg.CONF.set_override('migrate_on_update', flag)
-            self.migrate()
-            self.assertTrue(self.converted())
-            convergence_migrate.revert(self.ctx, self.stack.id)
-
-    def test_a_convergence_stack_is_no_error(self):
-        self.migrate()
-        self.migrate()
-        self.assertEqual(1, len(self.events(self.stack)))
-
-    def test_an_unknown_stack(self):
-        self.assertIsInstance(self.refused('100%'), exception.NotFound)
-
-    def test_a_nested_stack(self):
-        child = self.legacy({}, name='child', owner_id=self.stack.id)
-        refused = self.refused(child.id)
-        self.assertIsInstance(refused, exception.NotSupported)
-        self.assertIn(self.stack.id, str(refused))
-
-    def test_a_stack_that_is_not_complete(self):
-        for status in ('IN_PROGRESS', 'FAILED'):
-            self.set_values(models.Stack, self.stack.id, status=status)
-            self.assertIsInstance(self.refused(), exception.ActionNotComplete)
-
-    def test_a_locked_stack_which_gets_no_event(self):
-        stack_lock.StackLock(self.ctx, self.stack.id, 'other').try_acquire()
-        self.assertIsInstance(self.refused(), exception.ActionInProgress)
-        self.assertEqual([], list(self.events(self.stack)))
-
-    def test_any_other_refusal_has_its_code_and_one_event(self):
-        self.set_values(models.Resource, self.resources(self.stack)['a'].id,
-                        name='b')
-        for _ in range(2):
-            self.assertIn('_resources]', str(self.refused()))
-        event, = self.events(self.stack)
-        self.assertEqual('FAILED', event.resource_status)
-        self.assertIn('Not converted', event.resource_status_reason)
-
-    def test_an_unexpected_error_leaves_an_event_without_its_text(self):
-        self.patchobject(convergence_migrate, 'convert',
-                         side_effect=ZeroDivisionError('secret'))
-        self.assertRaises(ZeroDivisionError, self.migrate)
-        event, = self.events(self.stack)
-        self.assertIn('ZeroDivisionError', event.resource_status_reason)
-        self.assertNotIn('secret', event.resource_status_reason)
-
-
-class CostTest(HookTestCase):
-
-    def _statements_of_an_update(self, flag):
-        stack = self.legacy({'a': []}, name='flag-%s' % flag)
-        convergence_migrate.convert(self.ctx, stack.id)
-        cfg.CONF.set_override('migrate_on_update', flag)
-        with statements.Statements() as sent:
-            self.update(stack)
-        return sent.texts
-
-    def test_a_convergence_stack_costs_one_statement_more(self):
-        stock, flagged = (self._statements_of_an_update(flag)
-                          for flag in (False, True))
-        self.assertEqual(stock, flagged[:1] + flagged[2:])
-
-    def test_without_the_flag_a_legacy_update_is_the_stock_one(self):
-        cfg.CONF.set_override('migrate_on_update', False)
-        with statements.Statements() as ours:
-            self.update()
-        stack_lock.StackLock(self.ctx, self.stack.id, 'engine-1').release()
-        self.engine.__class__ = service.EngineService.__base__
-        threads = service.ThreadGroupManager
-        for owner, name, stock in (
-                (stack_lock, 'StackLock', stack_lock.StackLock.__base__),
-                (threads, 'start_with_acquired_lock',
-                 threads.start_with_acquired_lock.__wrapped__)):
-            self.useFixture(fixtures.MockPatchObject(owner, name, stock))
-        with statements.Statements() as stock:
-            self.update()
-        self.assertEqual(stock.texts, ours.texts)
-
-
-class StartTest(HookTestCase):
-
-    def start(self):
-        log = self.useFixture(fixtures.FakeLogger('heat.engine.service'))
-        with mock.patch.object(service.EngineService.__base__, 'start'):
-            self.engine.start()
-        return log.output
-
-    def test_the_flag_without_convergence_engine_is_a_warning(self):
-        for engine, warns in ((False, True), (True, False)):
-            cfg.CONF.set_override('convergence_engine', engine)
-            self.assertEqual(warns, 'migrate_on_update does nothing' in
-                             self.start())
-
-    def test_one_line_has_the_versions_and_what_is_left(self):
-        self.legacy({}, name='another')
-        self.assertRegex(self.start(), '(?m)^heat-convergence-migrate .* on '
-                         'Heat [0-9.]+.*; legacy root stacks left: 2$')
-
-    def test_what_is_loaded_is_frozen_before_the_workers_fork(self):
-        # They fork after the service is made, and start it.
-        self.freeze.assert_called_once_with()
-        self.start()
-        self.freeze.assert_called_once_with()
-
-    def test_without_the_flag_an_engine_starts_as_heats_own(self):
-        cfg.CONF.set_override('migrate_on_update', False)
-        self.freeze.reset_mock()
-        service.EngineService('host', 'topic')
-        with statements.Statements() as sent:
-            self.assertEqual('', self.start())
-        self.assertEqual([], sent.texts)
-        self.freeze.assert_not_called()
-
-    def test_a_count_that_fails_does_not_keep_the_engine_from_starting(self):
-        with mock.patch.object(migrate_roots, 'count_roots',
-                               side_effect=ZeroDivisionError):
-            self.assertIn('Cannot count', self.start())
