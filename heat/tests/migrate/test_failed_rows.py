@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""The rows of a failed stack after its conversion."""
+
+import json
+
+import sqlalchemy
+
+from heat.db import api as db_api
+from heat.db import models
+from heat.engine import convergence_migrate
+from heat.tests.migrate import test_failed
+
+
+class WrittenTest(test_failed.FailedCase):
+
+    def test_the_template_of_the_failed_update_is_restored(self):
+        before = self.row(self.stack)
+        self.convert()
+        after = self.row(self.stack)
+        self.assertEqual(before.prev_raw_template_id, after.raw_template_id)
+        self.assertIsNone(after.prev_raw_template_id)
+        self.assertTrue(after.convergence)
+        self.assertEqual(
+            ('UPDATE', 'FAILED', before.status_reason, before.updated_at),
+            (after.action, after.status, after.status_reason,
+             after.updated_at))
+
+    def test_a_stack_that_was_never_updated_keeps_its_template(self):
+        self.set_values(models.Stack, self.stack.id, action='ROLLBACK',
+                        prev_raw_template_id=None)
+        before = self.row(self.stack).raw_template_id
+        self.convert()
+        self.assertEqual(before, self.row(self.stack).raw_template_id)
+
+    def test_the_backup_stack_is_deleted(self):
+        self.add_row(self.backup, 'a')
+        self.convert()
+        self.assertIsNotNone(self.backup_deleted_at())
+
+    def test_rows_that_are_up_to_its_template_get_a_copy(self):
+        old = self.add_row(self.backup, 'a')
+        self.convert()
+        copy = self.resource(old).current_template_id
+        with db_api.context_manager.reader.using(self.ctx) as session:
+            used = session.execute(sqlalchemy.select(
+                models.Stack.id).where(models.Stack.raw_template_id == copy))
+            self.assertEqual([], used.all())
+        self.assertEqual(self.backup.t.t, self.stored_row(
+            models.RawTemplate, copy).template)
+
+    def test_the_merged_template_goes_when_no_row_is_up_to_it(self):
+        merged = self.row(self.stack).raw_template_id
+        self.convert()
+        self.assertIsNone(self.stored_row(models.RawTemplate, merged))
+
+    def test_a_row_in_progress_becomes_failed(self):
+        row_id = self.resources(self.stack)['a'].id
+        self.set_values(models.Resource, row_id, action='UPDATE',
+                        status='IN_PROGRESS')
+        self.convert()
+        row = self.resource(row_id)
+        self.assertEqual(('UPDATE', 'FAILED'), (row.action, row.status))
+        self.assertIn('engine went down', row.status_reason)
+
+    def test_replaced_and_replacement_name_each_other(self):
+        older = self.add_row(self.backup, 'a', id=-1)
+        newer = self.resources(self.stack)['a'].id
+        self.assertLess(older, newer)
+        self.convert()
+        self.assertEqual(older, self.resource(newer).replaces)
+        self.assertEqual(newer, self.resource(older).replaced_by)
+
+    def test_a_row_of_the_backup_stack_without_content_is_no_original(self):
+        for stack in (self.stack, self.backup):
+            self.set_values(models.RawTemplate, stack.t.id,
+                            template={'no': 'version'})
+        old = self.add_row(self.backup, 'a', None, action='CREATE',
+                           status='FAILED', id=-1)
+        self.convert()
+        rows = self.resources(self.stack)
+        self.assertIsNone(self.resource(old))
+        self.assertIsNone(rows['a'].replaces)
+        self.assertNotIn(str(old), json.dumps(
+            self.row(self.stack).current_deps))
+
+    def test_after_a_swap_only_the_newer_names_the_other(self):
+        newer = self.add_row(self.backup, 'a')
+        older = self.resources(self.stack)['a'].id
+        self.convert()
+        self.assertEqual(older, self.resource(newer).replaces)
+        self.assertIsNone(self.resource(older).replaced_by)
+
+    def test_a_failed_row_does_not_claim_the_target(self):
+        row_id = self.resources(self.stack)['a'].id
+        self.set_values(models.Resource, row_id, status='FAILED')
+        self.convert()
+        self.assertNotEqual(self.row(self.stack).raw_template_id,
+                            self.resource(row_id).current_template_id)
+
+    def test_the_next_operation_stores_what_was_never_created(self):
+        row_id = self.resources(self.stack)['b'].id
+        self.set_values(models.Resource, row_id, action='INIT',
+                        physical_resource_id=None)
+        self.convert()
+        self.assertIsNone(self.resource(row_id))
+
+    def test_a_missing_requirement_of_a_converted_stack_is_found(self):
+        self.convert()
+        self.set_values(models.Stack, self.stack.id,
+                        current_deps=sqlalchemy.null())
+        findings, _plan = convergence_migrate.verify(self.ctx, self.stack.id)
+        self.assertEqual(['current_deps'],
+                         [finding.column for finding in findings])
