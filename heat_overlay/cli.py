@@ -132,8 +132,8 @@ def _add_site_dir(parser):
     parser.add_argument(
         '--site-dir', metavar='DIR', type=os.path.abspath,
         help='folder of the start-up files, for example '
-             '/usr/lib/python3/dist-packages; default: the site-packages '
-             'folder of PYTHON')
+             '/usr/local/lib/python3.13/dist-packages; default: the '
+             'site-packages folder of PYTHON')
 
 
 def build_parser():

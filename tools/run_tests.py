@@ -4,11 +4,11 @@
 
 unit        our unit tests
 functional  our tests through the HTTP API: on a sandbox, and on two engines
-            with RabbitMQ and each of MariaDB and PostgreSQL. --all adds the
-            long ones: each fault at every statement, the guides, many stacks
+            with RabbitMQ and MariaDB. --all adds PostgreSQL and the long ones:
+            each fault at every statement, the guides, many stacks
 heat        Heat's own unit tests with the overlay, for the modules that it
             refines. --all runs all of them
-releases    our tests on older releases of Heat and on other Pythons. They run
+releases    the main ones of our tests on older releases of Heat. They run
             with --all or by name: "22-3.12" is Heat 22 on Python 3.12
 matrix      the pairs of Heat and Python that --all does not run
 

@@ -61,11 +61,12 @@ examples:
       with --format json
 
 which stacks a conversion made:
-  A conversion leaves a stack event, MIGRATE_COMPLETE. --all takes the stacks
-  that have it, and no stack that Heat created under convergence. Heat
-  deletes the oldest events of a stack beyond max_events_per_stack. A stack
-  that has lost this event counts as native. Heat's own old command left no
-  event. Name such stacks by id or by --from, or give --include-native.
+  A conversion leaves a stack event, MIGRATE_COMPLETE, that says Converted to
+  convergence. --all takes the stacks that have it, and no stack that Heat
+  created under convergence. Heat deletes the oldest events of a stack beyond
+  max_events_per_stack. A stack that has lost this event counts as native.
+  Heat's own old command left no event. Name such stacks by id or by --from,
+  or give --include-native.
 
 """ + _exit_statuses(
     'all stacks are legacy stacks now (--dry-run: can become legacy stacks)',

@@ -96,7 +96,9 @@ def _add_pace(parser, of_limit=''):
     group.add_argument('--stack-timeout', type=_duration, metavar='DURATION',
                        help='give up a stack that takes longer (90s, 10m, '
                             '1h; default: 5m). Up to %d stacks have no '
-                            'limit unless this or --workers is given'
+                            'limit unless this or --workers is given. '
+                            '--via-engines ignores it: see '
+                            'rpc_response_timeout'
                             % run.FEW)
     group.add_argument('--retry', type=_duration, metavar='DURATION',
                        default=0,
