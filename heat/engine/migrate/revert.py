@@ -35,14 +35,10 @@ def _plan_stack(stack, rows, names):
         if row.replaces is not None or row.replaced_by is not None:
             raise migrate_exception.ReplacedResource(
                 stack=migrate_plan.label(stack), resource=row.name)
-    members, others = migrate_planning.match(stack, rows, names)
-    if others:
-        raise migrate_exception.OrphanResources(
-            stack=migrate_plan.label(stack),
-            resources=', '.join(row.name for row in others))
+    members, dropped = migrate_planning.match(stack, rows, names)
     return migrate_plan.PlannedStack(
         id=stack.id, name=stack.name, current_template_id=None,
         prev_raw_template_id=stack.prev_raw_template_id,
         current_traversal=None, resources=tuple(
             migrate_plan.PlannedResource(row.id, row.name, (), ())
-            for row in members.values()))
+            for row in members.values()), dropped=tuple(dropped))

@@ -71,13 +71,30 @@ class RevertTest(test_convergence_migrate.MigrateTestCase):
                             replaced_by=replaced_by, replaces=replaces)
             self._refused(stack, migrate_exception.ReplacedResource)
 
-    def test_a_row_that_holds_nothing_is_refused_and_named(self):
+    def test_rows_that_hold_nothing_are_deleted_and_named(self):
+        # An engine may die before it deletes the row of what it has deleted.
+        stack = self.converted()
+        for name, values in (('never', {'action': 'INIT'}),
+                             ('gone', {'action': 'DELETE',
+                                       'physical_resource_id': 'gone-1'})):
+            resource_object.Resource.create(self.ctx, dict(
+                values, stack_id=stack.id, name=name, status='COMPLETE'))
+        plan = convergence_migrate.revert(self.ctx, stack.id)
+        self.assertEqual(('gone', 'never'), plan.dropped)
+        self.assertEqual({'a'}, set(self.resources(stack)))
+        self.assertFalse(self.row(stack).convergence)
+
+    def test_the_remedy_of_a_row_that_the_template_does_not_name(self):
         stack = self.converted()
         resource_object.Resource.create(self.ctx, {
-            'stack_id': stack.id, 'name': 'left', 'action': 'INIT',
-            'status': 'COMPLETE'})
-        self.assertIn(': left.', str(self._refused(
+            'stack_id': stack.id, 'name': 'left', 'action': 'UPDATE',
+            'status': 'COMPLETE', 'physical_resource_id': 'left-1'})
+        self.assertIn('left (left-1)', str(self._refused(
             stack, migrate_exception.OrphanResources)))
+        self.set_values(models.Resource, self.resources(stack)['left'].id,
+                        action='DELETE')
+        convergence_migrate.revert(self.ctx, stack.id)
+        self.assertEqual({'a'}, set(self.resources(stack)))
 
     def test_a_row_that_the_template_does_not_name_is_refused(self):
         stack = self.converted({'a': [], 'b': []})
