@@ -14,9 +14,9 @@ DONE, RUN_AGAIN, FAILED = 0, 1, 2
 #: The reasons for which a stack is refused only in its present state. With any
 #: other reason, running the same command again changes nothing.
 NOT_SANE = frozenset(refused.code for refused in (
-    migrate_exception.InProgress, migrate_exception.NotComplete,
-    migrate_exception.Locked, migrate_exception.TreeChanged,
-    migrate_exception.BackupResources))
+    migrate_exception.InProgress, migrate_exception.Interrupted,
+    migrate_exception.NotComplete, migrate_exception.Locked,
+    migrate_exception.TreeChanged, migrate_exception.BackupResources))
 
 #: The reasons of these that pass without any action.
 PASSING = frozenset(refused.code for refused in (

@@ -122,6 +122,9 @@ class ResourceInProgress(InProgress):
 
 
 class Interrupted(InProgress):
+    """An operation whose engine died; it does not end by itself."""
+
+    code = 'interrupted'
     transient = False
     msg_fmt = _("Stack %(stack)s has %(action)s in progress, but no engine "
                 "works on it: start any engine, which makes the stack "

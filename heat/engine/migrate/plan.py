@@ -25,8 +25,9 @@ class PlannedResource(typing.NamedTuple):
 class PlannedStack:
     """A stack, with the values that make it a convergence or legacy stack.
 
-    ``current_template_id`` is stored in its resources. For a legacy stack it
-    is None, as are the traversal and the graph. ``status`` does not change.
+    ``current_template_id`` is stored in its resources, unless each has its
+    own, as in heat.engine.migrate.failed_stack. For a legacy stack it is None,
+    as are the traversal and the graph. ``status`` does not change.
     """
 
     id: str

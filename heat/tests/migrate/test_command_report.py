@@ -11,9 +11,11 @@ import wcwidth
 from heat.cmd.migrate import outcome as outcomes
 from heat.cmd.migrate import progress
 from heat.cmd.migrate import report
+from heat.cmd.migrate import summary
 from heat.common.migrate import exception as migrate_exception
 from heat.db.migrate import roots as migrate_roots
 from heat.tests import common
+from heat.tests.migrate import test_exception
 
 
 ID = '6fe7ad0a-7a5b-44a8-b67a-a4d3d6a0a001'
@@ -220,6 +222,14 @@ class TableTest(_ReportTestCase):
         text = self.print(report.Table, self.refusal(
             migrate_exception.NotComplete, state='UPDATE FAILED'))
         self.assertIn('1 stack ' + mend, text)
+
+    def test_only_what_ends_by_itself_counts_as_busy(self):
+        passing = {reason for reason in test_exception.reasons()
+                   if reason.code in summary.PASSING}
+        self.assertEqual({True}, {reason.transient for reason in passing})
+        self.assertIn('1 stack is not in a state to be changed', self.print(
+            report.Table, self.refusal(migrate_exception.Interrupted,
+                                       action='UPDATE')))
 
     def test_list_of_all_stacks_is_printed_at_once(self):
         made = report.Table('convergence', stdout=self.stdout)

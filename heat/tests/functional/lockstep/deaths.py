@@ -57,9 +57,18 @@ class Death(fixtures.Fixture):
 
 
 def kill(test, operation, death):
-    """Do an operation until the engine dies, and start another engine.
+    """As :func:`die`; then start another engine.
 
     :param test: a synchronous.EngineTestCase
+    """
+    died = die(operation, death)
+    start_another(test)
+    return died
+
+
+def die(operation, death):
+    """Do an operation until the engine dies.
+
     :param operation: called without arguments
     :param death: a Death
     :returns: whether the engine died before the operation ended
@@ -72,21 +81,24 @@ def kill(test, operation, death):
             died = True
         # Otherwise tasks of the dead engine would end later, and write.
         gc.collect()
-    start_another(test)
     return died
 
 
 def start_another(test):
     """Start another engine, for which the present one is dead."""
     del test.heat.queue[:]
-    # Other tests cover the locks of dead engines.
-    with test.database.engine.begin() as connection:
-        connection.execute(models.StackLock.__table__.delete())
+    forget_locks(test)
     engine = test.heat._service
     test.heat.dead.add(engine.engine_id)
     engine.engine_id = uuidutils.generate_uuid()
     engine.worker_service.engine_id = engine.engine_id
     test.heat.reset_stack_status()
+
+
+def forget_locks(test):
+    """Delete the locks of dead engines; other tests cover these."""
+    with test.database.engine.begin() as connection:
+        connection.execute(models.StackLock.__table__.delete())
 
 
 def root_identity(test):

@@ -57,6 +57,25 @@ class KilledTest(case.RemedyTestCase):
         self.check(identity)
         self.assertConverts(identity)
 
+    def test_interrupted(self):
+        """Nobody has started another engine yet."""
+        def convert(context, stack_id):
+            return convergence_migrate.convert(context, stack_id, failed=True)
+
+        identity = self.create(case.template(kind=ASKING, a={'value': 'x'}))
+        death = deaths.Death()
+        with self.asking(updated=lambda member: death.die()):
+            self.assertTrue(deaths.die(lambda: self.send(
+                identity, case.template(kind=ASKING, a={'value': 'y'})),
+                death))
+        deaths.forget_locks(self)
+        self.assertIn('start any engine',
+                      self.refused(identity, 'interrupted', convert))
+        deaths.start_another(self)
+        self.assertEqual('UPDATE_FAILED', self.state(identity))
+        convert(self.ctx, identity['stack_id'])
+        self.update(identity, case.template(kind=ASKING, a={'value': 'y'}))
+
     def test_missing_resources(self):
         # Heat cannot check them, and then takes a missing one for a good one.
         kind = 'OS::Heat::RandomString'

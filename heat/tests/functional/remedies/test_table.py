@@ -31,6 +31,7 @@ REMEDIES = {
     'in_progress': ['test_in_progress', 'test_resource_in_progress',
                     'test_engine_with_a_resource',
                     'test_resource_of_an_engine'],
+    'interrupted': ['test_interrupted'],
     'invalid_parameters': ['test_invalid_parameters',
                            'test_encrypted_parameters'],
     'invalid_template': ['test_template_of_a_plugin',
