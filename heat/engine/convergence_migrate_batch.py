@@ -10,7 +10,6 @@ converts them one by one and reports the reasons.
 
 import time
 
-from oslo_db import exception as db_exception
 from oslo_log import log as logging
 
 from heat.common.migrate import exception as migrate_exception
@@ -114,7 +113,7 @@ def _write(context, plans, by, planning):
             context, plans, service_utils.generate_engine_id(),
             [migrate_events.event_values(made, by) for made in plans])
     except (migrate_exception.MigrationRefused,
-            db_exception.DBError) as exc:
+            *migrate_exception.DATABASE_ERRORS) as exc:
         LOG.debug('A batch is taken stack by stack: %s', exc)
         return plans
     except Exception:

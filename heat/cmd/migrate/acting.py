@@ -2,7 +2,6 @@
 
 """Run an action on stacks; an error of one stack becomes its outcome."""
 
-from oslo_db import exception as db_exception
 from oslo_log import log as logging
 from oslo_utils import timeutils
 
@@ -21,8 +20,8 @@ _EVENTS = {outcomes.CONVERTED: migrate_events.CONVERTED,
            outcomes.REVERTED: migrate_events.REVERTED,
            outcomes.REPAIRED: migrate_events.REPAIRED}
 
-_UNEXPECTED = ('Stack %s is unchanged: its conversion ended with an '
-               'unexpected %s. See the log.')
+_UNEXPECTED = ('Stack %s is unchanged: an unexpected %s occurred. See the '
+               'log.')
 
 
 def act_on(action, stacks):
@@ -47,7 +46,7 @@ def act_together(action, stacks):
             plans = action.together(heat_context.get_admin_context(),
                                     [stack.id for stack in stacks])
         except (migrate_exception.MigrationRefused,
-                db_exception.DBError) as exc:
+                *migrate_exception.DATABASE_ERRORS) as exc:
             # Each stack is tried alone next, and reports its own error.
             LOG.debug('A batch is taken stack by stack: %s', exc)
         except Exception:
@@ -138,7 +137,7 @@ def _undone(context, action, stack, exc, watch):
         outcome, code = outcomes.DAMAGED, exc.code
     elif isinstance(exc, migrate_exception.MigrationRefused):
         outcome, code = outcomes.REFUSED, exc.code
-    elif isinstance(exc, db_exception.DBError):
+    elif isinstance(exc, migrate_exception.DATABASE_ERRORS):
         outcome, code = outcomes.FAILED, outcomes.DATABASE
     else:
         LOG.exception('Migrating stack %s failed', stack.id, exc_info=exc)

@@ -6,8 +6,6 @@ import collections
 import itertools
 import json
 
-from oslo_db import exception as db_exception
-
 from heat.cmd.migrate import columns
 from heat.cmd.migrate import errors
 from heat.cmd.migrate import outcome
@@ -181,7 +179,7 @@ def count_with_failed(context, tallies, project=None):
         state = migrate_counts.READY
         try:
             convergence_migrate.check_failed(context, stack.id)
-        except db_exception.DBError:
+        except migrate_exception.DATABASE_ERRORS:
             raise
         except migrate_exception.StackNotFound:
             # Deleted meanwhile.

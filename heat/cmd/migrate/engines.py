@@ -41,6 +41,9 @@ _NO_ENGINE = ('No engine can convert stack %s: those on %s run without the '
 _NO_ANSWER = ('The engines on %s did not answer in time about stack %s: see '
               'their logs, and run the command again.')
 
+_NO_BROKER = ('Stack %s was handed to no engine: the message broker did not '
+              'take the request (%s). Run the command again.')
+
 _UNEXPECTED = ('Stack %s was left unchanged: an unexpected %s occurred in an '
                'engine. See its log.')
 
@@ -227,7 +230,9 @@ def _undone(stack, exc, seconds):
             stack.name is not None and
             code == migrate_exception.StackNotFound.code):
         return outcomes.gone(stack, seconds)
-    if text is None:
+    if isinstance(exc, oslo_messaging.MessageDeliveryFailure):
+        text = _NO_BROKER % (stack.id, errors.one_line(exc))
+    elif text is None:
         text = _UNEXPECTED % (stack.id, _type_of(exc))
     return outcomes.failure(stack, outcome, code, text, seconds)
 
@@ -265,6 +270,9 @@ def _as_refused(exc):
 
 
 def _read_other(exc):
+    if isinstance(exc, migrate_exception.DATABASE_ERRORS):
+        # The command's own database: an engine's error is a RemoteError.
+        return outcomes.FAILED, outcomes.DATABASE, errors.one_line(exc)
     text = errors.one_line(getattr(exc, 'value', None) or
                            getattr(exc, 'message', None) or exc)
     match = _CODE.match(text)

@@ -23,9 +23,14 @@ from heat.common.migrate import version as migrate_version
 _TEMPLATES = os.path.join(os.path.dirname(__file__), 'templates')
 
 # The owner of a project must not see the ids of engines and the hosts of
-# services. Nor may the owner see stacks of other projects.
+# services, which errors of plug-ins name in many ways. Nor may the owner see
+# stacks of other projects.
 _HIDDEN = (
     (re.compile(r'\bengine [0-9a-f-]{36}'), 'an engine'),
+    (re.compile(r'(?<=cannot be computed: ).*(?=\. Remove the cause)',
+                re.DOTALL), 'the operator knows the error'),
+    (re.compile(r'(?<=cannot be used: ).*(?=\. Let its owner)', re.DOTALL),
+     'the operator knows the error'),
     (re.compile(r'\bhttps?://[^\s"\'<>]+'), 'the URL of a service'),
     (re.compile(r'Those others are: .*?(?=\. To abandon, |$)', re.DOTALL),
      'The operator knows which'))

@@ -22,9 +22,10 @@ def text(tallies):
         registry=registry)
     for tally in tallies:
         labels = tally.project or '', tally.state
-        roots.labels(*labels).set(tally.roots)
-        nested.labels(*labels, 'legacy').set(tally.nested_legacy)
-        nested.labels(*labels, 'convergence').set(tally.nested_convergence)
+        # No project and an empty one have the same label.
+        roots.labels(*labels).inc(tally.roots)
+        nested.labels(*labels, 'legacy').inc(tally.nested_legacy)
+        nested.labels(*labels, 'convergence').inc(tally.nested_convergence)
     return prometheus_client.generate_latest(registry).decode()
 
 
@@ -36,5 +37,5 @@ def failed(found):
         'what --failed would do.', ('project', 'with_failed'),
         registry=registry)
     for (project, state), count in found.items():
-        roots.labels(project or '', state).set(count)
+        roots.labels(project or '', state).inc(count)
     return prometheus_client.generate_latest(registry).decode()

@@ -3,6 +3,7 @@
 import itertools
 import os
 import signal
+from unittest import mock
 import uuid
 
 import fixtures
@@ -130,20 +131,23 @@ class MigrateTest(case.CommandTestCase):
         self.assertEqual(2, status)
         self.assertEqual([('failed', 'error'), ('converted', None)],
                          [(done['outcome'], done['code']) for done in found])
-        self.assertIn('ended with an unexpected LookupError. See the log',
+        self.assertIn('an unexpected LookupError occurred. See the log',
                       found[0]['message'])
 
     def test_failing_database_does_not_show_the_values(self):
-        def fail(context, stack_id, **kwargs):
-            raise db_exception.DBError(sqlalchemy_exc.OperationalError(
-                'INSERT', {'value': 'secret'}, OSError('disk\nfull')))
-        self.useFixture(fixtures.MonkeyPatch(
-            'heat.engine.convergence_migrate.convert', fail))
-        status, found = self.outcomes('migrate-convergence-1', self.legacy())
-        self.assertEqual(
-            (2, 'failed', 'database', 'disk full'),
-            (status, found[0]['outcome'], found[0]['code'],
-             found[0]['message']))
+        # oslo.db does not wrap all errors of SQLAlchemy.
+        bare = sqlalchemy_exc.OperationalError(
+            'INSERT', {'value': 'secret'}, OSError('disk\nfull'))
+        stack_id = self.legacy()
+        for error in (db_exception.DBError(bare), bare):
+            self.useFixture(fixtures.MonkeyPatch(
+                'heat.engine.convergence_migrate.convert',
+                mock.Mock(side_effect=error)))
+            status, found = self.outcomes('migrate-convergence-1', stack_id)
+            self.assertEqual(
+                (2, 'failed', 'database', 'disk full'),
+                (status, found[0]['outcome'], found[0]['code'],
+                 found[0]['message']))
 
     def test_unknown_and_deleted_stacks(self):
         gone = self.legacy()

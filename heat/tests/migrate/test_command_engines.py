@@ -212,6 +212,21 @@ class EnginesTest(common.HeatTestCase):
                              (outcome.outcome, outcome.code))
             self.assertIn(text, outcome.message)
 
+    def test_failure_of_the_broker_or_of_our_database_is_no_engines_failure(
+            self):
+        outcome = self.answer_of(oslo_messaging.MessageDeliveryFailure('x'))
+        self.assertEqual(('failed', 'error'), outcome[3:5])
+        self.assertIn('the message broker did not take the request',
+                      outcome.message)
+        self.assertNotIn('an engine.', outcome.message)
+
+        self.useFixture(fixtures.MonkeyPatch(
+            'heat.db.migrate.state.get',
+            mock.Mock(side_effect=db_exception.DBConnectionError('gone'))))
+        outcome = self.answer_of(ValueError())
+        self.assertEqual(('failed', 'database'), outcome[3:5])
+        self.assertIn('gone', outcome.message)
+
     def test_stack_that_was_deleted_meanwhile(self):
         outcome = self.answer_of(exception.NotFound('No stack x'))
         self.assertEqual(('gone', None), (outcome.outcome, outcome.code))

@@ -123,6 +123,20 @@ class PageTest(PageCase):
             self.assertIn(name, self.page(found))
             self.assertNotIn(name, self.page(found, project='mine'))
 
+    def test_the_page_of_a_project_has_no_error_of_a_service(self):
+        error = "HTTPConnectionPool(host='10.0.0.7', port=9696): refused"
+        for refused, remedy in (
+                (migrate_exception.ImplicitDependencies(
+                    stack='web (id)', resource='fip', error=error),
+                 'Remove the cause'),
+                (migrate_exception.Credentials(stack='web (id)', error=error),
+                 'Let its owner')):
+            found = _outcome(code=refused.code, message=str(refused))
+            self.assertIn('10.0.0.7', self.page(found))
+            page = self.page(found, project='mine')
+            self.assertNotIn('10.0.0.7', page)
+            self.assertIn(remedy, page)
+
     def test_the_page_of_a_project_names_no_stack_of_another(self):
         text = str(migrate_exception.Adopted(
             stack='web (id)', owner='gone', id='id', below='',

@@ -37,6 +37,12 @@ class MetricsTest(common.HeatTestCase):
             self.assertIn(('heat_root_stacks', ('project', name or ''),
                            ('state', 'ready')), found)
 
+    def test_no_project_and_an_empty_one_are_counted_together(self):
+        found = self.samples(migrate_counts.Tally(None, 'ready', 1, 0, 0),
+                             migrate_counts.Tally('', 'ready', 2, 0, 0))
+        self.assertEqual(3, found['heat_root_stacks', ('project', ''),
+                                  ('state', 'ready')])
+
     def printed(self, show, value):
         out = io.StringIO()
         with fixtures.MonkeyPatch('sys.stdout', out):
