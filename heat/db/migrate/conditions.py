@@ -9,15 +9,18 @@ from heat.db import models
 
 _Stack = models.Stack
 
+# A part of the SQL text. A bound parameter takes time in each execution.
+_FALSE = sqlalchemy.false()
+
 
 def is_convergence(stack):
     """The stack is convergence; very old Heat left the column NULL."""
-    return sqlalchemy.func.coalesce(stack.convergence, False)
+    return sqlalchemy.func.coalesce(stack.convergence, _FALSE)
 
 
 def is_backup(stack):
     """The stack is a backup stack, with the resources of an update."""
-    return sqlalchemy.func.coalesce(stack.backup, False)
+    return sqlalchemy.func.coalesce(stack.backup, _FALSE)
 
 
 def is_sane(stack):

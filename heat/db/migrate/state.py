@@ -45,7 +45,7 @@ def _select_state():
 
 
 def _select_legacy_below():
-    """A row if a stack below another one, at any depth, is legacy.
+    """Whether a stack below another one, at any depth, is legacy.
 
     Backup stacks do not count.
     """
@@ -58,7 +58,7 @@ def _select_legacy_below():
     below = members(models.Stack.__table__.alias(), _ROOT_ID).cte(
         'below', recursive=True)
     below = below.union(members(models.Stack.__table__.alias(), below.c.id))
-    return sqlalchemy.select(below.c.id).where(below.c.is_legacy).limit(1)
+    return sqlalchemy.select(sqlalchemy.exists().where(below.c.is_legacy))
 
 
 # Built once: to build one takes several times as long as to execute it.
@@ -98,10 +98,10 @@ def get_with(context, stack_id, read):
 def _get_with(context, stack_id, read):
     with db_api.context_manager.reader.using(context) as session:
         stack = read()
-        below = session.execute(_LEGACY_BELOW, {'root_id': stack_id}).first()
+        below = session.scalar(_LEGACY_BELOW, {'root_id': stack_id})
     return stack, State(
         *(getattr(stack, field) for field in State._fields[:-1]),
-        legacy=int(not stack.convergence or below is not None))
+        legacy=int(not stack.convergence or below))
 
 
 @db_api.retry_on_db_error
