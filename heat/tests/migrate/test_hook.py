@@ -16,6 +16,7 @@ from heat.engine import convergence_migrate
 from heat.engine.migrate import credentials as migrate_credentials
 from heat.engine.migrate import events as migrate_events
 from heat.engine.migrate import graph as migrate_graph
+from heat.engine.migrate import race_protection
 from heat.engine import service
 from heat.engine import stack_lock
 from heat.tests.migrate import fixtures as migrate_fixtures
@@ -93,6 +94,21 @@ class UpdateTest(HookTestCase):
         self.assertTrue(self.converted())
         self.assertEqual(['COMPLETE'], [event.resource_status for event
                                         in self.events(self.stack)])
+
+    def test_an_update_that_lost_to_a_revert_is_repeated_as_it_was_given(self):
+        given = []
+
+        def lose_once(_engine, _context, _identity, template, *_args):
+            given.append(dict(template))
+            template.clear()
+            if len(given) == 1:
+                raise dispatcher.ExpectedException()
+
+        self.patchobject(race_protection, 'lost_to_revert', return_value=True)
+        with mock.patch.object(service.EngineService.__base__, 'update_stack',
+                               lose_once):
+            self.update()
+        self.assertEqual([migrate_fixtures.template_of({'a': []})] * 2, given)
 
     def test_a_preview_converts_nothing(self):
         self.engine.preview_update_stack(
