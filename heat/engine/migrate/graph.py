@@ -74,7 +74,8 @@ def requirements(context, row, label, check_parameters=True, shared=None,
         if failed:
             stack = _load_with_data(context, row, label)
             required, failed = _requirements(stack)
-        list(graphlib.TopologicalSorter(required).static_order())
+        # Raises CycleError.
+        graphlib.TopologicalSorter(required).prepare()
     except (migrate_exception.MigrationRefused, AsksPlugins,
             *migrate_exception.DATABASE_ERRORS):
         raise

@@ -77,7 +77,7 @@ def plan_stack(row, resources, required, traversal=None):
 
     def ids_of(names):
         # Highest first, as heat.engine.resource.Resource.store has it.
-        return tuple(sorted((ids[name] for name in names), reverse=True))
+        return tuple(sorted(map(ids.__getitem__, names), reverse=True))
 
     return migrate_plan.PlannedStack(
         id=row.id, name=row.name,
