@@ -9,7 +9,9 @@ see heat.engine.migrate.failed_templates.
 """
 
 import dataclasses
+import datetime
 
+from oslo_utils import timeutils
 from oslo_utils import uuidutils
 
 from heat.common.migrate import exception as migrate_exception
@@ -22,6 +24,10 @@ from heat.engine.migrate import plan as migrate_plan
 from heat.engine.migrate import planning as migrate_planning
 
 _ACTIONS = failed_templates.SWITCHING + ('CREATE', 'ADOPT', 'DELETE')
+
+#: Heat stores a new stack, creates a user project in Keystone, and only then
+#: locks the stack (create_stack in heat.engine.service).
+BEFORE_THE_LOCK = datetime.timedelta(minutes=10)
 
 INTERRUPTED = 'The engine went down during the %s of this resource'
 GIVEN_AWAY = 'Its replacement has taken over what this resource had'
@@ -86,13 +92,18 @@ def _check_state(row, locks):
     state = '%s_%s' % (row.action, row.status)
     if row.status == 'IN_PROGRESS':
         refused = (migrate_exception.InProgress
-                   if row.convergence or row.id in locks
+                   if row.convergence or row.id in locks or _is_new(row)
                    else migrate_exception.Interrupted)
         raise refused(stack=migrate_plan.label(row), action=row.action)
     if not (migrate_check.is_complete(row) or row.action == 'DELETE' or
             row.status == 'FAILED' and row.action in _ACTIONS):
         raise migrate_exception.NotComplete(stack=migrate_plan.label(row),
                                             state=state)
+
+
+def _is_new(row):
+    return (row.action in ('CREATE', 'ADOPT') and row.created_at is not None
+            and timeutils.utcnow() - row.created_at < BEFORE_THE_LOCK)
 
 
 def _check_backups(tree, backups):

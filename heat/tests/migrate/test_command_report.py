@@ -57,6 +57,7 @@ class ExitStatusTest(common.HeatTestCase):
 
     def test_run_again_when_a_stack_is_not_in_a_sane_state(self):
         for exc in (migrate_exception.InProgress,
+                    migrate_exception.Interrupted,
                     migrate_exception.NotComplete, migrate_exception.Locked,
                     migrate_exception.TreeChanged,
                     migrate_exception.BackupResources):

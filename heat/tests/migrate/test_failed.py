@@ -2,6 +2,7 @@
 
 """Failed stacks that are refused, and what is said of them."""
 
+from oslo_utils import timeutils
 from oslo_utils import uuidutils
 import sqlalchemy
 
@@ -10,6 +11,7 @@ from heat.db import api as db_api
 from heat.db import models
 from heat.engine import convergence_migrate
 from heat.engine.migrate import events as migrate_events
+from heat.engine.migrate import failed
 from heat.tests.migrate import fixtures as migrate_fixtures
 from heat.tests.migrate import test_convergence_migrate
 
@@ -135,6 +137,18 @@ class RefusedTest(FailedCase):
     def test_an_operation_whose_engine_died(self):
         self.set_values(models.Stack, self.stack.id, status='IN_PROGRESS')
         self.assert_refused(migrate_exception.Interrupted, 'start any engine')
+
+    def test_a_create_counts_as_one_only_after_some_minutes(self):
+        for action in ('CREATE', 'ADOPT'):
+            self.set_values(models.Stack, self.stack.id, action=action,
+                            status='IN_PROGRESS',
+                            created_at=timeutils.utcnow())
+            self.assert_refused(migrate_exception.InProgress, 'run the '
+                                'conversion again when it has completed')
+            self.set_values(
+                models.Stack, self.stack.id,
+                created_at=timeutils.utcnow() - failed.BEFORE_THE_LOCK)
+            self.assert_refused(migrate_exception.Interrupted)
 
     def lose(self, status, owner='FAILED'):
         self.set_values(models.Stack, self.stack.id, status=owner)

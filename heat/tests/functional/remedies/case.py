@@ -93,6 +93,9 @@ class RemedyTestCase(synchronous.EngineTestCase):
         self.assertEqual(code, refused.code, str(refused))
         return str(refused)
 
+    def convert_failed(self, context, stack_id):
+        return convergence_migrate.convert(context, stack_id, failed=True)
+
     def assertConverts(self, identity):
         self.convert(identity)
         self.assertTrue(self.row(identity)['convergence'])

@@ -38,6 +38,21 @@ class ConvertTest(case.RemedyTestCase):
         self.assertEqual(1, len(reasons))
         self.assertConverts(identity)
 
+    def test_in_progress_before_the_lock(self):
+        """Keystone creates the user project of a new stack."""
+        reasons = []
+
+        def create_project(stack):
+            reasons.append(self.refused({'stack_id': stack.id}, 'in_progress',
+                                        self.convert_failed))
+
+        with fixtures.MonkeyPatch(
+                'heat.engine.stack.Stack.create_stack_user_project_id',
+                create_project):
+            identity = self.create(case.template(a={}))
+        self.assertEqual(1, len(reasons))
+        self.assertConverts(identity)
+
     def test_locked(self):
         identity = self.create(case.template(kind=ASKING, a={}))
         reasons = []

@@ -59,9 +59,6 @@ class KilledTest(case.RemedyTestCase):
 
     def test_interrupted(self):
         """Nobody has started another engine yet."""
-        def convert(context, stack_id):
-            return convergence_migrate.convert(context, stack_id, failed=True)
-
         identity = self.create(case.template(kind=ASKING, a={'value': 'x'}))
         death = deaths.Death()
         with self.asking(updated=lambda member: death.die()):
@@ -70,10 +67,11 @@ class KilledTest(case.RemedyTestCase):
                 death))
         deaths.forget_locks(self)
         self.assertIn('start any engine',
-                      self.refused(identity, 'interrupted', convert))
+                      self.refused(identity, 'interrupted',
+                                   self.convert_failed))
         deaths.start_another(self)
         self.assertEqual('UPDATE_FAILED', self.state(identity))
-        convert(self.ctx, identity['stack_id'])
+        self.convert_failed(self.ctx, identity['stack_id'])
         self.update(identity, case.template(kind=ASKING, a={'value': 'y'}))
 
     def test_missing_resources(self):
