@@ -45,14 +45,18 @@ def _restore_templates(session, stacks):
 def _copy(session, template_id):
     """Copy a raw template as it is stored, encrypted parameters included.
 
+    The values stay in the database: the error of a statement would quote
+    them.
+
     :returns: the id of the copy, which shares the files
     """
     columns = [column for column in _template.c if column.name != 'id']
-    values = session.execute(sqlalchemy.select(*columns).where(
-        _template.c.id == template_id)).mappings().one()
-    return session.execute(sqlalchemy.insert(_template).values(
-        {column.name: values[column] for column in columns}
-    )).inserted_primary_key[0]
+    copy = sqlalchemy.insert(_template).from_select(
+        columns, sqlalchemy.select(*columns).where(
+            _template.c.id == template_id))
+    if session.get_bind().dialect.name == 'postgresql':
+        return session.execute(copy.returning(_template.c.id)).scalar_one()
+    return session.execute(copy).lastrowid
 
 
 def _write_resources(session, stacks, copies):

@@ -9,6 +9,7 @@ import sqlalchemy
 from heat.db import api as db_api
 from heat.db import models
 from heat.engine import convergence_migrate
+from heat.tests.migrate import statements
 from heat.tests.migrate import test_failed
 
 
@@ -48,6 +49,14 @@ class WrittenTest(test_failed.FailedCase):
             self.assertEqual([], used.all())
         self.assertEqual(self.backup.t.t, self.stored_row(
             models.RawTemplate, copy).template)
+
+    def test_no_statement_has_values_of_a_copied_template(self):
+        # The error of a statement would quote them.
+        self.add_row(self.backup, 'a')
+        with statements.Statements() as sent:
+            self.convert()
+        self.assertIn('INSERT INTO raw_template', ' '.join(sent.texts))
+        self.assertNotIn('heat_template_version', repr(sent.parameters))
 
     def test_the_merged_template_goes_when_no_row_is_up_to_it(self):
         merged = self.row(self.stack).raw_template_id
