@@ -175,11 +175,14 @@ def _plan_stack(row, rows, old, templates):
         _drop_unnamed(row, found, current, dropped)
     graph = failed_graph.Graph(row, main, backed_up, current, templates)
     graph.check_order()
+    target = templates.target
     return failed_stack.FailedStack(
         id=row.id, name=row.name, action=row.action, status=row.status,
         prev_raw_template_id=row.prev_raw_template_id,
-        current_template_id=templates.target.raw_template_id,
+        current_template_id=target.raw_template_id,
         merged_template_id=row.raw_template_id,
+        same_template=row == target._replace(
+            raw_template_id=row.raw_template_id),
         copied_template_id=(templates.backup and
                             templates.backup.raw_template_id),
         current_traversal=uuidutils.generate_uuid(),

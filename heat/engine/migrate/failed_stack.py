@@ -8,6 +8,14 @@ import typing
 from heat.engine.migrate import plan as migrate_plan
 
 
+# What an update that starts from the stack starts from, by the action that
+# failed. After other actions, that was decided before.
+_TEMPLATES = {'UPDATE': 'the template of the failed update',
+              'RESTORE': 'the template of the failed restore',
+              'ROLLBACK': 'the template from before the failed update'}
+_EARLIER = 'the template of the last update or rollback'
+
+
 class FailedResource(typing.NamedTuple):
     """A resource row of a :class:`FailedStack`, with the values to write.
 
@@ -34,11 +42,13 @@ class FailedStack(migrate_plan.PlannedStack):
     ``merged_template_id``. Rows that are up to the template of the backup
     stack, ``copied_template_id``, get a copy of it. The original is deleted
     together with the backup stack (purge_deleted in heat.db.api).
+    ``same_template`` means that the two raw templates have the same content.
     """
 
     action: str = None
     merged_template_id: int = None
     copied_template_id: int = None
+    same_template: bool = False
     stored_edges: tuple = ()
     moved: tuple = ()
 
@@ -57,16 +67,22 @@ class FailedStack(migrate_plan.PlannedStack):
         return self.current_template_id != self.merged_template_id
 
     @property
+    def new_template(self):
+        """The template that the stack gets, in words; None if it has it."""
+        if self.restored and not self.same_template:
+            return _TEMPLATES.get(self.action, _EARLIER)
+
+    @property
     def state(self):
         return '%s_%s' % (self.action, self.status)
 
     def in_words(self):
         """Yield the special effects of this conversion, as parts of a line."""
-        if self.restored:
-            yield 'the template of the failed update is restored'
+        if self.new_template:
+            yield self.new_template + ' is restored'
         yield from self.moved
-        if self.restored:
-            yield 'a rollback goes back to the template of the failed update'
+        if self.new_template:
+            yield 'a rollback goes back to ' + self.new_template
 
 
 def moved(row, main):

@@ -156,9 +156,12 @@ class Plan:
 
     def for_users(self):
         """Yield what users of failed stacks must know, as short texts."""
-        if any(stack.restored for stack in self.failed):
-            yield ('Rollbacks and updates of the existing template now start '
-                   'from the template of the failed update')
+        # The event is about the root stack, which comes first.
+        template = next(filter(None, (stack.new_template
+                                      for stack in self.failed)), None)
+        if template:
+            yield ('Rollbacks and updates of the existing template now use %s'
+                   % template)
         if any(stack.moved for stack in self.failed):
             yield 'Its next update deletes what earlier ones replaced'
 

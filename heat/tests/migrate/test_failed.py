@@ -291,6 +291,32 @@ class TextTest(FailedCase):
     def test_the_event_says_what_users_need(self):
         self.convert()
         event, = self.events(self.stack)
-        self.assertIn('from the template of the failed update',
+        self.assertIn('now use the template of the failed update',
                       event.resource_status_reason)
         self.assertLess(len(event.resource_status_reason), 255)
+
+    def test_it_does_not_call_other_templates_that(self):
+        for action, words in (
+                ('RESTORE', 'the template of the failed restore'),
+                ('ROLLBACK', 'the template from before the failed update'),
+                ('CHECK', 'the template of the last update or rollback'),
+                ('SNAPSHOT', 'the template of the last update or rollback')):
+            self.set_values(models.Stack, self.stack.id, action=action)
+            plan = convergence_migrate.plan(self.ctx, self.stack.id,
+                                            failed=True)
+            self.assertIn('%s_FAILED: %s is restored; a rollback goes back to '
+                          '%s' % (action, words, words), str(plan))
+            self.assertEqual(
+                ['Rollbacks and updates of the existing template now use '
+                 + words], list(plan.for_users()))
+
+    def test_nothing_is_said_of_a_template_that_stays_the_same(self):
+        stored = self.stored_row(models.RawTemplate,
+                                 self.row(self.stack).raw_template_id)
+        self.set_values(
+            models.RawTemplate, self.row(self.stack).prev_raw_template_id,
+            **{name: getattr(stored, name)
+               for name in ('template', 'environment', 'files')})
+        plan = convergence_migrate.plan(self.ctx, self.stack.id, failed=True)
+        self.assertTrue(str(plan).endswith('UPDATE_FAILED'), plan)
+        self.assertEqual([], list(plan.for_users()))

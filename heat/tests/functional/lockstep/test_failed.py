@@ -97,23 +97,30 @@ class NamedTest(failed_case.FailedTestCase):
             [(('a',), '1/y', False), (('b',), '2/x', False),
              (('c',), '2/x', False)], life.end()['living'])
 
-    def test_the_old_template_after_a_failed_rollback_keeps_the_original(
-            self):
+    def fail_early_in_a_rollback(self, life):
+        """Fail before the rollback comes to a, which has been replaced.
+
+        :returns: the old template, and the replaced thing of a
+        """
         old = chains.template(
             p=chains.resource(), a=chains.resource(needs='p'),
             b=chains.resource(needs='a'))
+        life.create(old)
+        original, = self.things_of(life, 'a')
+        life.failing(('b', 'update'))
+        life.ledger.failing_then = {('p', 'update'), ('p', 'create')}
+        life.update(chains.changed(
+            old, p={'value': '2'}, a={'immutable': 'y'}, b={'value': '2'}),
+            rollback=True)
+        self.assertEqual('ROLLBACK_FAILED', self.state(life.identity))
+        return old, original
+
+    def test_the_old_template_after_a_failed_rollback_keeps_the_original(
+            self):
         kept = []
         for convergence in (True, False):
             life = lives.Life(self, convergence)
-            life.create(old)
-            original, = self.things_of(life, 'a')
-            # The rollback fails before it comes to a.
-            life.failing(('b', 'update'))
-            life.ledger.failing_then = {('p', 'update'), ('p', 'create')}
-            life.update(chains.changed(
-                old, p={'value': '2'}, a={'immutable': 'y'},
-                b={'value': '2'}), rollback=True)
-            self.assertEqual('ROLLBACK_FAILED', self.state(life.identity))
+            old, original = self.fail_early_in_a_rollback(life)
             self.assertEqual(2, sum(thing.path == ('a',) for thing in
                                     life.ledger.things.values()))
             life.convert()
@@ -121,6 +128,21 @@ class NamedTest(failed_case.FailedTestCase):
             self.assertEqual('UPDATE_COMPLETE', self.state(life.identity))
             kept.append([original] == self.things_of(life, 'a'))
         self.assertEqual([True, True], kept)
+
+    def test_the_template_after_a_failed_rollback_is_the_old_one(self):
+        life = lives.Life(self, convergence=False)
+        old, _original = self.fail_early_in_a_rollback(life)
+        life.convert()
+        self.assertIn('the template from before the failed update is restored',
+                      str(life.plan))
+        self.assertEqual(old['resources'], self.heat.get_template(
+            self.ctx, life.identity)['resources'])
+
+    def test_nothing_is_said_of_a_template_after_an_update_that_completed(
+            self):
+        for history in (failures.resume_failed_after_update,
+                        failures.snapshot_failed):
+            self.assertNotIn('template', str(self.begin(history).plan))
 
     def test_a_resource_that_gave_its_value_away_is_never_taken_back(self):
         old = chains.template(
