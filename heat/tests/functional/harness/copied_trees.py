@@ -9,6 +9,7 @@ import uuid
 import sqlalchemy
 
 from heat.db import models
+from heat.tests import releases
 
 _STACK, _RESOURCE, _SNAPSHOT, _TEMPLATE = (
     model.__table__ for model in (
@@ -26,6 +27,7 @@ class Source:
     :param stack_id: the root stack
     :param new_id: gives a new physical id for one of the tree, or None to keep
         it
+    :ivar name: of the root stack
     """
 
     def __init__(self, engine, stack_id, new_id):
@@ -53,14 +55,16 @@ class Source:
                      if row['deleted_at'] is None]
             stacks = stacks + level
         self._root = stacks[0]
+        self.name = self._root['name']
         resources = of(stacks, _RESOURCE.c.stack_id)
         snapshots = of(stacks, _SNAPSHOT.c.stack_id)
         self._rows = {
             _STACK: stacks, _RESOURCE: resources, _SNAPSHOT: snapshots,
             models.ResourceData.__table__: of(
-                resources, models.ResourceData.__table__.c.resource_id),
-            models.ResourceSnapshot.__table__: of(
-                snapshots, models.ResourceSnapshot.__table__.c.snapshot_id)}
+                resources, models.ResourceData.__table__.c.resource_id)}
+        if releases.RESOURCE_SNAPSHOTS:
+            self._rows[models.ResourceSnapshot.__table__] = of(
+                snapshots, models.ResourceSnapshot.__table__.c.snapshot_id)
         self._rows[_TEMPLATE] = used(
             _TEMPLATE, 'raw_template_id', 'prev_raw_template_id',
             'current_template_id')
@@ -77,20 +81,28 @@ class Source:
 
         :returns: its identity, and {old physical id: new one}
         """
-        name = 'copy-' + uuid.uuid4().hex
+        with self._engine.begin() as connection:
+            return self.write(connection, 'copy-' + uuid.uuid4().hex)
+
+    def write(self, connection, name, **values):
+        """Write a copy in a transaction of the caller.
+
+        :param name: of the copy
+        :param values: further columns of the row of the root stack
+        :returns: see :meth:`copy`
+        """
         things = {row[_PHYSICAL_ID.name]: self._new_id(row[_PHYSICAL_ID.name])
                   for row in self._rows[_RESOURCE] if row[_PHYSICAL_ID.name]}
         things = {old: new for old, new in things.items() if new}
-        texts = dict(things, **{self._root['name']: name}, **{
+        texts = dict(things, **{self.name: name}, **{
             row[key]: str(uuid.uuid4()) for rows in self._rows.values()
             for row in rows for key in ('id', 'uuid')
             if isinstance(row.get(key), str)})
-        with self._engine.begin() as connection:
-            self._write(connection, texts)
+        self._write(connection, texts, values)
         return {'stack_id': texts[self._root['id']], 'stack_name': name,
                 'tenant': self._root['tenant'], 'path': ''}, things
 
-    def _write(self, connection, texts):
+    def _write(self, connection, texts, of_root):
         pattern = re.compile('|'.join(map(re.escape, texts)))
         ids = {}
 
@@ -107,6 +119,13 @@ class Source:
                      for key in column.foreign_keys}
             for row in self._rows.get(table, ()):
                 values = {key: renamed(value) for key, value in row.items()}
+                if table is _RESOURCE:
+                    # It may have the name of the stack in it.
+                    physical_id = row[_PHYSICAL_ID.name]
+                    values[_PHYSICAL_ID.name] = texts.get(
+                        physical_id, physical_id)
+                if row is self._root:
+                    values.update(of_root)
                 for key, other in named.items():
                     values[key] = ids.get((other, row[key]), values[key])
                 if isinstance(row['id'], int):

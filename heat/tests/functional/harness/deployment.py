@@ -143,14 +143,6 @@ class Deployment(clients.Clients, fixtures.Fixture):
         return {service.host for service in self.client.services.list()
                 if service.status == 'up'}
 
-    def stop_engines(self):
-        """Stop all engines gracefully, all at once."""
-        for engine in self.engines:
-            engine.terminate()
-        for engine in self.engines:
-            engine.stop()
-        self.engines = []
-
     def kill_engines(self, engines=None):
         """Kill engines at once, also while they work.
 
