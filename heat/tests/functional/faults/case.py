@@ -148,6 +148,12 @@ class FaultTestCase(inprocess.EngineTestCase):
             for fault, found in states.items()])
 
 
+class AloneTestCase(FaultTestCase):
+    """The same for a stack alone, which is locked before it is planned."""
+
+    template, stacks = ALONE, 1
+
+
 def comparable(rows):
     """The rows without the columns that always differ; see Rows.read."""
     return {name: [{key: value for key, value in row.items()

@@ -79,7 +79,7 @@ def check(test, rows):
     With HEAT_TEST_UPDATE_DOCS=1 the rows are written first.
     """
     if updated():
-        write(rows)
+        replace(PATH, HEADER, rows, 3)
     test.assertEqual([], [row for row in rows if row.lost])
     test.assertLessEqual(
         {row.name for row in rows}, {row.name for row in read()},
@@ -88,20 +88,26 @@ def check(test, rows):
 
 def read():
     """Read the committed table as a list of :class:`Row`."""
-    with open(PATH, newline='') as source:
-        lines = list(csv.reader(source))
-    return [Row(*line[:3], *map(int, line[3:])) for line in lines[1:]]
+    return [Row(*line[:3], *map(int, line[3:])) for line in _lines(PATH)]
 
 
-def write(rows):
-    """Write rows into the table; they replace rows with the same name."""
+def _lines(path):
+    with open(path, newline='') as source:
+        return list(csv.reader(source))[1:]
+
+
+def replace(path, header, rows, key):
+    """Write rows into a table; each replaces the one that begins the same.
+
+    :param key: in how many columns
+    """
     with lockutils.lock('fault_table', external=True,
                         lock_path=tempfile.gettempdir()):
-        table = {row.name: row for row in
-                 [*(read() if os.path.exists(PATH) else ()), *rows]}
-        with open(PATH, 'w', newline='') as target:
-            writer = csv.writer(target, lineterminator='\n')
-            writer.writerows([HEADER, *sorted(table.values())])
+        table = {tuple(row[:key]): row for row in
+                 [*(_lines(path) if os.path.exists(path) else ()), *rows]}
+        with open(path, 'w', newline='') as target:
+            csv.writer(target, lineterminator='\n').writerows(
+                [header, *(table[name] for name in sorted(table))])
 
 
 def updated():

@@ -77,12 +77,6 @@ class _Crash:
         self.assertTrue(self.wait_for(self.identity)['convergence'])
 
 
-class _Alone:
-    """The same for a stack alone, which is locked before it is planned."""
-
-    template, stacks = fault_case.ALONE, 1
-
-
 class SQLiteCrashTest(_Crash, fault_case.FaultTestCase):
     backend = databases.SQLITE
 
@@ -98,9 +92,9 @@ class PostgreSQLCrashTest(_Crash, fault_case.FaultTestCase):
     backend = databases.POSTGRESQL
 
 
-class MySQLAloneCrashTest(_Alone, _Crash, fault_case.FaultTestCase):
+class MySQLAloneCrashTest(_Crash, fault_case.AloneTestCase):
     backend = databases.MYSQL
 
 
-class PostgreSQLAloneCrashTest(_Alone, _Crash, fault_case.FaultTestCase):
+class PostgreSQLAloneCrashTest(_Crash, fault_case.AloneTestCase):
     backend = databases.POSTGRESQL

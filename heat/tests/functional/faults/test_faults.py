@@ -107,15 +107,9 @@ class PostgreSQLFaultsTest(_Faults, fault_case.FaultTestCase):
     backend = databases.POSTGRESQL
 
 
-class _Alone:
-    """The same for a stack alone, which is locked before it is planned."""
-
-    template, stacks = fault_case.ALONE, 1
-
-
-class MySQLAloneFaultsTest(_Alone, _Faults, fault_case.FaultTestCase):
+class MySQLAloneFaultsTest(_Faults, fault_case.AloneTestCase):
     backend = databases.MYSQL
 
 
-class PostgreSQLAloneFaultsTest(_Alone, _Faults, fault_case.FaultTestCase):
+class PostgreSQLAloneFaultsTest(_Faults, fault_case.AloneTestCase):
     backend = databases.POSTGRESQL

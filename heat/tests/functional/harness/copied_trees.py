@@ -94,11 +94,11 @@ class Source:
         things = {row[_PHYSICAL_ID.name]: self._new_id(row[_PHYSICAL_ID.name])
                   for row in self._rows[_RESOURCE] if row[_PHYSICAL_ID.name]}
         things = {old: new for old, new in things.items() if new}
-        texts = dict(things, **{self.name: name}, **{
+        texts = dict(things, **{
             row[key]: str(uuid.uuid4()) for rows in self._rows.values()
             for row in rows for key in ('id', 'uuid')
             if isinstance(row.get(key), str)})
-        self._write(connection, texts, values)
+        self._write(connection, texts, dict(values, name=name))
         return {'stack_id': texts[self._root['id']], 'stack_name': name,
                 'tenant': self._root['tenant'], 'path': ''}, things
 
@@ -119,11 +119,10 @@ class Source:
                      for key in column.foreign_keys}
             for row in self._rows.get(table, ()):
                 values = {key: renamed(value) for key, value in row.items()}
-                if table is _RESOURCE:
-                    # It may have the name of the stack in it.
-                    physical_id = row[_PHYSICAL_ID.name]
-                    values[_PHYSICAL_ID.name] = texts.get(
-                        physical_id, physical_id)
+                if table is _STACK:
+                    # The names of nested stacks begin with that of the root.
+                    values['name'] = row['name'].replace(
+                        self.name, of_root['name'])
                 if row is self._root:
                     values.update(of_root)
                 for key, other in named.items():

@@ -49,47 +49,24 @@ FORBIDDEN = (list(OPERATIONS) if releases.RESOURCE_SNAPSHOTS
              else ['update', 'patch', 'restore', 'delete', 'mark unhealthy'])
 
 
-class RaceTestCase(inprocess.EngineTestCase):
-    """A legacy stack, and an engine that keeps it legacy.
+class EachOperation:
+    """Each operation; a snapshot is taken for the one that restores it."""
 
-    The engine has migrate_on_update for another project, so it has the
-    protection. Only the tests convert.
-
-    :cvar template: of the stack.
-    """
-
-    template = TEMPLATE
+    scenarios = [(name, {'operation': name}) for name in OPERATIONS]
 
     def setUp(self):
         super().setUp()
-        # No Keystone can give a trust.
-        cfg.CONF.set_override('deferred_auth_method', 'password')
-        cfg.CONF.set_override('migrate_on_update', True)
-        cfg.CONF.set_override('migrate_on_update_projects', ['another'])
-        cfg.CONF.set_override('enable_stack_abandon', True)
-        self.identity = self.create(self.template)
-        self.stack_id = self.identity['stack_id']
+        if self.operation == 'restore':
+            self.take_snapshot()
 
-    def take_snapshot(self):
-        """Take a snapshot while the stack is legacy; returns its id."""
-        snapshot_id = self.operate('snapshot')['id']
-        self.wait_for(self.identity)
-        return snapshot_id
+
+class Steps:
+    """Steps of a test between two steps of Heat."""
 
     def operate(self, name):
         """Request an operation from the engine, as heat-api does."""
         return OPERATIONS[name](self.heat, utils.dummy_context(),
                                 self.identity)
-
-    def convert(self, _identity=None):
-        """Convert as a command does; a context has only one transaction."""
-        return convergence_migrate.convert(utils.dummy_context(),
-                                           self.stack_id)
-
-    def revert(self):
-        """Revert as a command does, and keep the stored rows."""
-        convergence_migrate.revert(utils.dummy_context(), self.stack_id)
-        self.reverted = self.stored()
 
     def before(self, target, name, step):
         """Call ``step`` just before the first call of a function."""
@@ -104,15 +81,65 @@ class RaceTestCase(inprocess.EngineTestCase):
         patcher.start()
         self.addCleanup(patcher.stop)
 
-    def stored(self):
-        """The tree with its snapshots, as committed now."""
-        return (trees.read(self.database, self.stack_id),
-                self.database.rows(models.Snapshot, stack_id=self.stack_id))
+    def revert(self):
+        """Revert as a command does, and keep the stored rows."""
+        convergence_migrate.revert(utils.dummy_context(), self.stack_id)
+        self.reverted = self.stored()
 
     def set_stack(self, **values):
         with self.database.engine.begin() as connection:
             connection.execute(sqlalchemy.update(models.Stack).where(
                 models.Stack.id == self.stack_id).values(values))
+
+    def begin_update(self):
+        """Leave the stack in the middle of an update."""
+        self.set_stack(action='UPDATE', status='IN_PROGRESS',
+                       prev_raw_template_id=self.row(
+                           self.identity)['raw_template_id'])
+
+    def end_and_revert(self):
+        self.set_stack(status='COMPLETE')
+        self.revert()
+
+    def reasons(self):
+        return [row['_resource_status_reason'] for row in self.database.rows(
+            models.Event, stack_id=self.stack_id)]
+
+
+class RaceTestCase(Steps, inprocess.EngineTestCase):
+    """A legacy stack, and an engine that keeps it legacy.
+
+    The engine has migrate_on_update for another project, so it has the
+    protection. Only the tests convert.
+
+    :cvar template: of the stack.
+    """
+
+    template = TEMPLATE
+
+    def setUp(self):
+        super().setUp()
+        cfg.CONF.set_override('migrate_on_update', True)
+        cfg.CONF.set_override('migrate_on_update_projects', ['another'])
+        cfg.CONF.set_override('enable_stack_abandon', True)
+        self.identity = self.create(self.template)
+        self.stack_id = self.identity['stack_id']
+
+    def take_snapshot(self):
+        """Take a snapshot while the stack is legacy; returns its id."""
+        snapshot_id = self.operate('snapshot')['id']
+        self.wait_for(self.identity)
+        return snapshot_id
+
+    def convert(self, _identity=None):
+        """Convert as a command does; a context has only one transaction."""
+        return convergence_migrate.convert(utils.dummy_context(),
+                                           self.stack_id)
+
+    def stored(self):
+        """The tree with its snapshots, as committed now."""
+        return (trees.read(self.database, self.stack_id),
+                self.database.rows(models.Snapshot, stack_id=self.stack_id))
 
     def convert_and_note(self):
         self.convert()

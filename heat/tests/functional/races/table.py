@@ -2,7 +2,6 @@
 
 """The table of races in the contributor guide; ``tox -e race`` writes it."""
 
-import csv
 import os
 
 from heat.tests.functional.faults import table as fault_table
@@ -22,13 +21,3 @@ def row(backend, race):
                   if answer == column) for column in ANSWERS]
     return (fault_table.NAMES[backend], len(race.stacks), sum(counts),
             *counts, len(race.converted), 0)
-
-
-def write(line):
-    """Write a row into the table; it replaces the row of its database."""
-    with open(PATH, newline='') as source:
-        lines = {old[0]: old for old in list(csv.reader(source))[1:]}
-    lines[line[0]] = line
-    with open(PATH, 'w', newline='') as target:
-        csv.writer(target, lineterminator='\n').writerows(
-            [HEADER, *(lines[name] for name in sorted(lines))])

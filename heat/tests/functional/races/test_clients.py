@@ -50,7 +50,9 @@ class _Clients:
             if stack.id not in race.deleted or not self.gone(stack.id):
                 self.assertUpdates(stack.id)
         if fault_table.updated():
-            race_table.write(race_table.row(self.backend, race))
+            fault_table.replace(
+                race_table.PATH, race_table.HEADER,
+                [race_table.row(self.backend, race)], 1)
 
     def run_beside_commands(self, race):
         """Run a race while a command converts all stacks, again and again."""

@@ -16,15 +16,8 @@ from heat.tests.functional.races import case as race_case
 from heat.tests import utils
 
 
-class _Operations:
+class _Operations(race_case.EachOperation):
     """Each operation that takes the lock, just before and just after that."""
-
-    scenarios = [(name, {'operation': name}) for name in race_case.OPERATIONS]
-
-    def setUp(self):
-        super().setUp()
-        if self.operation == 'restore':
-            self.take_snapshot()
 
     def test_loaded_before_and_locked_after_it_does_no_harm(self):
         self.before(db_api, 'stack_lock_create', self.convert_and_note)

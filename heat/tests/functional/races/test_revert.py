@@ -43,15 +43,13 @@ def barrier(operation):
     return db_api, 'stack_lock_create'
 
 
-class RevertedCase(synchronous.EngineTestCase):
+class RevertedCase(race_case.Steps, synchronous.EngineTestCase):
     """A converted stack, and an engine with the protection.
 
     :cvar template: of the stack.
     """
 
     template = race_case.TEMPLATE
-
-    before = race_case.RaceTestCase.before
 
     def setUp(self):
         super().setUp()
@@ -64,14 +62,12 @@ class RevertedCase(synchronous.EngineTestCase):
         self.stack_id = self.identity['stack_id']
 
     def operate(self, name):
-        result = race_case.OPERATIONS[name](
-            self.heat, utils.dummy_context(), self.identity)
+        result = super().operate(name)
         self.heat.run()
         return result
 
-    def revert(self):
-        convergence_migrate.revert(utils.dummy_context(), self.stack_id)
-        self.reverted = self.stored()
+    def take_snapshot(self):
+        self.operate('snapshot')
 
     def stored(self):
         """The tree with all raw templates, as committed now."""
@@ -80,13 +76,6 @@ class RevertedCase(synchronous.EngineTestCase):
 
     def snapshots(self):
         return self.database.rows(models.Snapshot, stack_id=self.stack_id)
-
-    def set_stack(self, **values):
-        race_case.RaceTestCase.set_stack(self, **values)
-
-    def reasons(self):
-        return [row['_resource_status_reason'] for row in self.database.rows(
-            models.Event, stack_id=self.stack_id)]
 
     def assertRefused(self, operate, *args):
         self.assertRaises(exception.ActionInProgress, operate, *args)
@@ -104,15 +93,11 @@ class RevertedCase(synchronous.EngineTestCase):
         self.assertDone('UPDATE')
 
 
-class OperationsTest(RevertedCase):
+class OperationsTest(race_case.EachOperation, RevertedCase):
     """Each operation that a user waits for."""
-
-    scenarios = [(name, {'operation': name}) for name in race_case.OPERATIONS]
 
     def setUp(self):
         super().setUp()
-        if self.operation == 'restore':
-            self.operate('snapshot')
         self.convert(self.identity)
 
     def test_it_is_done_or_refused_and_changes_nothing(self):
@@ -203,9 +188,7 @@ class CancelTest(RevertedCase):
     def setUp(self):
         super().setUp()
         self.convert(self.identity)
-        self.set_stack(action='UPDATE', status='IN_PROGRESS',
-                       prev_raw_template_id=self.row(
-                           self.identity)['raw_template_id'])
+        self.begin_update()
 
     def _cancel_after(self, step):
         self.before(synchronous.Threads, 'start', step)
@@ -213,12 +196,8 @@ class CancelTest(RevertedCase):
                                       cancel_with_rollback=self.rollback)
         self.heat.run()
 
-    def _end_and_revert(self):
-        self.set_stack(status='COMPLETE')
-        self.revert()
-
     def test_an_event_says_that_it_came_after_a_revert(self):
-        self._cancel_after(self._end_and_revert)
+        self._cancel_after(self.end_and_revert)
         self.assertIn('was not begun: the stack has changed',
                       self.reasons()[-1])
         self.assertEqual('UPDATE_COMPLETE', self.state(self.identity))
@@ -241,9 +220,8 @@ class RollbackTest(RevertedCase):
 
     def test_an_event_says_that_it_lost_its_traversal(self):
         self.convert(self.identity)
-        self.set_stack(action='UPDATE', status='FAILED',
-                       prev_raw_template_id=self.row(
-                           self.identity)['raw_template_id'])
+        self.begin_update()
+        self.set_stack(status='FAILED')
         stack = parser.Stack.load(self.ctx, self.stack_id)
         self.before(parser.Stack, 'converge_stack',
                     lambda: self.set_stack(current_traversal=''))

@@ -9,7 +9,6 @@ without threads.
 from oslo_config import cfg
 
 from heat.db import api as db_api
-from heat.db import models
 from heat.engine import service
 from heat.engine import stack as parser
 from heat.tests.functional.harness import databases
@@ -20,15 +19,11 @@ from heat.tests.functional.races import test_threads
 from heat.tests import utils
 
 
-class _Operations:
+class _Operations(race_case.EachOperation):
     """Each operation that a user waits for, on a stack that is reverted."""
-
-    scenarios = [(name, {'operation': name}) for name in race_case.OPERATIONS]
 
     def setUp(self):
         super().setUp()
-        if self.operation == 'restore':
-            self.take_snapshot()
         self.convert()
 
     def test_it_is_done_or_refused_and_changes_nothing(self):
@@ -54,10 +49,6 @@ class _Threads:
         super().setUp()
         self.stub_auth()
 
-    def reasons(self):
-        return [row['_resource_status_reason'] for row in self.database.rows(
-            models.Event, stack_id=self.stack_id)]
-
     def test_a_signal_scales_the_group_as_legacy(self):
         self.convert()
         members = len(self.stored()[0].resources)
@@ -74,15 +65,8 @@ class _Threads:
 
     def test_an_event_reports_a_cancel_after_a_revert(self):
         self.convert()
-        self.set_stack(action='UPDATE', status='IN_PROGRESS',
-                       prev_raw_template_id=self.row(
-                           self.identity)['raw_template_id'])
-
-        def end_and_revert():
-            self.set_stack(status='COMPLETE')
-            self.revert()
-
-        self.before(service.ThreadGroupManager, 'start', end_and_revert)
+        self.begin_update()
+        self.before(service.ThreadGroupManager, 'start', self.end_and_revert)
         self.heat.stack_cancel_update(utils.dummy_context(), self.identity,
                                       cancel_with_rollback=False)
 
