@@ -50,29 +50,28 @@ class BadInputMixin:
         self.assertEqual({True}, after.convergence())
         self.assertEqual(before.physical_ids(), after.physical_ids())
 
+    def assert_refused_without_harm(self, error, name, *arguments):
+        before = self.tree(self.stack_id(name))
+        self.assert_refused(error, name, *arguments)
+        self.assert_still_works(name, before)
+
     def test_bad_template(self):
-        before = self.tree(self.stack_id('reference'))
-        self.assert_refused(
+        self.assert_refused_without_harm(
             'ERROR: The specified reference "nowhere" (in first) is '
             'incorrect.', 'reference',
             '-t', case.template_path('dangling_reference.yaml'))
-        self.assert_still_works('reference', before)
 
     def test_unknown_property(self):
-        before = self.tree(self.stack_id('property'))
-        self.assert_refused(
+        self.assert_refused_without_harm(
             'ERROR: Property error: : resources.first.properties: : Unknown '
             'Property colour', 'property',
             '-t', case.template_path('unknown_property.yaml'))
-        self.assert_still_works('property', before)
 
     def test_immutable_parameter(self):
-        before = self.tree(self.stack_id('immutable'))
-        self.assert_refused(
+        self.assert_refused_without_harm(
             'ERROR: The following parameters are immutable and may not be '
             'updated: fixed', 'immutable',
             '--existing', '--parameter', 'fixed=other')
-        self.assert_still_works('immutable', before)
 
     def test_unknown_stack(self):
         before = self.heat.database.rows(models.Stack)

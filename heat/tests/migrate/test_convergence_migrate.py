@@ -55,6 +55,20 @@ class MigrateTestCase(common.HeatTestCase):
         """The id of the engine that has the lock of a stack, or None."""
         return stack_lock.StackLock.get_engine_id(self.ctx, stack.id)
 
+    def refused(self, stack, reason, function=None, stack_id=None, **kwargs):
+        """Check that a stack is refused and stays; returns the exception.
+
+        :param function: what refuses it; default: a conversion
+        :param stack_id: of another stack in the tree that is named instead
+        """
+        before = self.rows(stack)
+        exc = self.assertRaises(
+            reason, function or convergence_migrate.convert, self.ctx,
+            stack_id or stack.id, **kwargs)
+        self.assertEqual(before, self.rows(stack))
+        self.assertIsNone(self.locked_by(stack))
+        return exc
+
     def row(self, stack):
         return stack_object.Stack.get_by_id(self.ctx, stack.id)
 
@@ -171,14 +185,6 @@ class ConvertTest(MigrateTestCase):
 
 class RefuseTest(MigrateTestCase):
 
-    def refused(self, stack, reason, stack_id=None):
-        before = self.rows(stack)
-        exc = self.assertRaises(reason, convergence_migrate.convert,
-                                self.ctx, stack_id or stack.id)
-        self.assertEqual(before, self.rows(stack))
-        self.assertIsNone(self.locked_by(stack))
-        return exc
-
     def test_a_deleted_stack(self):
         stack = self.legacy({'a': []})
         stack_object.Stack.delete(self.ctx, stack.id)
@@ -189,7 +195,8 @@ class RefuseTest(MigrateTestCase):
         root = self.legacy({'a': []})
         middle = self.legacy({}, name='middle', owner_id=root.id)
         leaf = self.legacy({}, name='leaf', owner_id=middle.id)
-        exc = self.refused(root, migrate_exception.NestedStack, leaf.id)
+        exc = self.refused(root, migrate_exception.NestedStack,
+                           stack_id=leaf.id)
         self.assertIn(root.id, str(exc))
 
     def test_a_state_that_cannot_be_converted(self):

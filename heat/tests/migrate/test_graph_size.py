@@ -43,11 +43,8 @@ class GraphSizeTest(test_convergence_migrate.MigrateTestCase):
 
     def assertTooLarge(self, function, limit):
         self.limit.return_value = limit
-        before = self.rows(self.root)
-        refused = self.assertRaises(migrate_exception.GraphTooLarge, function,
-                                    self.ctx, self.root.id)
-        self.assertEqual(before, self.rows(self.root))
-        return refused
+        return self.refused(self.root, migrate_exception.GraphTooLarge,
+                            function)
 
     def test_it_is_the_size_that_heat_stores_with_an_update(self):
         convergence_migrate.convert(self.ctx, self.root.id)

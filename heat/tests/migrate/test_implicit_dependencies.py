@@ -99,12 +99,8 @@ class ImplicitTestCase(test_convergence_migrate.MigrateTestCase):
     def assertRefused(self, stack, error):
         """The plug-in raises an error; returns the reason."""
         self.patchobject(Implicit, 'error', new=error)
-        before = self.rows(stack)
-        exc = self.assertRaises(
-            migrate_exception.ImplicitDependencies,
-            convergence_migrate.convert, self.ctx, stack.id)
-        self.assertEqual(before, self.rows(stack))
-        return str(exc)
+        return str(self.refused(
+            stack, migrate_exception.ImplicitDependencies))
 
 
 class ImplicitTest(ImplicitTestCase):
@@ -177,16 +173,15 @@ class LostCredentialsTest(ImplicitTestCase):
         super().setUp()
         self.stack = self.legacy_with('Implicit')
 
-    def refused(self, error, **kwargs):
+    def refused_with(self, error, **kwargs):
         self.patchobject(Implicit, 'error', new=error)
-        return self.assertRaises(
-            migrate_exception.MigrationRefused, convergence_migrate.convert,
-            self.ctx, self.stack.id, **kwargs)
+        return self.refused(self.stack, migrate_exception.MigrationRefused,
+                            **kwargs)
 
     def test_those_of_the_stack_are_the_reason(self):
         for error in (exception.AuthorizationFailure(),
                       ks_exceptions.Unauthorized('no trust')):
-            refused = self.refused(error)
+            refused = self.refused_with(error)
             self.assertEqual('credentials', refused.code)
             self.assertIn('of stack legacy', str(refused))
             self.assertIn(str(error).rstrip('.') + '. Let', str(refused))
@@ -194,11 +189,11 @@ class LostCredentialsTest(ImplicitTestCase):
     def test_they_are_the_reason_under_another_error_too(self):
         error = exception.StackValidationFailed(message='no network')
         error.__cause__ = exception.AuthorizationFailure()
-        self.assertEqual('credentials', self.refused(error).code)
+        self.assertEqual('credentials', self.refused_with(error).code)
 
     def test_those_of_the_request_are_not_those_of_the_stack(self):
-        refused = self.refused(exception.AuthorizationFailure(),
-                               stored_credentials=False)
+        refused = self.refused_with(exception.AuthorizationFailure(),
+                                    stored_credentials=False)
         self.assertEqual('implicit_dependencies', refused.code)
 
 
@@ -239,9 +234,7 @@ class UnreadableCredentialsTest(ImplicitTestCase):
                     lambda member: member.context.keystone_session,
                     lambda member: member.client().servers.list()):
             self.patchobject(Asking, 'asks', new=staticmethod(ask))
-            refused = self.assertRaises(
-                migrate_exception.Credentials, convergence_migrate.convert,
-                self.ctx, stack.id)
+            refused = self.refused(stack, migrate_exception.Credentials)
             self.assertIn(self.expected, str(refused))
             self.assertIn('of stack legacy', str(refused))
 

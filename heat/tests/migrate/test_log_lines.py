@@ -26,6 +26,7 @@ from heat.engine.migrate import dead_engines
 from heat.engine.migrate import events as migrate_events
 from heat.engine.migrate import race_protection
 from heat.engine import service
+from heat.engine import stack_lock
 from heat import overlay
 from heat.tests import generic_resource
 from heat.tests.migrate import command_case
@@ -114,32 +115,27 @@ class EngineTest(Logged, test_hook.HookTestCase):
         self.start()
         self.assertLogged('migrate_on_update does nothing')
 
-    def test_start_without_a_database(self):
-        with mock.patch.object(migrate_roots, 'count_roots', FAULT):
-            self.start()
-        self.assertLogged('Cannot count')
-
-    def test_converter_that_fails(self):
-        with mock.patch.object(convergence_migrate, 'convert', FAULT):
-            self.update()
-        self.assertLogged('Converting stack … failed')
-
-    def test_plug_in_that_fails(self):
-        with mock.patch.object(generic_resource.GenericResource,
-                               'add_explicit_dependencies', FAULT):
-            self.update()
-        self.assertLogged('Reading stack … failed with')
+    def test_function_that_fails(self):
+        for owner, name, act, start in (
+                (migrate_roots, 'count_roots', self.start, 'Cannot count'),
+                (convergence_migrate, 'convert', self.update,
+                 'Converting stack … failed'),
+                (generic_resource.GenericResource,
+                 'add_explicit_dependencies', self.update,
+                 'Reading stack … failed with'),
+                (migrate_state, 'get_with', self.update,
+                 'Cannot tell whether stack … is legacy; it')):
+            with mock.patch.object(owner, name, FAULT):
+                act()
+            self.assertLogged(start)
+            stack_lock.StackLock(self.ctx, self.stack.id,
+                                 self.engine.engine_id).release()
 
     def test_conversion_that_cannot_be_reported(self):
         with mock.patch.object(migrate_events, '_notify', FAULT):
             self.update()
         self.assertTrue(self.row(self.stack).convergence)
         self.assertLogged('Cannot report that stack … has changed')
-
-    def test_state_that_cannot_be_read(self):
-        with mock.patch.object(migrate_state, 'get_with', FAULT):
-            self.update()
-        self.assertLogged('Cannot tell whether stack … is legacy; it')
 
     def test_event_that_cannot_be_written(self):
         self.set_values(models.Stack, self.stack.id, status='FAILED')
@@ -221,15 +217,16 @@ class CommandTest(Logged, command_case.CommandTestCase):
         super().setUp()
         self.stack_id = self.legacy()
 
-    def test_command_that_fails_with_a_stack(self):
-        with mock.patch.object(convergence_migrate, 'convert', FAULT):
-            self.run_command('migrate-convergence-1', self.stack_id)
-        self.assertLogged('Migrating stack … failed')
-
     def test_command_that_fails(self):
-        with mock.patch.object(migrate_counts, 'tally', FAULT):
-            self.run_command('convergence-status')
-        self.assertLogged('heat-manage failed')
+        for owner, name, words, start in (
+                (convergence_migrate, 'convert',
+                 ['migrate-convergence-1', self.stack_id],
+                 'Migrating stack … failed'),
+                (migrate_counts, 'tally', ['convergence-status'],
+                 'heat-manage failed')):
+            with mock.patch.object(owner, name, FAULT):
+                self.run_command(*words)
+            self.assertLogged(start)
 
     def test_batch_that_fails(self):
         stacks = list(run.named_stacks(self.ctx, [self.stack_id]))

@@ -57,19 +57,13 @@ class RevertTest(test_convergence_migrate.MigrateTestCase):
         loaded.delete()
         self.assertEqual(('DELETE', 'COMPLETE'), loaded.state)
 
-    def _refused(self, stack, reason):
-        before = self.rows(stack)
-        exc = self.assertRaises(reason, convergence_migrate.revert, self.ctx,
-                                stack.id)
-        self.assertEqual(before, self.rows(stack))
-        return exc
-
     def test_a_resource_in_a_replacement_is_refused(self):
         stack = self.converted()
         for replaced_by, replaces in ((7, None), (None, 7)):
             self.set_values(models.Resource, self.resources(stack)['a'].id,
                             replaced_by=replaced_by, replaces=replaces)
-            self._refused(stack, migrate_exception.ReplacedResource)
+            self.refused(stack, migrate_exception.ReplacedResource,
+                         convergence_migrate.revert)
 
     def test_rows_that_hold_nothing_are_deleted_and_named(self):
         # An engine may die before it deletes the row of what it has deleted.
@@ -89,8 +83,9 @@ class RevertTest(test_convergence_migrate.MigrateTestCase):
         resource_object.Resource.create(self.ctx, {
             'stack_id': stack.id, 'name': 'left', 'action': 'UPDATE',
             'status': 'COMPLETE', 'physical_resource_id': 'left-1'})
-        self.assertIn('left (left-1)', str(self._refused(
-            stack, migrate_exception.OrphanResources)))
+        self.assertIn('left (left-1)', str(self.refused(
+            stack, migrate_exception.OrphanResources,
+            convergence_migrate.revert)))
         self.set_values(models.Resource, self.resources(stack)['left'].id,
                         action='DELETE')
         convergence_migrate.revert(self.ctx, stack.id)
@@ -100,7 +95,8 @@ class RevertTest(test_convergence_migrate.MigrateTestCase):
         stack = self.converted({'a': [], 'b': []})
         self.set_values(models.Resource, self.resources(stack)['b'].id,
                         name='c', physical_resource_id=None)
-        self._refused(stack, migrate_exception.MigrationRefused)
+        self.refused(stack, migrate_exception.MigrationRefused,
+                     convergence_migrate.revert)
 
     def test_a_traversal_that_begins_meanwhile_wins(self):
         stack = self.converted()

@@ -29,10 +29,3 @@ class SampleConfigTest(common.HeatTestCase):
         with open(SAMPLE) as sample:
             self.assertEqual(self._generate(), sample.read(),
                              'stale sample: run "tox -e genconfig"')
-
-    def test_sample_documents_each_option_with_its_default(self):
-        sample = self._generate()
-        self.assertIn('#migrate_on_update = false\n', sample)
-        self.assertIn('#migrate_on_update_projects =\n', sample)
-        self.assertIn('#migrate_on_update_timeout = <None>\n', sample)
-        self.assertIn('#migrate_protection = false\n', sample)

@@ -102,18 +102,12 @@ class EncryptedTest(test_convergence_migrate.MigrateTestCase):
 
     def test_a_key_that_does_not_fit_is_a_reason(self):
         cfg.CONF.set_override('auth_encryption_key', 'x' * 32)
-        before = self.rows(self.stack)
-        exc = self.assertRaises(
-            migrate_exception.EncryptedParameters,
-            convergence_migrate.convert, self.ctx, self.stack.id)
-        self.assertEqual(before, self.rows(self.stack))
+        exc = self.refused(self.stack, migrate_exception.EncryptedParameters)
         self.assertIn('auth_encryption_key', str(exc))
         self.assertEqual('invalid_parameters', exc.code)
         # With good credentials too.
-        self.assertRaises(
-            migrate_exception.EncryptedParameters,
-            convergence_migrate.convert, self.ctx, self.stack.id,
-            stored_credentials=False)
+        self.refused(self.stack, migrate_exception.EncryptedParameters,
+                     stored_credentials=False)
         self.assertEqual([], self.events(self.stack))
 
     def test_parameters_that_an_older_heat_encrypted(self):
@@ -122,9 +116,7 @@ class EncryptedTest(test_convergence_migrate.MigrateTestCase):
         environment['parameters']['secret'] = ['oslo_decrypt_v1', 'A' * 64]
         self.set_values(models.RawTemplate, row.raw_template_id,
                         environment=environment)
-        self.assertRaises(
-            migrate_exception.EncryptedParameters,
-            convergence_migrate.convert, self.ctx, self.stack.id)
+        self.refused(self.stack, migrate_exception.EncryptedParameters)
 
 
 def row_of(template, **environment):

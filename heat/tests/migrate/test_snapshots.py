@@ -134,9 +134,7 @@ class InterruptedTest(SnapshotsTestCase):
     def test_one_that_the_engine_still_takes_is_refused(self):
         self.set_values(models.Stack, self.stack.id, action='SNAPSHOT',
                         status='IN_PROGRESS')
-        self.assertRaises(migrate_exception.InProgress,
-                          convergence_migrate.convert, self.ctx,
-                          self.stack.id)
+        self.refused(self.stack, migrate_exception.InProgress)
         self.assertEqual('IN_PROGRESS',
                          self.stored(self.snapshot_id).status)
 
@@ -204,8 +202,7 @@ class RevertTest(SnapshotsTestCase):
         snapshot_id = self.snapshot(name='native', data={'resources': {}})
         db_api.resource_snapshot_create(self.ctx, {
             'snapshot_id': snapshot_id, 'resource_name': 'a', 'data': {}})
-        exc = self.assertRaises(migrate_exception.HasSnapshots,
-                                convergence_migrate.revert, self.ctx,
-                                self.stack.id)
-        self.assertIn('native', str(exc))
+        self.assertIn('native', str(self.refused(
+            self.stack, migrate_exception.HasSnapshots,
+            convergence_migrate.revert)))
         self.assertTrue(self.row(self.stack).convergence)
