@@ -28,26 +28,26 @@ from heat.db import models
 from heat.engine import convergence_migrate
 from heat.engine import resource
 from heat.rpc import client as rpc_client
-from heat.tests.functional.harness.plugins import ledger
+from heat.tests.functional.harness.plugins import things as plugin
 from heat.tests.functional.harness import synchronous
 
 INNER = """
 heat_template_version: 2018-08-31
 resources:
-  thing: {type: Test::Thing}
+  thing: {type: Test::Physical}
 """
 
 MIDDLE = """
 heat_template_version: 2018-08-31
 resources:
-  thing: {type: Test::Thing}
+  thing: {type: Test::Physical}
   inner: {type: inner.yaml}
 """
 
 TEMPLATE = """
 heat_template_version: 2018-08-31
 resources:
-  thing: {type: Test::Thing}
+  thing: {type: Test::Physical}
   middle: {type: middle.yaml}
 """
 
@@ -58,11 +58,15 @@ class LeftoversTestCase(synchronous.EngineTestCase):
 
     def setUp(self):
         super().setUp()
-        for name, plugin in ledger.resource_mapping().items():
-            resource._register_class(name, plugin)
-        self.things = self.useFixture(ledger.Ledger())
+        resource._register_class(plugin.TYPE, plugin.Ledgered)
+        plugin.renew()
         # Registers the time that a request waits for its thread.
         self.useFixture(conffixture.ConfFixture(cfg.CONF))
+
+    @property
+    def things(self):
+        """The physical ids of the things that exist now."""
+        return set(plugin.ledger.things)
 
     def create(self, **kwargs):
         return super().create(TEMPLATE, files=FILES, **kwargs)
@@ -192,21 +196,21 @@ class UnreferencedTest(LeftoversTestCase):
         below = self.nested(self.left)
         of_left = self.things_of(self.left, *below)
         self.assertEqual(2, len(of_left))
-        others = self.things.things - of_left
+        others = self.things - of_left
 
         self.delete(self.left)
 
-        self.assertEqual(others, self.things.things)
+        self.assertEqual(others, self.things)
         self.assertEqual([(self.root_id, 'converted', None)], self.run_all())
         self.assertLeft()
         self.assertUpgradeCheck(upgradecheck.Code.SUCCESS)
         self.update(self.root)
         self.assertEqual('UPDATE_COMPLETE', self.state(self.root))
         self.delete(self.root_id)
-        self.assertEqual(set(), self.things.things)
+        self.assertEqual(set(), self.things)
 
     def test_ignored_it_stays_legacy_and_listed(self):
-        things = set(self.things.things)
+        things = self.things
         ignoring = actions.ignoring_unreferenced(actions.CONVERT)
         self.assertEqual([(self.root_id, 'converted', None)],
                          self.run_all(ignoring))
@@ -224,7 +228,7 @@ class UnreferencedTest(LeftoversTestCase):
         of_left = self.things_of(self.left, *self.nested(self.left))
         self.update(self.root)
         self.delete(self.left)
-        self.assertEqual(things - of_left, self.things.things)
+        self.assertEqual(things - of_left, self.things)
         self.assertUpgradeCheck(upgradecheck.Code.SUCCESS)
 
     def test_ignored_on_the_way_back_too(self):
@@ -310,7 +314,7 @@ class WithoutRootTest(LeftoversTestCase):
         cfg.CONF.set_override('enable_stack_abandon', True)
         cfg.CONF.set_override('enable_stack_adopt', True)
         root_id = self.create()['stack_id']
-        self.made = set(self.things.things)
+        self.made = self.things
         self.left, = self.nested(root_id)
         self.below, = self.nested(self.left)
         self.data = self.abandon(root_id)
@@ -324,7 +328,7 @@ class WithoutRootTest(LeftoversTestCase):
 
     def test_adopted_again_it_has_its_own_reason(self):
         adopted = self.adopt()['stack_id']
-        self.assertEqual(3, len(self.things.things))
+        self.assertEqual(3, len(self.things))
         text = self.refused(self.left, migrate_exception.Adopted)
         others = self.nested(adopted)
         self.assertIn('(%s) has thing = ' % others[0], text)
@@ -347,12 +351,12 @@ class WithoutRootTest(LeftoversTestCase):
         self.assertLeft(('adopted', self.below))
         self.abandon(self.below)
 
-        self.assertEqual(self.made, self.things.things)
+        self.assertEqual(self.made, self.things)
         self.assertLeft()
         self.assertEqual([], self.run_all())
         self.assertUpgradeCheck(upgradecheck.Code.SUCCESS)
         self.delete(adopted['stack_id'])
-        self.assertEqual(set(), self.things.things)
+        self.assertEqual(set(), self.things)
 
     def test_not_adopted_it_has_no_root(self):
         text = self.refused(self.left, migrate_exception.DanglingStack)
@@ -364,13 +368,13 @@ class WithoutRootTest(LeftoversTestCase):
     def test_not_adopted_it_can_be_deleted(self):
         of_root = self.made - self.things_of(self.left, self.below)
         self.delete(self.left)
-        self.assertEqual(of_root, self.things.things)
+        self.assertEqual(of_root, self.things)
         self.assertUpgradeCheck(upgradecheck.Code.SUCCESS)
 
     def test_not_adopted_it_can_be_abandoned(self):
         self.abandon(self.left)
         self.abandon(self.below)
-        self.assertEqual(self.made, self.things.things)
+        self.assertEqual(self.made, self.things)
         self.assertUpgradeCheck(upgradecheck.Code.SUCCESS)
 
     def test_both_kinds_in_one_project_have_their_own_reasons(self):

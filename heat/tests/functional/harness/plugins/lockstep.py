@@ -26,10 +26,6 @@ class Lockstep(recorder.Recorder):
     properties_schema = dict(recorder.Recorder.properties_schema, **{
         IMMUTABLE: properties.Schema(properties.Schema.STRING, default='')})
 
-    def _path(self):
-        above = [name for name, _ in self.stack.path_in_stack() if name]
-        return tuple(above) + (self.name,)
-
     def _record(self, handler, *given):
         calls.append((self._path(), handler) + given)
         if self.properties[self.FAIL] == handler:

@@ -24,6 +24,11 @@ class Recorder(resource.Resource):
     }
     attributes_schema = {COPY: attributes.Schema('The value')}
 
+    def _path(self):
+        """Names of the resources that lead to it from the root stack."""
+        above = [name for name, _ in self.stack.path_in_stack() if name]
+        return tuple(above) + (self.name,)
+
     def _record(self, handler, *given):
         calls.append((self.name, handler) + given)
         if self.properties[self.FAIL] == handler:

@@ -99,10 +99,6 @@ class Ledgered(recorder.Recorder):
             ledger.failing |= ledger.failing_then
             raise ValueError('%s of %s fails' % (handler, self.name))
 
-    def _path(self):
-        above = [name for name, _ in self.stack.path_in_stack() if name]
-        return tuple(above) + (self.name,)
-
     def _value(self, given):
         return '%s/%s' % (given[self.VALUE], given[self.IMMUTABLE])
 
