@@ -8,6 +8,7 @@ import uuid
 
 import sqlalchemy
 
+from heat.common import short_id
 from heat.db import models
 from heat.tests import releases
 
@@ -104,6 +105,12 @@ class Source:
 
     def _write(self, connection, texts, of_root):
         pattern = re.compile('|'.join(map(re.escape, texts)))
+        # Heat finds a nested stack by its name, which begins with that of the
+        # root and ends with the uuid of the resource, in a short form.
+        new_names = dict({self.name: of_root['name']}, **{
+            short_id.get_id(row['uuid']): short_id.get_id(texts[row['uuid']])
+            for row in self._rows[_RESOURCE]})
+        names = re.compile('|'.join(map(re.escape, new_names)))
         ids = {}
 
         def renamed(value):
@@ -120,9 +127,8 @@ class Source:
             for row in self._rows.get(table, ()):
                 values = {key: renamed(value) for key, value in row.items()}
                 if table is _STACK:
-                    # The names of nested stacks begin with that of the root.
-                    values['name'] = row['name'].replace(
-                        self.name, of_root['name'])
+                    values['name'] = names.sub(
+                        lambda found: new_names[found[0]], row['name'])
                 if row is self._root:
                     values.update(of_root)
                 for key, other in named.items():
