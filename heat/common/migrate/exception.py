@@ -263,8 +263,22 @@ class InvalidTemplate(MigrationRefused):
 class InvalidLastTemplate(InvalidTemplate):
     msg_fmt = _("The template of the last update of stack %(stack)s cannot be "
                 "used: %(error)s. Update the stack with a whole template, not "
-                "with --existing, and run the conversion again. Or restore "
-                "that template from a backup of the database.")
+                "with --existing, and run the conversion again. If no update "
+                "is possible, restore that template from a backup of the "
+                "database.")
+
+
+class InvalidMergedTemplate(InvalidTemplate):
+    """A template that a failed update has merged from two."""
+
+    msg_fmt = _("The stored template %(template)s of stack %(stack)s cannot "
+                "be used: %(error)s. A failed update has merged it from two "
+                "templates, and no stack update can repair it. Repair it in "
+                "the table raw_template, and run the conversion again. If it "
+                "has the version keys of two formats, remove the key of the "
+                "last update. If it lacks a condition, add it with the value "
+                "that it had. If it is damaged, restore it from a backup of "
+                "the database.")
 
 
 class ReplacedResource(MigrationRefused):

@@ -68,20 +68,27 @@ class RowTemplates:
     def graph(self, row):
         """The requirements by name that the template of a StackRow has."""
         if row.raw_template_id not in self._graphs:
-            self._graphs[row.raw_template_id] = self._templates.requirements(
-                row, is_target=row is self.target)
+            self._graphs[row.raw_template_id] = self._read(
+                self._templates.requirements, row,
+                is_target=row is self.target)
         return self._graphs[row.raw_template_id]
+
+    def _read(self, read, row, **options):
+        """Call what reads a template; an error then says which one it is."""
+        try:
+            return read(row, **options)
+        except migrate_exception.InvalidTemplate as exc:
+            if row is self._merged is self.target:
+                raise
+            reason = (migrate_exception.InvalidLastTemplate
+                      if row is self._last
+                      else migrate_exception.InvalidMergedTemplate)
+            raise reason(template=row.raw_template_id,
+                         **exc.kwargs) from exc
 
     def last_graph(self):
         """The requirements by name that the last update was to bring."""
-        try:
-            return self.graph(self._last)
-        except (migrate_exception.InvalidTemplate,
-                migrate_exception.UnknownResourceType):
-            if self._last is self.target:
-                raise
-            # Nothing of the stack needs this template any more.
-            return {}
+        return self.graph(self._last)
 
     def find(self, main, backed_up):
         """Find the template of each row; None if no template names it.
@@ -90,7 +97,7 @@ class RowTemplates:
         :param backed_up: {name: row} of its backup stacks
         :returns: {row id: the StackRow with its template}
         """
-        self._read_definitions()
+        self._read_definitions(backed_up)
         back = self._taken_back(main, backed_up)
         current = {row.id: self._current(row, row.name not in back)
                    for row in main.values()}
@@ -105,28 +112,20 @@ class RowTemplates:
             return set()
         return self._templates.prepared(self.backup)
 
-    def _read_definitions(self):
-        self._in_target = self._definitions_of_target()
+    def _read_definitions(self, backed_up):
+        self._in_target = self._definitions(self.target)
         self._in_merged = (self._in_target if self._merged is self.target
                            else self._definitions(self._merged))
-        self._in_backup = (self._definitions(self.backup) if self.backup
-                           else {})
-
-    def _definitions_of_target(self):
-        try:
-            return self._templates.definitions(self.target)
-        except migrate_exception.InvalidTemplate as exc:
-            if self.target is self._merged:
-                raise
-            raise migrate_exception.InvalidLastTemplate(
-                **exc.kwargs) from exc
+        if self.backup:
+            try:
+                self._in_backup = self._definitions(self.backup)
+            except migrate_exception.InvalidMergedTemplate:
+                # Rows of the stack itself also fit the merged template.
+                if backed_up:
+                    raise
 
     def _definitions(self, row):
-        try:
-            return self._templates.definitions(row)
-        except migrate_exception.InvalidTemplate:
-            # No row can be up to it; graph() raises if one must.
-            return {}
+        return self._read(self._templates.definitions, row)
 
     def _taken_back(self, main, backed_up):
         """Names of the original resources of a failed rollback.

@@ -114,13 +114,27 @@ class RefusedTest(FailedCase):
         self.assert_refused(migrate_exception.InvalidTemplate)
 
     def test_a_merged_template_that_does_not_parse(self):
-        self.set_values(models.RawTemplate, self.stack.t.id,
-                        template={'no': 'version'})
-        self.set_values(models.RawTemplate, self.backup.t.id,
-                        template={'no': 'version'})
+        # No row is an orphan only because of that.
         self.set_values(models.Resource, self.resources(self.stack)['a'].id,
                         name='d', physical_resource_id='physical')
-        self.assert_refused(migrate_exception.OrphanResources, 'physical')
+        for stack in (self.backup, self.stack):
+            self.assert_refused(migrate_exception.OrphanResources, 'physical')
+            self.set_values(models.RawTemplate, stack.t.id,
+                            template={'no': 'version'})
+        self.assert_refused(migrate_exception.InvalidMergedTemplate,
+                            'template %s ' % self.stack.t.id)
+
+    def test_that_of_a_backup_stack_with_resources(self):
+        self.set_values(models.RawTemplate, self.backup.t.id,
+                        template={'no': 'version'})
+        self.add_row(self.backup, 'a')
+        self.assert_refused(migrate_exception.InvalidMergedTemplate,
+                            'template %s ' % self.backup.t.id)
+
+    def test_that_of_a_backup_stack_without_resources_is_not_needed(self):
+        self.set_values(models.RawTemplate, self.backup.t.id,
+                        template={'no': 'version'})
+        self.convert()
 
     def test_a_circle_through_replaces(self):
         # By the old template b requires a, by the new one a requires b, and

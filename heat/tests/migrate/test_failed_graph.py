@@ -116,12 +116,17 @@ class BegunTest(test_failed.FailedCase):
         self.assertEqual(sorted((rows['a'].id, added), reverse=True),
                          self.resource(rows['b'].id).requires)
 
-    def test_a_failed_delete_does_not_need_the_template_of_the_update(self):
-        rows, _added = self.fail_to_delete()
+    def test_a_failed_delete_needs_the_template_of_the_update(self):
+        self.set_target(a=[], b=['c'], c=[])
+        rows, added = self.fail_to_delete()
+        last = self.row(self.stack).prev_raw_template_id
         self.set_values(models.Stack, self.stack.id,
                         prev_raw_template_id=self.template({'no': 'version'}))
+        self.assert_refused(migrate_exception.InvalidLastTemplate,
+                            'If no update is possible, restore')
+        self.set_values(models.Stack, self.stack.id, prev_raw_template_id=last)
         self.convert()
-        self.assertEqual([rows['a'].id],
+        self.assertEqual(sorted((rows['a'].id, added), reverse=True),
                          self.resource(rows['b'].id).requires)
 
 
@@ -162,9 +167,10 @@ class LastGraphTest(common.HeatTestCase):
             self.read(**last)
         self.assertEqual([1, 2] * 3, self.asked)
 
-    def test_a_template_that_cannot_be_read_is_not_needed(self):
+    def test_a_template_that_cannot_be_read_is_a_refusal(self):
         self.error = migrate_exception.InvalidTemplate(stack='s', error='e')
-        self.assertEqual({}, self.read(template=None))
+        self.assertRaises(migrate_exception.InvalidLastTemplate,
+                          self.read, template=None)
 
     def test_dependencies_that_cannot_be_computed_are_a_refusal(self):
         self.error = migrate_exception.ImplicitDependencies(

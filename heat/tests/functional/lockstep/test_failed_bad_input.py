@@ -178,17 +178,50 @@ class TemplateTest(BadInputTestCase):
         self.lose(self.last)
         self.assert_refused(self.life, migrate_exception.InvalidLastTemplate,
                             'restore that template')
-        self.write(sqlalchemy.insert(models.RawTemplate).values(self.last))
-        self.convert_and_update()
-
-    def convert_and_update(self):
+        self.insert(self.last)
         self.life.convert()
         self.update_and_delete(self.life, chains.REPLACING)
 
-    def test_without_the_merged_template_the_others_are_enough(self):
-        self.damage(self.merged)
-        self.convert_and_update()
+    def assert_restored(self, stored, spoil, restore):
+        spoil(stored)
+        self.assert_refused(
+            self.life, migrate_exception.InvalidMergedTemplate,
+            'template %s of stack' % stored['id'])
+        restore(stored)
+        self.life.convert()
+        self.update_and_delete(self.life, chains.REPLACING)
 
-    def test_without_that_of_the_backup_stack_the_others_are_enough(self):
-        self.lose(self.of_backup)
-        self.convert_and_update()
+    def repair(self, stored):
+        self.write(sqlalchemy.update(models.RawTemplate).where(
+            models.RawTemplate.id == stored['id']).values(
+                template=stored['template']))
+
+    def insert(self, stored):
+        self.write(sqlalchemy.insert(models.RawTemplate).values(stored))
+
+    def test_a_damaged_merged_template_is_restored(self):
+        self.assert_restored(self.merged, self.damage, self.repair)
+
+    def test_a_damaged_template_of_a_backup_stack_is_restored(self):
+        self.assert_restored(self.of_backup, self.damage, self.repair)
+
+    def test_a_lost_template_of_a_backup_stack_is_restored(self):
+        self.assert_restored(self.of_backup, self.lose, self.insert)
+
+    def test_an_update_does_not_repair_them(self):
+        self.damage(self.of_backup)
+        self.life.update(chains.REPLACING)
+        self.assertEqual('UPDATE_FAILED', self.state(self.life.identity))
+        self.damage(self.merged)
+        self.assertRaises(exception.HeatException, self.life.update,
+                          chains.REPLACING)
+
+    def test_without_resources_a_backup_stack_needs_no_template(self):
+        self.empty_database()
+        life = self.begin(chains.OLD, chains.NEW)
+        backup_id, rows = self.backup_rows(life)
+        self.assertEqual([], rows)
+        backup, = self.database.rows(models.Stack, id=backup_id)
+        self.damage({'id': backup['raw_template_id']})
+        life.convert()
+        self.update_and_delete(life, chains.NEW)

@@ -10,12 +10,22 @@ import inspect
 from heat.tests import common
 from heat.tests.functional.commands import test_remedies_deployed
 from heat.tests.functional.faults import test_packet
+from heat.tests.functional.lockstep import test_failed_bad_input
+from heat.tests.functional.lockstep import test_failed_merged
 from heat.tests.functional.remedies import test_convert
 from heat.tests.functional.remedies import test_edited
 from heat.tests.functional.remedies import test_killed
 from heat.tests.functional.remedies import test_other_ways
 from heat.tests.functional import test_leftovers
 from heat.tests.migrate import test_exception
+
+LAST_TEMPLATES = (
+    'test_an_update_replaces_a_damaged_template_of_the_last_update',
+    'test_a_lost_template_is_restored')
+MERGED_TEMPLATES = (
+    'test_from_cfn_to_hot', 'test_from_hot_to_cfn', 'test_in_hot',
+    'test_in_cfn', 'test_a_damaged_merged_template_is_restored',
+    'test_a_damaged_template_of_a_backup_stack_is_restored')
 
 #: The tests of the remedies for each code.
 REMEDIES = {
@@ -36,7 +46,8 @@ REMEDIES = {
     'invalid_parameters': ['test_invalid_parameters',
                            'test_encrypted_parameters'],
     'invalid_template': ['test_template_of_a_plugin',
-                         'test_damaged_template', 'test_lost_template'],
+                         'test_damaged_template', 'test_lost_template',
+                         *LAST_TEMPLATES, *MERGED_TEMPLATES],
     'legacy': ['test_legacy'],
     'locked': ['test_locked'],
     'missing_resources': ['test_missing_resources'],
@@ -78,7 +89,9 @@ EDITED = {
 CASES = (test_convert.ConvertTest, test_convert.OutOfTimeTest,
          test_edited.EditedTest, test_killed.KilledTest,
          test_other_ways.OtherWaysTest)
-ELSEWHERE = (test_leftovers.UnreferencedTest, test_leftovers.WithoutRootTest,
+ELSEWHERE = (test_failed_bad_input.TemplateTest,
+             test_failed_merged.ConditionTest, test_failed_merged.FormatTest,
+             test_leftovers.UnreferencedTest, test_leftovers.WithoutRootTest,
              test_packet.PacketTest, test_remedies_deployed.RemediesTest)
 
 

@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""Templates that a failed update merges from two so that they do not fit.
+
+Heat merges the versions and some sections of both. The result can have the
+version keys of two formats, lack a condition, or have functions that its
+version has not. No resource may lose a change or a dependency by that.
+"""
+
+import sqlalchemy
+
+from heat.common import exception
+from heat.common.migrate import exception as migrate_exception
+from heat.db import models
+from heat.tests.functional.lockstep import chains
+from heat.tests.functional.lockstep import failed_case
+from heat.tests.functional.lockstep import lives
+
+
+def cfn_of(hot):
+    """A template in the other format."""
+    fields = {'type': 'Type', 'properties': 'Properties',
+              'metadata': 'Metadata', 'depends_on': 'DependsOn',
+              'condition': 'Condition'}
+    result = {'AWSTemplateFormatVersion': '2010-09-09', 'Resources': {
+        name: {fields[field]: value for field, value in definition.items()}
+        for name, definition in hot['resources'].items()}}
+    if 'conditions' in hot:
+        result['Conditions'] = {'on': {'Fn::Equals': ['1', '1']}}
+    return result
+
+
+class MergedTestCase(failed_case.FailedTestCase):
+
+    def assert_refused(self, life, reason):
+        before = self.all_rows()
+        refused = self.assertRaises(reason, life.convert)
+        self.assertEqual(before, self.all_rows())
+        return refused
+
+    def all_rows(self):
+        return [self.database.rows(model) for model in
+                (models.Stack, models.Resource, models.RawTemplate)]
+
+    def assert_no_operation_helps(self, life, *operations):
+        for operation in operations:
+            before = life.ledger.living()
+            self.assertRaises(exception.HeatException, operation)
+            self.assertEqual(before, life.ledger.living())
+
+    def repair(self, life, reason, change):
+        """Change each template that a refusal names, and convert.
+
+        :returns: how many they were
+        """
+        for count in range(3):
+            try:
+                life.convert()
+                return count
+            except reason as refused:
+                stored, = self.database.rows(
+                    models.RawTemplate, id=refused.kwargs['template'])
+            change(stored['template'])
+            with self.database.engine.begin() as connection:
+                connection.execute(sqlalchemy.update(
+                    models.RawTemplate).where(
+                        models.RawTemplate.id == stored['id']).values(
+                            template=stored['template']))
+        self.fail('the remedy does not help')
+
+    def end(self, life, to, names):
+        """Update a converted stack, and delete it.
+
+        :param names: of the resources whose rows are compared
+        :returns: what must be the same for its native twin
+        """
+        life.update(to)
+        end = life.end(), sorted(
+            (row['name'], row['action'], row['status'],
+             row['physical_resource_id'], str(row['rsrc_metadata']))
+            for row in self.database.rows(models.Resource)
+            if row['name'] in names)
+        life.delete()
+        self.assertEqual(({}, []), (life.ledger.things,
+                                    life.ledger.deleted_in_use))
+        self.empty_database()
+        return end
+
+    def native(self, history, *args):
+        life = lives.Life(self, convergence=True)
+        history(life)
+        life.convert()
+        return self.end(life, *args)
+
+
+class FormatTest(MergedTestCase):
+    """An update to the other format replaces a, and fails at b.
+
+    It does not reach c, of which only the metadata changes.
+    """
+
+    OLD = chains.template(
+        a=chains.resource(),
+        b=dict(chains.resource(), depends_on='a'),
+        c=dict(chains.resource(), depends_on='b', metadata={'m': 1}))
+    NEW = chains.changed(OLD, a={'immutable': 'y'}, b={'value': '2'})
+    NEW['resources']['c']['metadata'] = {'m': 2}
+
+    def assert_repaired(self, old, new, key):
+        def history(life):
+            life.create(old)
+            life.failing(('b', 'update'))
+            life.update(new)
+            life.failing()
+
+        native = self.native(history, new, 'abc')
+        life = lives.Life(self, convergence=False)
+        history(life)
+        self.assertIn('Ambiguous versions', str(self.assert_refused(
+            life, migrate_exception.InvalidMergedTemplate)))
+        self.assert_no_operation_helps(
+            life, lambda: life.update(new), life.check, life.delete)
+        # The merged template, and that of the backup stack.
+        self.assertEqual(2, self.repair(
+            life, migrate_exception.InvalidMergedTemplate,
+            lambda template: template.pop(key)))
+        self.assertEqual(native, self.end(life, new, 'abc'))
+
+    def test_from_cfn_to_hot(self):
+        self.assert_repaired(cfn_of(self.OLD), self.NEW,
+                             'heat_template_version')
+
+    def test_from_hot_to_cfn(self):
+        self.assert_repaired(self.OLD, cfn_of(self.NEW),
+                             'AWSTemplateFormatVersion')
+
+
+class ConditionTest(MergedTestCase):
+    """An update gives e a condition and replaces a; its rollback fails."""
+
+    OLD = chains.template(
+        p=chains.resource(), a=dict(chains.resource(), depends_on='p'),
+        e=dict(chains.resource(), depends_on='a', metadata={'m': 1}),
+        b=dict(chains.resource(), depends_on='e'))
+    NEW = chains.changed(OLD, p={'value': '2'}, a={'immutable': 'y'},
+                         b={'value': '2'})
+    NEW['conditions'] = {'on': {'equals': ['1', '1']}}
+    NEW['resources']['e'].update(condition='on', metadata={'m': 2})
+
+    def assert_repaired(self, old, new, section):
+        def history(life):
+            life.create(old)
+            life.failing(('b', 'update'))
+            life.ledger.failing_then = {('p', 'update'), ('p', 'create')}
+            life.update(new, rollback=True)
+            self.assertEqual('ROLLBACK_FAILED', self.state(life.identity))
+            life.failing()
+            life.ledger.failing_then = set()
+
+        # Convergence replaces p and b, which failed.
+        native = self.native(history, old, 'ae')
+        life = lives.Life(self, convergence=False)
+        history(life)
+        self.assertIn('nvalid condition "on"', str(self.assert_refused(
+            life, migrate_exception.InvalidMergedTemplate)))
+        self.assert_no_operation_helps(
+            life, lambda: life.update(old), life.delete)
+        self.assertEqual(2, self.repair(
+            life, migrate_exception.InvalidMergedTemplate,
+            lambda template: template.update({section: {'on': True}})))
+        self.assertEqual(native, self.end(life, old, 'ae'))
+
+    def test_in_hot(self):
+        self.assert_repaired(self.OLD, self.NEW, 'conditions')
+
+    def test_in_cfn(self):
+        self.assert_repaired(cfn_of(self.OLD), cfn_of(self.NEW), 'Conditions')
