@@ -281,6 +281,17 @@ class InvalidMergedTemplate(InvalidTemplate):
                 "the database.")
 
 
+class RemovedFunction(MigrationRefused):
+    code = 'invalid_template'
+    msg_fmt = _("Resource %(resource)s of stack %(stack)s uses %(function)s, "
+                "which the version of its stored template %(template)s does "
+                "not have: a failed update has stored the version of another "
+                "template. Update the stack with a whole template, not with "
+                "--existing. If no update is possible, replace the function "
+                "in that row of the table raw_template (Ref by get_resource, "
+                "say). Then run the conversion again.")
+
+
 class ReplacedResource(MigrationRefused):
     code = 'replaced_resources'
     msg_fmt = _("Resource %(resource)s of stack %(stack)s is being replaced "

@@ -23,6 +23,7 @@ from heat.engine import dependencies
 from heat.engine import environment
 from heat.engine.migrate import parameters as migrate_parameters
 from heat.engine.migrate import plugin_errors
+from heat.engine.migrate import removed_functions
 from heat.engine.migrate import unhashed as migrate_unhashed
 from heat.engine import resource
 from heat.engine import stack as parser
@@ -60,6 +61,7 @@ def requirements(context, row, label, check_parameters=True, shared=None,
     invalid = None
     try:
         stack = _load_without_resources(context, row, label)
+        removed_functions.check(stack, row, label)
         if shared is not None:
             shared.watch(stack)
         if check_parameters:

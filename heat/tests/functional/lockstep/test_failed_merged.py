@@ -175,3 +175,86 @@ class ConditionTest(MergedTestCase):
 
     def test_in_cfn(self):
         self.assert_repaired(cfn_of(self.OLD), cfn_of(self.NEW), 'Conditions')
+
+
+class RemovedFunctionTest(MergedTestCase):
+    """An update to a version without Ref fails before it reaches c."""
+
+    OLD = chains.changed(
+        chains.OLD, **{name: {'needs': [{'Ref': used}]}
+                       for name, used in (('b', 'a'), ('c', 'b'))})
+    OLD['heat_template_version'] = '2013-05-23'
+    NEW = chains.changed(a={'value': '2'})
+
+    def begin(self, convergence=False):
+        life = lives.Life(self, convergence)
+        life.create(self.OLD)
+        life.failing(('a', 'update'))
+        life.update(self.NEW)
+        self.assertEqual('UPDATE_FAILED', self.state(life.identity))
+        life.failing()
+        return life
+
+    def assert_sound_after(self, life):
+        self.assertEqual(set(), life.forgotten)
+        end, _rows = self.end(life, self.NEW, '')
+        self.assertEqual(
+            ('UPDATE_COMPLETE', [(('a',), '2/x', False), (
+                ('b',), '1/x', False), (('c',), '1/x', False)], [], []),
+            (end['state'], end['living'], end['leaked'], end['lost']))
+
+    def assert_updated(self, life):
+        self.assertIn('Ref', str(self.assert_refused(
+            life, migrate_exception.RemovedFunction)))
+        life.update(self.NEW)
+        life.convert()
+        self.assert_sound_after(life)
+
+    def test_an_update(self):
+        self.assert_updated(self.begin())
+
+    def test_an_update_after_a_check(self):
+        # Nothing shows any more that an update has failed.
+        life = self.begin()
+        life.check()
+        self.assertEqual('CHECK_COMPLETE', self.state(life.identity))
+        # This is no remedy.
+        self.assert_no_operation_helps(life, life.patch)
+        self.assert_updated(life)
+
+    def test_a_native_twin_knows_the_uses(self):
+        life = self.begin(convergence=True)
+        life.convert()
+        self.assert_sound_after(life)
+
+    def use_get_resource(self, template):
+        template['resources'].update({
+            name: self.NEW['resources'][name] for name in 'bc'})
+
+    def test_a_repair_of_each_template(self):
+        life = self.begin()
+        self.assertEqual(2, self.repair(
+            life, migrate_exception.RemovedFunction, self.use_get_resource))
+        self.assert_sound_after(life)
+
+    def test_a_repair_where_no_update_is_possible(self):
+        life = self.begin()
+        life.failing(('c', 'delete'))
+        life.delete()
+        self.assertEqual('DELETE_FAILED', self.state(life.identity))
+        self.assert_no_operation_helps(life, lambda: life.update(self.NEW))
+        self.assertEqual(1, self.repair(
+            life, migrate_exception.RemovedFunction, self.use_get_resource))
+        self.assertEqual(set(), life.forgotten)
+        life.delete()
+        self.assertEqual(({}, []), (life.ledger.things,
+                                    life.ledger.deleted_in_use))
+
+    def test_where_the_version_has_it(self):
+        life = lives.Life(self, convergence=False)
+        life.create(self.OLD)
+        life.failing(('a', 'update'))
+        life.update(chains.changed(self.OLD, a={'value': '2'}))
+        life.failing()
+        life.convert()
+        self.assert_sound_after(life)

@@ -25,7 +25,10 @@ LAST_TEMPLATES = (
 MERGED_TEMPLATES = (
     'test_from_cfn_to_hot', 'test_from_hot_to_cfn', 'test_in_hot',
     'test_in_cfn', 'test_a_damaged_merged_template_is_restored',
-    'test_a_damaged_template_of_a_backup_stack_is_restored')
+    'test_a_damaged_template_of_a_backup_stack_is_restored',
+    'test_an_update', 'test_an_update_after_a_check',
+    'test_a_repair_of_each_template',
+    'test_a_repair_where_no_update_is_possible')
 
 #: The tests of the remedies for each code.
 REMEDIES = {
@@ -91,6 +94,7 @@ CASES = (test_convert.ConvertTest, test_convert.OutOfTimeTest,
          test_other_ways.OtherWaysTest)
 ELSEWHERE = (test_failed_bad_input.TemplateTest,
              test_failed_merged.ConditionTest, test_failed_merged.FormatTest,
+             test_failed_merged.RemovedFunctionTest,
              test_leftovers.UnreferencedTest, test_leftovers.WithoutRootTest,
              test_packet.PacketTest, test_remedies_deployed.RemediesTest)
 
