@@ -146,7 +146,7 @@ def read_many(session, root_ids):
     def by_root(statement, kind):
         found = collections.defaultdict(list)
         for row in map(kind._make, session.execute(
-                statement, {'root_ids': root_ids})):
+                statement, {'root_ids': root_ids}).all()):
             # A stack that was created after its owner was read is in no tree.
             found[root_of.get(row.stack_id)].append(row)
         return found
