@@ -249,11 +249,11 @@ def _plan(context, stack_id, stored_credentials, make, convergence, ignored,
     with migrate_read.second_look(context, tree):
         changes = migrate_plan.to_change(split.tree, convergence)
         failed = failed and changes and migrate_failed.concerns(split.tree)
-        if changes:
-            dead_locks = migrate_read.check(
-                context, split.tree, locks, split.out, convergence, failed)
         templates = migrate_templates.Templates(context, split.tree,
                                                 stored_credentials)
+        if changes:
+            dead_locks = _check(context, split, locks, templates, convergence,
+                                failed)
         if failed:
             made = _make_failed(context, split.tree, templates)
         else:
@@ -265,6 +265,15 @@ def _plan(context, stack_id, stored_credentials, make, convergence, ignored,
     return dataclasses.replace(
         migrate_planning.with_left_out(made, tree, split),
         dead_locks=dead_locks)
+
+
+def _check(context, split, locks, templates, convergence, failed):
+    try:
+        return migrate_read.check(context, split.tree, locks, split.out,
+                                  convergence, failed)
+    except migrate_exception.Interrupted:
+        migrate_failed.check_interrupted(split.tree, templates)
+        raise
 
 
 def _fills(context, whole, tree, requirements):

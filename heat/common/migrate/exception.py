@@ -292,6 +292,21 @@ class RemovedFunction(MigrationRefused):
                 "say). Then run the conversion again.")
 
 
+class InterruptedTemplate(InvalidTemplate):
+    """A template that an engine left when it died during an update.
+
+    The template has the new definitions, and lacks the new conditions.
+    """
+
+    msg_fmt = _("Stack %(stack)s has %(action)s in progress, no engine works "
+                "on it, and its stored template %(template)s cannot be used: "
+                "%(error)s. No engine that starts can make such a stack "
+                "FAILED. Repair the template in the table raw_template: if "
+                "it lacks a condition, add it with the value true. Then "
+                "start any engine, and run the conversion again with "
+                "--failed.")
+
+
 class ReplacedResource(MigrationRefused):
     code = 'replaced_resources'
     msg_fmt = _("Resource %(resource)s of stack %(stack)s is being replaced "

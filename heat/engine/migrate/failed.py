@@ -101,6 +101,29 @@ def _check_state(row, locks):
                                             state=state)
 
 
+def check_interrupted(tree, templates):
+    """Refuse an interrupted stack that no engine can make FAILED.
+
+    An engine that starts loads the resources of each such stack from the
+    template that it has (reset_stack_and_resources_in_progress in
+    heat.engine.stack).
+
+    :param templates: a heat.engine.migrate.templates.Templates
+    :raises InterruptedTemplate: when a template cannot be parsed
+    :raises UnknownResourceType: when a plug-in is missing
+    """
+    for row in tree.stacks:
+        if row.status != 'IN_PROGRESS' or row.convergence or row.backup:
+            continue
+        try:
+            templates.definitions(row)
+        except migrate_exception.InvalidTemplate as exc:
+            raise migrate_exception.InterruptedTemplate(
+                action=row.action, template=row.raw_template_id,
+                **exc.kwargs) from exc
+        templates.prepared(row)
+
+
 def _is_new(row):
     return (row.action in ('CREATE', 'ADOPT') and row.created_at is not None
             and timeutils.utcnow() - row.created_at < BEFORE_THE_LOCK)

@@ -152,6 +152,20 @@ class RefusedTest(FailedCase):
         self.set_values(models.Stack, self.stack.id, status='IN_PROGRESS')
         self.assert_refused(migrate_exception.Interrupted, 'start any engine')
 
+    def test_one_whose_template_keeps_engines_from_making_it_failed(self):
+        self.set_values(models.Stack, self.stack.id, status='IN_PROGRESS')
+        template = dict(self.stack.t.t, resources={'a': {
+            'type': 'GenericResourceType', 'condition': 'new'}})
+        self.set_values(models.RawTemplate, self.stack.t.id,
+                        template=template)
+        self.assert_refused(migrate_exception.InterruptedTemplate,
+                            'Invalid condition', str(self.stack.t.id),
+                            'start any engine')
+        template['resources'] = {'a': {'type': 'OS::No::Plugin'}}
+        self.set_values(models.RawTemplate, self.stack.t.id,
+                        template=template)
+        self.assert_refused(migrate_exception.UnknownResourceType)
+
     def test_a_create_counts_as_one_only_after_some_minutes(self):
         for action in ('CREATE', 'ADOPT'):
             self.set_values(models.Stack, self.stack.id, action=action,

@@ -83,6 +83,13 @@ def _things(value, immutable):
 
 
 class KilledTestCase(failed_case.FailedTestCase):
+    """Kills an engine in the middle of an operation.
+
+    :cvar OLD: the template that a stack has before the operation
+    :cvar FILES: the files of all templates
+    """
+
+    OLD, FILES = OLD, FILES
 
     def setUp(self):
         super().setUp()
@@ -95,9 +102,9 @@ class KilledTestCase(failed_case.FailedTestCase):
         """A stack that allows the operation."""
         self.empty_database()
         life = lives.Life(self, convergence)
-        life.files = FILES
+        life.files = self.FILES
         if operation is not create:
-            life.create(OLD, FILES)
+            life.create(self.OLD, self.FILES)
         return life
 
     def moments(self, operation):
@@ -145,7 +152,7 @@ class KilledTestCase(failed_case.FailedTestCase):
             killed += 1
             state = self.state(life.identity)
             what = '%s, moment %d, %s' % (operation.__name__, moment, state)
-            life.convert()
+            self.convert(life)
             try:
                 then(life)
             except Exception as exc:
@@ -164,6 +171,9 @@ class KilledTestCase(failed_case.FailedTestCase):
             self.assertEqual(living, [path for path, *_ in end['living']],
                              what)
         self.assertGreaterEqual(killed, SAMPLE)
+
+    def convert(self, life):
+        life.convert()
 
     def assert_nothing_left(self, life):
         self.assertEqual({}, life.ledger.things)
@@ -230,16 +240,20 @@ class DeletedTest(KilledTestCase):
             self.assert_nothing_left(life)
 
 
-def _add_tests():
-    thens = {'target': (lambda life: life.update(NEW), _things('2', 'y')),
-             'old': (lambda life: life.update(OLD), _things('1', 'x')),
-             'delete': (delete, [])}
-    for operation in (create, update, roll_back, delete):
+def add_tests(case, operations, thens):
+    """Add a test for each operation with each one after it.
+
+    :param thens: {name: the operation after it, and the paths of the things
+        that are there then}
+    """
+    for operation in operations:
         for name, (then, living) in thens.items():
             def test(self, operation=operation, then=then, living=living):
                 self.play_all(operation, then, living)
-            setattr(KilledTest, 'test_%s__%s' % (operation.__name__, name),
-                    test)
+            setattr(case, 'test_%s__%s' % (operation.__name__, name), test)
 
 
-_add_tests()
+add_tests(KilledTest, (create, update, roll_back, delete), {
+    'target': (update, _things('2', 'y')),
+    'old': (lambda life: life.update(OLD), _things('1', 'x')),
+    'delete': (delete, [])})
