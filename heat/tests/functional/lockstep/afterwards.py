@@ -99,14 +99,20 @@ DIFFERENT = {(failures.rollback_of_create_failed, patch),
     (failures.delete_failed_after_replacement, operation)
     for operation in OPERATIONS if operation is not delete}
 
-#: After these both stacks have a fault of Heat's rollbacks, but not the same.
+#: After these both stacks have a fault of Heat's rollbacks, but not the same:
+#: the native one, and that of the converted stack.
 #: The native rollback leaves b doubled. The converted one leaves c doubled,
 #: which the failed update did not reach, and which only reads a parameter. Or
-#: it does not create a, which the legacy engine had not created before.
+#: it does not create a, which the legacy engine had not created before. Or it
+#: keeps the original of b, whose update fails again.
 OTHER_FAULT = {
-    (failures.encrypted, third_failing_in_b): 'deleted in use',
-    (failures.encrypted, third_then_delete): 'deleted in use',
-    (failures.mapping_added, third_failing_in_b): 'never created'}
+    (failures.encrypted, third_failing_in_b): ('deleted in use',
+                                               'deleted in use'),
+    (failures.encrypted, third_then_delete): ('deleted in use',
+                                              'deleted in use'),
+    (failures.mapping_added, third_failing_in_b): ('deleted in use',
+                                                   'never created'),
+    (failures.rollback_failed, third_failing_in_b): ('doubled', 'failed')}
 
 if not overlay.release().converged_actions:
     # Before Heat 26 the legacy engine fails before it creates the resource,

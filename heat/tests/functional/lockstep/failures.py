@@ -70,8 +70,10 @@ def cleanup_failed(life):
 def rollback_failed(life):
     """a is replaced, b fails, and the rollback of b fails."""
     life.create()
-    life.failing(('b', 'update'))
+    # Heat replaces what has failed.
+    life.failing(('b', 'update'), ('b', 'create'))
     life.update(chains.REPLACING, rollback=True)
+    life.test.assertEqual('ROLLBACK_FAILED', life.test.state(life.identity))
     return chains.OLD, chains.REPLACING
 
 
