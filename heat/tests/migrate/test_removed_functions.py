@@ -54,6 +54,11 @@ class RemovedFunctionTest(test_convergence_migrate.MigrateTestCase):
         self.store(metadata={'x': {'Ref': 'a', 'y': 'z'}})
         self.assertEqual([], self.requires())
 
+    def test_that_of_the_other_format_is_only_data(self):
+        # Where no update has merged two formats.
+        self.store(metadata={'x': {'Fn::GetAtt': ['a', 'y']}})
+        self.assertEqual([], self.requires())
+
     def test_a_disabled_definition(self):
         self.store(metadata={'x': {'Ref': 'a'}}, condition='off')
         self.set_values(models.Resource, self.resources(self.stack)['b'].id,

@@ -267,6 +267,38 @@ class RemovedFunctionTest(MergedTestCase):
         self.assertEqual(({}, []), (life.ledger.things,
                                     life.ledger.deleted_in_use))
 
+    def roll_back(self, life, old, new):
+        """The rollback fails at a, when b already uses it."""
+        life.create(old)
+        life.failing(('c', 'update'))
+        life.ledger.failing_then = {('a', 'update'), ('a', 'create')}
+        life.update(new, rollback=True)
+        self.assertEqual('ROLLBACK_FAILED', self.state(life.identity))
+        life.failing()
+        life.ledger.failing_then = set()
+
+    def test_a_rollback_from_the_other_format(self):
+        # Each format has a function that the other one takes for data.
+        old = chains.template(a=chains.resource(), b=chains.resource(),
+                              c=dict(chains.resource(), depends_on='b'))
+        new = chains.changed(old, a={'value': '2'}, c={'value': '2'}, b={
+            'needs': [{'get_resource': 'a'}]})
+        new_cfn = chains.changed(cfn_of(new), b={'needs': [{'Ref': 'a'}]})
+        for old, new in ((cfn_of(old), new), (old, new_cfn)):
+            life = lives.Life(self, convergence=True)
+            self.roll_back(life, old, new)
+            life.convert()
+            self.assertEqual(set(), life.forgotten)
+            life = lives.Life(self, convergence=False)
+            self.roll_back(life, old, new)
+            self.assert_refused(life, migrate_exception.RemovedFunction)
+            life.update(old)
+            life.convert()
+            self.assertEqual(set(), life.forgotten)
+            life.delete()
+            self.assertEqual(({}, []), (life.ledger.things,
+                                        life.ledger.deleted_in_use))
+
     def test_where_the_version_has_it(self):
         life = lives.Life(self, convergence=False)
         life.create(self.OLD)
