@@ -78,6 +78,7 @@ class RunTest(FolderTestCase):
     def run_tool(self, *arguments):
         """Run the tool on the folder; returns its status and its lines."""
         tool = sources.load_tool('run_tests')
+        self.useFixture(fixtures.EnvironmentVariable('CI_REQUIRE_BACKENDS'))
         printed = self.useFixture(fixtures.StringStream('stdout')).stream
         for owner, name, value in (
                 (tool, 'CHECKOUT', self.folder), (tool, 'WAITING', '1'),
