@@ -9,7 +9,6 @@ import collections
 import graphlib
 
 from heat.common.migrate import exception as migrate_exception
-from heat.engine.migrate import failed_branches
 from heat.engine.migrate import plan as migrate_plan
 
 
@@ -32,9 +31,8 @@ class Graph:
         pairs = (sorted((old.id, main[name].id))
                  for name, old in backed_up.items() if name in main)
         self._replaced = {newer: older for older, newer in pairs}
-        self._ids = self._created_ids()
-        self.requires = {row.id: self._requires_of(row) for row in self._rows}
-        for requirer, required in [*self._begun(), *self._in_branches()]:
+        self.requires = self._find_requires()
+        for requirer, required in self._begun():
             # With a circle, each later operation would fail.
             known = required in self.requires[requirer]
             if not known and not self._reaches(required, requirer):
@@ -49,18 +47,18 @@ class Graph:
                 needed_by[row_id].add(requirer)
         return needed_by
 
-    def _created_ids(self):
+    def _find_requires(self):
         ids = collections.defaultdict(set)
         for row in self._rows:
             # Nothing can depend on a resource that was never created.
             if _is_created(row):
                 ids[row.name].add(row.id)
-        return ids
+        return {row.id: self._requires_of(row, ids) for row in self._rows}
 
-    def _requires_of(self, row):
+    def _requires_of(self, row, ids):
         graph = self._templates.graph(self._current[row.id])
         return {required for name in graph.get(row.name, ())
-                for required in self._ids[name]}
+                for required in ids[name]}
 
     def _begun(self):
         """Find what failed updates have added, as (row id, required row id).
@@ -77,17 +75,6 @@ class Graph:
         for row in failed:
             for name in sorted(done.keys() & graph.get(row.name, ())):
                 yield row.id, done[name]
-
-    def _in_branches(self):
-        """Find what resources may use, as (row id, required row id).
-
-        See heat.engine.migrate.failed_branches.
-        """
-        for row in self._rows:
-            names = failed_branches.of(self._current[row.id])
-            for name in sorted(names.get(row.name, ())):
-                for required in sorted(self._ids.get(name, ())):
-                    yield row.id, required
 
     def _may_have_failed(self, row):
         # The legacy engine replaces a resource whose update has failed, and

@@ -12,7 +12,6 @@ from heat.db.migrate import rows
 from heat.db import models
 from heat.engine.migrate import failed_templates
 from heat.tests import common
-from heat.tests.migrate import fixtures as migrate_fixtures
 from heat.tests.migrate import test_failed
 
 
@@ -92,20 +91,6 @@ class BegunTest(test_failed.FailedCase):
         self.assertEqual([[], [rows['b'].id]], [
             self.resource(row_id).requires
             for row_id in (rows['b'].id, old)])
-
-    def test_nor_is_that_of_a_branch(self):
-        # By this template a requires b, and the other branch has a.
-        template = migrate_fixtures.template_of({'a': ['b'], 'b': []})
-        template['conditions'] = {'on': False}
-        template['resources']['b']['metadata'] = {
-            'x': {'if': ['on', {'get_resource': 'a'}, 'none']}}
-        last = self.row(self.stack).prev_raw_template_id
-        self.set_values(models.RawTemplate, last, template=template)
-        self.set_values(models.RawTemplate, self.stack.t.id, template=template)
-        self.convert()
-        rows = self.resources(self.stack)
-        self.assertEqual([[rows['b'].id], []], [
-            rows[name].requires for name in 'ab'])
 
     def test_a_replaced_resource_may_have_failed_before(self):
         # The legacy engine then makes it COMPLETE.

@@ -136,7 +136,7 @@ class FormatTest(MergedTestCase):
 
 
 class ConditionTest(MergedTestCase):
-    """An update gives e a condition and replaces a; it fails at b."""
+    """An update gives e a condition and replaces a; its rollback fails."""
 
     OLD = chains.template(
         p=chains.resource(), a=dict(chains.resource(), depends_on='p'),
@@ -147,26 +147,15 @@ class ConditionTest(MergedTestCase):
     NEW['conditions'] = {'on': {'equals': ['1', '1']}}
     NEW['resources']['e'].update(condition='on', metadata={'m': 2})
 
-    def roll_back(self, life, old, new):
-        """The rollback fails at p, before it comes to e."""
-        life.create(old)
-        life.failing(('b', 'update'))
-        life.ledger.failing_then = {('p', 'update'), ('p', 'create')}
-        life.update(new, rollback=True)
-        self.assertEqual('ROLLBACK_FAILED', self.state(life.identity))
-        life.failing()
-        life.ledger.failing_then = set()
-
-    def update(self, life, old, new):
-        life.create(old)
-        life.failing(('b', 'update'))
-        life.update(new)
-        self.assertEqual('UPDATE_FAILED', self.state(life.identity))
-        life.failing()
-
-    def assert_repaired(self, fail, old, new, section):
+    def assert_repaired(self, old, new, section):
         def history(life):
-            fail(life, old, new)
+            life.create(old)
+            life.failing(('b', 'update'))
+            life.ledger.failing_then = {('p', 'update'), ('p', 'create')}
+            life.update(new, rollback=True)
+            self.assertEqual('ROLLBACK_FAILED', self.state(life.identity))
+            life.failing()
+            life.ledger.failing_then = set()
 
         # Convergence replaces p and b, which failed.
         native = self.native(history, old, 'ae')
@@ -182,16 +171,10 @@ class ConditionTest(MergedTestCase):
         self.assertEqual(native, self.end(life, old, 'ae'))
 
     def test_in_hot(self):
-        self.assert_repaired(self.roll_back, self.OLD, self.NEW, 'conditions')
+        self.assert_repaired(self.OLD, self.NEW, 'conditions')
 
     def test_in_cfn(self):
-        self.assert_repaired(self.roll_back, cfn_of(self.OLD),
-                             cfn_of(self.NEW), 'Conditions')
-
-    def test_from_a_version_without_conditions(self):
-        # Heat merges the sections that the old version has.
-        old = dict(self.OLD, heat_template_version='2015-04-30')
-        self.assert_repaired(self.update, old, self.NEW, 'conditions')
+        self.assert_repaired(cfn_of(self.OLD), cfn_of(self.NEW), 'Conditions')
 
 
 class RemovedFunctionTest(MergedTestCase):

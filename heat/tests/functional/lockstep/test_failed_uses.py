@@ -6,8 +6,6 @@ A native stack stores the new requirements when the update of a resource
 begins. The legacy engine stores none.
 """
 
-import functools
-
 from heat.engine import stack as parser
 from heat.tests.functional.lockstep import chains
 from heat.tests.functional.lockstep import failed_case
@@ -23,32 +21,6 @@ WITH_Z = chains.changed(USING)
 WITH_Z['resources']['z'] = chains.resource(needs='b')
 #: An update to it deletes a and b.
 WITHOUT = chains.template(p=chains.resource())
-
-
-def choosing(needs):
-    """Only the value of a parameter makes b use a."""
-    template = chains.template(
-        a=chains.resource(), other=chains.resource(), p=chains.resource(),
-        b=dict(chains.resource(), depends_on='p'))
-    template.update(parameters={'flag': {'type': 'boolean'}},
-                    conditions={'on': {'get_param': 'flag'}})
-    template['resources']['b']['properties']['needs'] = needs
-    return template
-
-
-#: The ``if`` may be outside or inside.
-CHOOSING = (
-    choosing({'if': ['on', [{'get_resource': 'a'}],
-                     [{'get_resource': 'other'}]]}),
-    choosing([{'get_resource': {'if': ['on', 'a', 'other']}}]))
-
-
-def flip(life, template):
-    """The update fails at p, and does not reach b."""
-    life.create(template, params={'flag': True})
-    life.failing(('p', 'update'))
-    life.update(chains.changed(template, p={'value': '2'}),
-                params={'flag': False})
 
 
 def begin(life):
@@ -126,11 +98,6 @@ class UsesTest(failed_case.FailedTestCase):
 
     def test_a_delete_that_fails(self):
         self.assert_known(fail_to_delete, 'DELETE_FAILED', delete)
-
-    def test_the_other_branch_of_an_if(self):
-        for template in CHOOSING:
-            self.assert_known(functools.partial(flip, template=template),
-                              'UPDATE_FAILED', update, delete)
 
     def assert_forgotten(self, history, state):
         """The legacy engine has forgotten the use before the conversion."""

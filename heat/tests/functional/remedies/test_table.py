@@ -24,8 +24,7 @@ LAST_TEMPLATES = (
     'test_a_lost_template_is_restored')
 MERGED_TEMPLATES = (
     'test_from_cfn_to_hot', 'test_from_hot_to_cfn', 'test_in_hot',
-    'test_in_cfn', 'test_from_a_version_without_conditions',
-    'test_a_damaged_merged_template_is_restored',
+    'test_in_cfn', 'test_a_damaged_merged_template_is_restored',
     'test_a_damaged_template_of_a_backup_stack_is_restored',
     'test_an_update', 'test_an_update_after_a_check',
     'test_a_repair_of_each_template',
