@@ -54,7 +54,8 @@ def _copy(session, template_id):
     copy = sqlalchemy.insert(_template).from_select(
         columns, sqlalchemy.select(*columns).where(
             _template.c.id == template_id))
-    if session.get_bind().dialect.name == 'postgresql':
+    # A session with a deadline has no bind of its own.
+    if session.connection().dialect.name == 'postgresql':
         return session.execute(copy.returning(_template.c.id)).scalar_one()
     return session.execute(copy).lastrowid
 

@@ -61,8 +61,7 @@ def requirements(context, row, label, check_parameters=True, shared=None,
     invalid = None
     try:
         stack = _load_without_resources(context, row, label)
-        removed_functions.check(stack, row, label,
-                                is_merged=not check_parameters)
+        removed_functions.check(stack, row, label)
         if shared is not None:
             shared.watch(stack)
         if check_parameters:

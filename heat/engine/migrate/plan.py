@@ -156,12 +156,11 @@ class Plan:
 
     def for_users(self):
         """Yield what users of failed stacks must know, as short texts."""
-        # The event is about the root stack, which comes first.
-        template = next(filter(None, (stack.new_template
-                                      for stack in self.failed)), None)
-        if template:
-            yield ('Rollbacks and updates of the existing template now use %s'
-                   % template)
+        for stack in self.failed:
+            # The event is about the root stack.
+            if stack.id == self.stack_id and stack.new_template:
+                yield ('Rollbacks and updates of the existing template now '
+                       'use %s' % stack.new_template)
         if any(stack.moved for stack in self.failed):
             yield 'Its next update deletes what earlier ones replaced'
 

@@ -1,37 +1,38 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Refuse templates with functions that their version does not have.
+"""Refuse templates with references that their version does not have.
 
-A legacy update that fails stores the newer version in the template of the
-stack and in that of the backup stack. Both can have definitions of the older
-version. Heat then parses what the newer version has removed, such as Ref, as
-a function without a value and without dependencies. Between HOT and CFN, it
-does not even take the reference to a resource for a function.
+A legacy update or rollback that fails stores the version of one template in
+the merged template of the stack and in that of the backup stack. Both can have
+definitions of another version or format. What Heat then takes for data, or for
+a function that the version has removed, has no dependencies.
 """
 
 from heat.common.migrate import exception as migrate_exception
 from heat.engine.hot import functions as hot_functions
 
-
-# In a template that is not merged, another format may be just data.
+# The functions that refer to a resource. Dependencies in the arguments of any
+# other removed function are found.
 _REFERENCES = ('get_resource', 'get_attr', 'Ref', 'Fn::GetAtt')
 
 
-def check(stack, row, label, is_merged=False):
+def check(stack, row, label):
     """Check the definitions of the resources that a template enables.
+
+    Heat has validated a template that was never merged. There, the name of a
+    reference of another format is data.
 
     :param stack: Heat's Stack, with the template
     :param row: the StackRow that it was made from
-    :param is_merged: whether it can have definitions of another format
-    :raises RemovedFunction: when a definition uses such a function
+    :raises RemovedFunction: when a definition uses such a reference
     """
+    if row.prev_raw_template_id in (None, row.raw_template_id):
+        return
     template = stack.t
     # To search the text takes less time than to search the definitions.
-    missing = {name for name, function in template.functions.items()
-               if function is hot_functions.Removed}
-    if is_merged:
-        missing.update(set(_REFERENCES).difference(template.functions))
-    missing = {name for name in missing if '"%s"' % name in row.template}
+    missing = {name for name in _REFERENCES
+               if template.functions.get(name, hot_functions.Removed) is
+               hot_functions.Removed and '"%s"' % name in row.template}
     if not missing:
         return
     stored = template.t.get(template.RESOURCES)

@@ -316,6 +316,15 @@ class TextTest(FailedCase):
             'replaces; a rollback goes back to the template of the failed '
             'update', str(plan).replace('legacy is ', ''))
 
+    def test_the_event_of_a_root_stack_is_not_about_a_nested_one(self):
+        root = self.legacy({'a': []}, name='root')
+        self.set_values(models.Stack, self.stack.id, owner_id=root.id)
+        self.set_values(models.Resource, self.resources(root)['a'].id,
+                        physical_resource_id=self.stack.id)
+        plan = convergence_migrate.plan(self.ctx, root.id, failed=True)
+        self.assertIn('the template of the failed update', str(plan))
+        self.assertEqual([], list(plan.for_users()))
+
     def test_the_event_says_what_users_need(self):
         self.convert()
         event, = self.events(self.stack)

@@ -42,6 +42,18 @@ class FailedTest(test_hook.HookTestCase):
         self.assertEqual(['COMPLETE'], [event.resource_status for event
                                         in self.events(self.stack)])
 
+    def test_an_update_converts_one_with_a_backup_stack(self):
+        # The template of the backup stack is copied before the deadline.
+        backup = self.legacy({'a': []}, name='legacy*',
+                             owner_id=self.stack.id)
+        self.set_values(models.Stack, backup.id, backup=True)
+        old = self.resources(backup)['a'].id
+        self.update()
+        self.assertTrue(self.converted())
+        row = self.stored_row(models.Resource, old)
+        self.assertEqual(self.stack.id, row.stack_id)
+        self.assertNotIn(row.current_template_id, (None, backup.t.id))
+
     def test_a_patch_goes_on_from_the_template_of_the_failed_update(self):
         target = migrate_fixtures.template_of({'a': [], 'b': []})
         self.set_target(target)

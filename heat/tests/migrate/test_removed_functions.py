@@ -16,6 +16,9 @@ class RemovedFunctionTest(test_convergence_migrate.MigrateTestCase):
 
     def store(self, version='2018-08-31', outputs=None, **b):
         """Store what a failed update may leave; a check completed since."""
+        self.set_values(models.Stack, self.stack.id,
+                        prev_raw_template_id=self.add(models.RawTemplate(
+                            template={}, files={}, environment={})))
         self.set_values(models.RawTemplate, self.stack.t.id, template={
             'heat_template_version': version,
             'conditions': {'off': {'equals': ['1', '2']}},
@@ -33,7 +36,8 @@ class RemovedFunctionTest(test_convergence_migrate.MigrateTestCase):
         for found, function in (
                 ({'x': {'Ref': 'a'}}, 'Ref'),
                 ({'x': ['y', {'Ref': 'a'}]}, 'Ref'),
-                ({'Fn::Join': ['', ['y']]}, 'Fn::Join'),
+                ({'x': {'Fn::GetAtt': ['a', 'y']}}, 'Fn::GetAtt'),
+                ({'Fn::Join': ['', [{'Ref': 'a'}]]}, 'Ref'),
                 ({'x': {'list_join': ['', [{'Ref': 'a'}]]}}, 'Ref')):
             self.store(metadata=found)
             refused = self.assertRaises(
@@ -54,10 +58,17 @@ class RemovedFunctionTest(test_convergence_migrate.MigrateTestCase):
         self.store(metadata={'x': {'Ref': 'a', 'y': 'z'}})
         self.assertEqual([], self.requires())
 
-    def test_that_of_the_other_format_is_only_data(self):
-        # Where no update has merged two formats.
+    def test_another_removed_function_hides_no_reference(self):
+        self.store(metadata={'Fn::Join': ['', [{'get_resource': 'a'}]]})
+        self.assertEqual(['a'], self.requires())
+
+    def test_where_no_update_has_merged_two_formats_it_is_data(self):
         self.store(metadata={'x': {'Fn::GetAtt': ['a', 'y']}})
-        self.assertEqual([], self.requires())
+        for last in (None, self.stack.t.id):
+            self.set_values(models.Stack, self.stack.id,
+                            prev_raw_template_id=last)
+            self.assertFalse(convergence_migrate.plan(
+                self.ctx, self.stack.id).nothing_to_do)
 
     def test_a_disabled_definition(self):
         self.store(metadata={'x': {'Ref': 'a'}}, condition='off')

@@ -275,6 +275,9 @@ class RemovedFunctionTest(MergedTestCase):
             life = lives.Life(self, convergence=False)
             self.roll_back(life, old, new)
             self.assert_refused(life, migrate_exception.RemovedFunction)
+            # A check makes it COMPLETE, and repairs nothing.
+            life.check()
+            self.assert_refused(life, migrate_exception.RemovedFunction)
             life.update(old)
             life.convert()
             self.assertEqual(set(), life.forgotten)
