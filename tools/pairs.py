@@ -21,12 +21,13 @@ import typing
 CHECKOUT = pathlib.Path(__file__).resolve().parent.parent
 
 #: {name: regular expression} of the tests of a pair. The main tests are the
-#: functional tests that use most of Heat, and the unit tests, without those of our
-#: own tools, which run with the newest Heat, and without Heat's simulator, which
-#: takes half of the time. The basic tests leave out random
-#: stacks, and unit tests that do not depend on the release of Heat.
+#: functional tests that use most of Heat, and the unit tests. They leave out
+#: Heat's simulator, which takes half of their time, and our own tools, which
+#: run with the newest Heat. The basic tests leave out random stacks, and unit
+#: tests that do not depend on the release of Heat.
 TESTS = {
-    'main': (r'^heat\.tests\.(test_(?!\w+_tool\.|venv_script)|migrate\.test_(?!simulator)|'
+    'main': (r'^heat\.tests\.(test_(?!\w+_tool\.|venv_script)|'
+             r'migrate\.test_(?!simulator)|'
              r'functional\.(test_update_deployment\.MySQLUpdateTest|'
              r'test_verify\.|'
              r'lockstep\.(test_oracle\.SQLite|test_differential)))'),
