@@ -5,6 +5,7 @@
 import sqlalchemy
 
 from heat.db import api as db_api
+from heat.db.migrate import chunks as migrate_chunks
 from heat.db.migrate import conditions
 from heat.db.migrate import tree as migrate_tree
 from heat.db import models
@@ -17,33 +18,36 @@ _stack = models.Stack.__table__.c
 _template = models.RawTemplate.__table__.c
 
 
-def _select_sizes():
-    """(root_id, resources, bytes) of some trees."""
+def _select_trees():
+    """(root_id, id) of some trees."""
     tree = conditions.trees(
         models.Stack.owner_id.is_(None), models.Stack.id.in_(
             sqlalchemy.bindparam('root_ids', expanding=True)))
+    return sqlalchemy.select(tree.c.root_id, tree.c.id)
+
+
+def _select_sizes():
+    """(id, resources, bytes) of some stacks."""
+    ids = sqlalchemy.bindparam('stack_ids', expanding=True)
     resource = models.Resource.__table__.c
     members = sqlalchemy.select(
-        resource.stack_id, sqlalchemy.func.count().label('number')).join_from(
-            models.Resource.__table__, tree, resource.stack_id == tree.c.id
-        ).group_by(resource.stack_id).subquery()
+        resource.stack_id, sqlalchemy.func.count().label('number')).where(
+            resource.stack_id.in_(ids)).group_by(resource.stack_id).subquery()
     size = sum(sqlalchemy.func.coalesce(sqlalchemy.func.length(
         sqlalchemy.type_coerce(column, sqlalchemy.Text)), 0)
         for column in (_template.template, _template.environment,
                        _template.files))
     return sqlalchemy.select(
-        tree.c.root_id,
-        sqlalchemy.func.coalesce(sqlalchemy.func.sum(members.c.number), 0),
-        sqlalchemy.func.coalesce(sqlalchemy.func.sum(size), 0)).select_from(
-            tree).join(
-                models.Stack.__table__, _stack.id == tree.c.id).outerjoin(
+        _stack.id, sqlalchemy.func.coalesce(members.c.number, 0),
+        sqlalchemy.func.coalesce(size, 0)).select_from(
+            models.Stack.__table__).outerjoin(
                 models.RawTemplate.__table__,
                 _template.id == _stack.raw_template_id).outerjoin(
-                    members, members.c.stack_id == tree.c.id).group_by(
-                        tree.c.root_id)
+                    members, members.c.stack_id == _stack.id).where(
+                        _stack.id.in_(ids))
 
 
-_SIZES = _select_sizes()
+_TREES, _SIZES = _select_trees(), _select_sizes()
 
 
 @db_api.retry_on_db_error
@@ -55,15 +59,26 @@ def get_trees(root_ids):
         the ids, as many as RESOURCES and BYTES allow
     """
     with db_api.get_engine().connect() as connection:
-        small = _small(root_ids, {
-            row[0]: (int(row[1]), int(row[2])) for row in connection.execute(
-                _SIZES, {'root_ids': root_ids})})
+        small = _small(root_ids, _sizes(connection, root_ids))
         if not small:
             return {}
         trees, locked = migrate_tree.read_many(connection, small)
     return {root_id: trees[root_id] for root_id in small
             if root_id in trees and not any(
                 row.id in locked for row in trees[root_id].stacks)}
+
+
+def _sizes(connection, root_ids):
+    """Map root ids to [resources, bytes] of their trees."""
+    root_of = {stack_id: root_id for root_id, stack_id in connection.execute(
+        _TREES, {'root_ids': root_ids})}
+    sizes = {root_id: [0, 0] for root_id in root_of.values()}
+    for chunk in migrate_chunks.chunks(root_of):
+        for stack_id, resources, size in connection.execute(
+                _SIZES, {'stack_ids': chunk}):
+            sizes[root_of[stack_id]][0] += resources
+            sizes[root_of[stack_id]][1] += size
+    return sizes
 
 
 def _small(root_ids, sizes):

@@ -74,16 +74,30 @@ def is_unreferenced(stack):
         (suspected, sqlalchemy.case((named, 0), else_=1)), else_=0) == 1
 
 
+def children(tree, child, *columns):
+    """Select from the stacks that a stack of a recursive tree owns.
+
+    MariaDB takes all root stacks for children of one owner, because NULL
+    counts as a value of the index. Then it prefers to go through all stacks
+    of a cloud, so the order of the join is given.
+
+    :param tree: the recursive expression, with a column ``id``
+    :param child: an alias of the table of stacks
+    """
+    return sqlalchemy.select(*columns).prefix_with(
+        'STRAIGHT_JOIN', dialect='mysql').select_from(tree).join(
+            child, child.c.owner_id == tree.c.id).where(
+                child.c.deleted_at.is_(None))
+
+
 def trees(*conditions):
     """(root_id, id) of the stacks that meet conditions and all below them.
 
     UNION (not UNION ALL) ends the recursion if damaged rows own each other.
     """
-    child = orm.aliased(_Stack)
+    child = _Stack.__table__.alias()
     tree = sqlalchemy.select(
         _Stack.id.label('root_id'), _Stack.id.label('id')).where(
             _Stack.deleted_at.is_(None), *conditions).cte(
                 'tree', recursive=True)
-    return tree.union(
-        sqlalchemy.select(tree.c.root_id, child.id).where(
-            child.owner_id == tree.c.id, child.deleted_at.is_(None)))
+    return tree.union(children(tree, child, tree.c.root_id, child.c.id))

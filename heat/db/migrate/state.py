@@ -10,7 +10,6 @@ from sqlalchemy import orm
 from heat.common.migrate import exception as migrate_exception
 from heat.db import api as db_api
 from heat.db.migrate import conditions
-from heat.db.migrate import tree as migrate_tree
 from heat.db import models
 
 _stack = models.Stack.__table__.c
@@ -31,13 +30,27 @@ class State(typing.NamedTuple):
 _ROOT_ID = sqlalchemy.bindparam('root_id')
 
 
+def _tree(condition):
+    """(id, is_legacy) of some stacks and of all below them.
+
+    Backup stacks do not count as legacy.
+    """
+    def columns(stack):
+        return stack.c.id, sqlalchemy.and_(
+            conditions.is_convergence(stack.c).is_(False),
+            conditions.is_backup(stack.c).is_(False)).label('is_legacy')
+
+    first, child = (models.Stack.__table__.alias() for _ in range(2))
+    tree = sqlalchemy.select(*columns(first)).where(
+        condition(first.c), first.c.deleted_at.is_(None)).cte(
+            'tree', recursive=True)
+    return tree.union(conditions.children(tree, child, *columns(child)))
+
+
 def _select_state():
-    member = models.Stack.__table__.alias()
-    tree = migrate_tree.ids_below(_stack.id == _ROOT_ID)
+    tree = _tree(lambda stack: stack.id == _ROOT_ID)
     legacy = sqlalchemy.select(sqlalchemy.func.count()).select_from(
-        member).join(tree, member.c.id == tree.c.id).where(
-            conditions.is_convergence(member.c).is_(False),
-            conditions.is_backup(member.c).is_(False))
+        tree).where(tree.c.is_legacy)
     return sqlalchemy.select(
         *[_stack[field] for field in State._fields[:-1]],
         legacy.scalar_subquery()
@@ -45,20 +58,9 @@ def _select_state():
 
 
 def _select_legacy_below():
-    """Whether a stack below another one, at any depth, is legacy.
-
-    Backup stacks do not count.
-    """
-    def members(stack, owner_id):
-        return sqlalchemy.select(stack.c.id, sqlalchemy.and_(
-            conditions.is_convergence(stack.c).is_(False),
-            conditions.is_backup(stack.c).is_(False)).label('is_legacy')
-        ).where(stack.c.owner_id == owner_id, stack.c.deleted_at.is_(None))
-
-    below = members(models.Stack.__table__.alias(), _ROOT_ID).cte(
-        'below', recursive=True)
-    below = below.union(members(models.Stack.__table__.alias(), below.c.id))
-    return sqlalchemy.select(sqlalchemy.exists().where(below.c.is_legacy))
+    """Whether a stack below another one, at any depth, is legacy."""
+    tree = _tree(lambda stack: stack.owner_id == _ROOT_ID)
+    return sqlalchemy.select(sqlalchemy.exists().where(tree.c.is_legacy))
 
 
 # Built once: to build one takes several times as long as to execute it.

@@ -3,12 +3,14 @@
 """Read stacks, with all stacks nested below them, as rows."""
 
 import collections
+import operator
 
 import sqlalchemy
 
 from heat.common.migrate import exception as migrate_exception
 from heat.db import api as db_api
 from heat.db.migrate import chunks as migrate_chunks
+from heat.db.migrate import conditions
 from heat.db.migrate import rows as migrate_rows
 from heat.db import models
 from heat import overlay
@@ -26,19 +28,7 @@ def _columns(model):
 _stack = _columns(models.Stack)
 _template = _columns(models.RawTemplate)
 _lock = _columns(models.StackLock)
-
-
-def ids_below(*conditions):
-    """Ids of some stacks and of every stack below them that is not deleted.
-
-    This is a recursive common table expression. UNION (not UNION ALL) ends it
-    even if damaged rows own each other.
-    """
-    child = models.Stack.__table__.alias()
-    tree = sqlalchemy.select(_stack.id).where(
-        _stack.deleted_at.is_(None), *conditions).cte('tree', recursive=True)
-    return tree.union(sqlalchemy.select(child.c.id).where(
-        child.c.owner_id == tree.c.id, child.c.deleted_at.is_(None)))
+_id = operator.attrgetter('id')
 
 
 def _as_text(column):
@@ -46,9 +36,15 @@ def _as_text(column):
 
 
 # Statements are built once. To build one takes several times as long as to
-# execute it for a small stack.
-_TREE = ids_below(_stack.id.in_(
-    sqlalchemy.bindparam('root_ids', expanding=True)))
+# execute it for a small stack. Only the first one is recursive: databases
+# guess that a recursion finds very many stacks, and then go through all rows
+# of the tables that it is joined with.
+_IDS = sqlalchemy.select(conditions.trees(_stack.id.in_(
+    sqlalchemy.bindparam('root_ids', expanding=True))).c.id)
+
+
+def _of_stacks(column):
+    return column.in_(sqlalchemy.bindparam('stack_ids', expanding=True))
 
 
 def _select_stacks():
@@ -63,20 +59,19 @@ def _select_stacks():
     columns = [of_template[field] if field in of_template
                else _stack[field] for field in migrate_rows.StackRow._fields]
     # The holder of the stack lock is no part of the row, so it comes last.
-    return sqlalchemy.select(*columns, _lock.engine_id).join_from(
-        models.Stack.__table__, _TREE, _stack.id == _TREE.c.id).outerjoin(
+    return sqlalchemy.select(*columns, _lock.engine_id).select_from(
+        models.Stack.__table__).outerjoin(
             models.RawTemplate.__table__,
             _template.id == _stack.raw_template_id).outerjoin(
-                models.StackLock.__table__, _lock.stack_id == _stack.id)
+                models.StackLock.__table__, _lock.stack_id == _stack.id
+            ).where(_of_stacks(_stack.id), _stack.deleted_at.is_(None))
 
 
 def _select_below(model, kind, **computed):
     columns = _columns(model)
     return sqlalchemy.select(*[
         computed[field] if field in computed else columns[field]
-        for field in kind._fields]).join_from(
-            model.__table__, _TREE, columns.stack_id == _TREE.c.id
-        ).order_by(columns.id)
+        for field in kind._fields]).where(_of_stacks(columns.stack_id))
 
 
 def _select_snapshots():
@@ -98,12 +93,24 @@ def _select_snapshots():
 _STACKS = _select_stacks()
 _RESOURCES = _select_below(models.Resource, migrate_rows.ResourceRow)
 _SNAPSHOTS = _select_snapshots()
+_CURRENT_DEPS = sqlalchemy.select(
+    _stack.id, _as_text(_stack.current_deps)).where(_of_stacks(_stack.id))
+_REQUIRES = sqlalchemy.select(
+    _columns(models.Resource).id,
+    _as_text(_columns(models.Resource).requires)).where(
+        _of_stacks(_columns(models.Resource).stack_id))
+
+
+def _rows(session, statement, stack_ids):
+    """Yield the rows of one of these statements for some stacks."""
+    for chunk in migrate_chunks.chunks(stack_ids):
+        yield from session.execute(statement, {'stack_ids': chunk}).all()
 
 
 def _children(rows):
     """Map the id of each stack that has nested ones to their rows."""
     children = collections.defaultdict(list)
-    for row in sorted(rows, key=lambda row: row.id):
+    for row in sorted(rows, key=_id):
         children[row.owner_id].append(row)
     return children
 
@@ -118,7 +125,8 @@ def _parents_first(root, children):
 
 def _read_stacks(session, root_ids):
     """Read the stack rows of trees, and {id: engine id} of locked stacks."""
-    found = session.execute(_STACKS, {'root_ids': root_ids}).all()
+    ids = session.execute(_IDS, {'root_ids': root_ids}).scalars().all()
+    found = list(_rows(session, _STACKS, ids))
     return (tuple(migrate_rows.StackRow._make(row[:-1]) for row in found),
             {row[0]: row[-1] for row in found if row[-1] is not None})
 
@@ -126,8 +134,8 @@ def _read_stacks(session, root_ids):
 def read_many(session, root_ids):
     """Read the trees of some root stacks within the caller's transaction.
 
-    It takes two statements for any number and size of trees, and a third one
-    if there are snapshots. No tree may be a part of another one.
+    It takes three statements for a thousand stacks, and a fourth one if there
+    are snapshots. No tree may be a part of another one.
 
     :param root_ids: a list of not too many ids
     :returns: {root id: :class:`heat.db.migrate.rows.Tree`}, without ids that
@@ -145,18 +153,17 @@ def read_many(session, root_ids):
 
     def by_root(statement, kind):
         found = collections.defaultdict(list)
-        for row in map(kind._make, session.execute(
-                statement, {'root_ids': root_ids}).all()):
-            # A stack that was created after its owner was read is in no tree.
-            found[root_of.get(row.stack_id)].append(row)
-        return found
+        for row in map(kind._make, _rows(session, statement, root_of)):
+            found[root_of[row.stack_id]].append(row)
+        return {root_id: tuple(sorted(rows, key=_id))
+                for root_id, rows in found.items()}
 
     resources = by_root(_RESOURCES, migrate_rows.ResourceRow)
     snapshots = {}
     if any(row.has_snapshots for row in stacks):
         snapshots = by_root(_SNAPSHOTS, migrate_rows.SnapshotRow)
-    return {root_id: migrate_rows.Tree(rows, tuple(resources[root_id]),
-                                       tuple(snapshots.get(root_id, ())))
+    return {root_id: migrate_rows.Tree(rows, resources.get(root_id, ()),
+                                       snapshots.get(root_id, ()))
             for root_id, rows in trees.items()}, locks
 
 
@@ -222,25 +229,17 @@ def get_with_graph(context, root_id):
         tree = read(session, root_id)
         if tree is None:
             return None
-        graph = _read_graph(session, root_id)
+        graph = _read_graph(session, [row.id for row in tree.stacks])
         stacks, _locks = _read_stacks(session, [root_id])
         if frozenset(tree.stacks) == frozenset(stacks):
             return tree, graph
     raise migrate_exception.TreeChanged(stack=root_id)
 
 
-def _read_graph(session, root_id):
-    tree = ids_below(_stack.id == root_id)
-    stacks = session.execute(
-        sqlalchemy.select(models.Stack.id,
-                          _as_text(models.Stack.current_deps))
-        .join(tree, models.Stack.id == tree.c.id))
-    resources = session.execute(
-        sqlalchemy.select(models.Resource.id,
-                          _as_text(models.Resource.requires))
-        .join(tree, models.Resource.stack_id == tree.c.id))
-    return migrate_rows.StoredGraph(dict(map(tuple, stacks)),
-                                    dict(map(tuple, resources)))
+def _read_graph(session, stack_ids):
+    return migrate_rows.StoredGraph(*(
+        dict(map(tuple, _rows(session, statement, stack_ids)))
+        for statement in (_CURRENT_DEPS, _REQUIRES)))
 
 
 @db_api.retry_on_db_error

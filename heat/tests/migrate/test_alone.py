@@ -113,8 +113,9 @@ class WriteTest(AloneTestCase):
         with statements.Statements() as sent:
             convergence_migrate.convert(self.ctx, self.stack.id)
         self.assertEqual(
-            ['INSERT', 'WITH', 'WITH', 'INSERT', 'WITH', 'WITH', 'UPDATE'],
-            [text.split()[0] for text in sent.texts][:7])
+            ['INSERT', 'WITH', 'SELECT', 'SELECT',
+             'INSERT', 'WITH', 'SELECT', 'SELECT', 'UPDATE'],
+            [text.split()[0] for text in sent.texts][:9])
 
     def test_a_refusal_is_raised_and_leaves_no_lock(self):
         self.set_values(models.Resource, self.resources(self.stack)['a'].id,

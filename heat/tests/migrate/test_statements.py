@@ -8,6 +8,7 @@ import fixtures
 
 from heat.db import api as db_api
 from heat.db.migrate import chunks as migrate_chunks
+from heat.db.migrate import tree as migrate_tree
 from heat.db import models
 from heat.engine import convergence_migrate
 from heat.engine import convergence_migrate_read
@@ -66,6 +67,15 @@ class StatementsTest(test_convergence_migrate.MigrateTestCase):
              for name, names in _chain(10).items()},
             {name: row.requires for name, row in rows.items()})
 
+    def test_chunks_read_every_stack(self):
+        root = self.stack(2)
+        for _ in range(5):
+            self.stack(2, owner_id=root.id)
+        at_once = migrate_tree.get(self.ctx, root.id)
+        self.assertEqual((5, 12), at_once.size)
+        self.useFixture(fixtures.MockPatchObject(migrate_chunks, 'ROWS', 2))
+        self.assertEqual(at_once, migrate_tree.get(self.ctx, root.id))
+
     def test_they_are_the_same_without_the_module_for_failed_stacks(self):
         with_it = self.convert(self.stack(2))
         for module in (convergence_migrate, convergence_migrate_read):
@@ -82,7 +92,8 @@ class StatementsTest(test_convergence_migrate.MigrateTestCase):
 
     def test_a_stack_alone_is_locked_and_read_once(self):
         self.assertEqual(
-            ['INSERT', 'WITH', 'WITH', 'UPDATE', 'UPDATE', 'INSERT', 'DELETE'],
+            ['INSERT', 'WITH', 'SELECT', 'SELECT', 'UPDATE', 'UPDATE',
+             'INSERT', 'DELETE'],
             [text.split()[0] for text in self.convert(self.stack(2))])
 
 
