@@ -94,7 +94,8 @@ def call(context, label, function, *args):
     :raises OutOfTime: when the function takes longer; it may still run
     """
     deadline = migrate_deadline.of(context)
-    if deadline.left is None:
+    left = deadline.left
+    if left is None:
         return function(*args)
     ended = {}
     done = threading.Event()
@@ -110,7 +111,9 @@ def call(context, label, function, *args):
             done.set()
 
     threading.Thread(target=run, name=THREAD, daemon=True).start()
-    if not done.wait(deadline.left):
+    # What was left before: if the thread itself finds the deadline passed, it
+    # is about to end, and is not abandoned.
+    if not done.wait(left):
         raise deadline.error(label)
     if 'error' in ended:
         # The plug-in may raise its own error for a stopped call.

@@ -27,8 +27,10 @@ from heat.engine.migrate import graph as migrate_graph
 from heat.engine.migrate import timed_planning
 from heat.engine import service
 from heat.tests import common
+from heat.tests.migrate import hanging
 from heat.tests.migrate import test_convergence_migrate
 from heat.tests.migrate import test_hook
+from heat.tests import utils
 
 _LABEL = 'the stack'
 
@@ -101,29 +103,26 @@ class HookDeadlineTest(test_hook.HookTestCase):
         return mock.patch.object(target, name, called)
 
     def test_a_plugin_that_hangs(self):
-        hanging, ended = threading.Event(), threading.Event()
-        self.addCleanup(hanging.set)
+        planning = self.useFixture(hanging.HangingPlanning())
+        cfg.CONF.set_override('migrate_on_update_timeout', 60)
+        stopped = []
 
         def hang(resource, _dependencies):
-            hanging.wait(60)
+            planning.hang()
             try:
                 resource.client_plugin('nova')
             except migrate_exception.OutOfTime:
-                ended.set()
+                stopped.append(resource.name)
 
         self.useFixture(fixtures.MonkeyPatch(
             'heat.tests.generic_resource.GenericResource.add_dependencies',
             hang))
-        cfg.CONF.set_override('migrate_on_update_timeout', 0.5)
         self.update()
         self.assertLegacy()
+        self.assertEqual([], stopped)
         # It cannot call the cloud any more.
-        hanging.set()
-        self.assertTrue(ended.wait(60))
-        # It reads the stack again, in the database of this test.
-        for thread in threading.enumerate():
-            if thread.name == timed_planning.THREAD:
-                thread.join(60)
+        planning.release()
+        self.assertIn('a', stopped)
 
     def test_before_the_next_stack_is_planned(self):
         with self.after(migrate_tree, 'read_many'), mock.patch.object(
@@ -177,6 +176,30 @@ class TreeDeadlineTest(HookDeadlineTest):
         self.before = self.rows(self.stack)
 
 
+class CallTest(common.HeatTestCase):
+
+    def test_a_thread_that_meets_the_deadline_itself_is_not_abandoned(self):
+        # It is about to end. The update would begin beside it.
+        context = timed_planning.TimedContext.copy(
+            utils.dummy_context(), migrate_deadline.Deadline(60), _LABEL)
+        passed = threading.Event()
+        start = threading.Thread.start
+
+        def start_and_pass(thread):
+            start(thread)
+            passed.wait(60)
+
+        def plan():
+            _passing(context, by=1)
+            passed.set()
+            time.sleep(0.1)
+            return 'plan'
+
+        with mock.patch.object(threading.Thread, 'start', start_and_pass):
+            self.assertEqual('plan', timed_planning.call(context, _LABEL,
+                                                         plan))
+
+
 class ContextTest(common.HeatTestCase):
 
     def test_no_request_begins_past_the_deadline(self):
@@ -212,7 +235,7 @@ class ContextTest(common.HeatTestCase):
         self.assertIs(original, oslo_context.get_current())
 
     def _context(self):
-        return test_convergence_migrate.utils.dummy_context()
+        return utils.dummy_context()
 
 
 class CommitTest(test_convergence_migrate.MigrateTestCase):

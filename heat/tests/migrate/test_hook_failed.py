@@ -2,7 +2,6 @@
 
 """An update converts a stack whose last operation failed."""
 
-import threading
 from unittest import mock
 
 from oslo_config import cfg
@@ -10,9 +9,9 @@ from oslo_messaging.rpc import dispatcher
 
 from heat.common import exception
 from heat.db import models
-from heat.engine.migrate import timed_planning
 from heat.engine import service
 from heat.tests.migrate import fixtures as migrate_fixtures
+from heat.tests.migrate import hanging
 from heat.tests.migrate import test_hook
 
 
@@ -105,16 +104,10 @@ class FailedTest(test_hook.HookTestCase):
         self.assertEqual([], self.events(self.stack))
 
     def test_a_check_that_hangs_ends_at_the_deadline(self):
-        hanging = threading.Event()
-        self.addCleanup(hanging.set)
-
-        def validate(stack, *args, **kwargs):
-            # The update itself checks it again.
-            if threading.current_thread().name == timed_planning.THREAD:
-                hanging.wait(60)
-
-        self.patch('heat.engine.stack.Stack.validate', new=validate)
-        cfg.CONF.set_override('migrate_on_update_timeout', 1)
+        planning = self.useFixture(hanging.HangingPlanning())
+        self.patch('heat.engine.stack.Stack.validate',
+                   new=lambda *args, **kwargs: planning.hang())
+        cfg.CONF.set_override('migrate_on_update_timeout', 60)
         self.update()
         self.assertFalse(self.converted())
         event, = self.events(self.stack)
