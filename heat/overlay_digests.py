@@ -14,6 +14,12 @@ DIGESTS = {
     'heat.cmd.status': frozenset((
         'c0dcd190c0ae1059946ee926f66a8cdb125ea7e4abfa5bb23f945792794958a9',
     )),
+    'heat.engine.resource': frozenset((
+        '19a16a9490f9b042b2276f0fc04a8f4d541a64a267ec7465d2b247d19a5416cd',
+        '34f5122df4d2cdcd2883060a595ad64f9ac8a9beb7288a3bba82791b0559af95',
+        '98b8d47fb7f7b622e470fbc6ce6b78380ce98c7b5ffeae53e27a67e08cefdd6a',
+        'b60ed05fb0f4750fa262499861e8a630998de580d88222ca13afb0d42e4a6553',
+    )),
     'heat.engine.service': frozenset((
         '0ebca0471638575c920f89763882797c19e7c8656107edfb0415cbb91c4a6493',
         '1309f7b5f3cebf4276257a0e5a32e0392518bf9d953e26e7ad95f7953952109a',

@@ -63,6 +63,9 @@ REFINED = {
         'WorkerService._retrigger_replaced':
             'self, is_update, rsrc, stack, check_resource',
     },
+    'heat.engine.resource': {
+        'Resource._store_with_lock': 'self, rs, lock',
+    },
     'heat.objects.stack': {
         'Stack.update_by_id': 'cls, context, stack_id, values',
     },

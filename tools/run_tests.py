@@ -62,7 +62,8 @@ WAITING = '3'
 #: what a converted stack is run by.
 REFINED = (r'^heat\.tests\.(cmd\.|convergence\.|engine\.service\.|'
            r'engine\.test_(engine_worker|check_resource|snapshots)|'
-           r'test_(convg_stack|engine_service|stack_lock|stack_update)\.)')
+           r'test_(convg_stack|engine_service|resource|stack_lock|'
+           r'stack_update)\.)')
 
 #: Prints what cannot be used here, one name a line, and clears up on the
 #: servers what tests that were killed have left there.

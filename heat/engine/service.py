@@ -31,7 +31,9 @@ from heat.engine.migrate import events as migrate_events  # noqa: E402
 from heat.engine.migrate import failed_templates  # noqa: E402
 from heat.engine.migrate import plan as migrate_plan  # noqa: E402
 from heat.engine.migrate import race_protection  # noqa: E402
+from heat.engine.migrate import stored_attributes  # noqa: E402
 from heat.engine.migrate import timed_planning  # noqa: E402
+from heat.engine import resource  # noqa: E402
 
 LOG = logging.getLogger(__name__)
 
@@ -338,5 +340,7 @@ _heat.worker.WorkerService._retrigger_replaced = race_protection.message(
     _heat.worker.WorkerService._retrigger_replaced)
 _heat.stack_object.Stack.update_by_id = classmethod(race_protection.store(
     _heat.stack_object.Stack.update_by_id.__func__))
+resource.Resource._store_with_lock = stored_attributes.late_lock(
+    resource.Resource._store_with_lock)
 _heat.EngineListener = EngineListener
 _heat.EngineService = EngineService
