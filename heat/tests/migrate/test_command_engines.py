@@ -75,11 +75,12 @@ class EnginesTest(common.HeatTestCase):
                 name='%s%d' % (prefix.replace(' ', '-'), number))
             yield migrate_roots.RootStack(stack.id, stack.name, 'x', None)
 
-    def run_on(self, hosts, stacks):
+    def run_on(self, hosts, stacks, size=1):
         """Hand the stacks to engines one by one; returns the outcomes."""
         self.useFixture(hosts)
         # One at a time: the database of a unit test has one connection.
-        made = engines.Engines(sorted(hosts.answers), 1, self.warnings.append)
+        made = engines.Engines(sorted(hosts.answers), size,
+                               self.warnings.append)
         self.addCleanup(made.close)
         done = []
         for stack in stacks:
@@ -115,6 +116,18 @@ class EnginesTest(common.HeatTestCase):
         hosts = _Hosts(one=_stock)
         outcome, = self.run_on(hosts, [stack])
         self.assertEqual(('already', []), (outcome.outcome, hosts.calls))
+
+    def test_engines_take_turns(self):
+        hosts = _Hosts(a=_convert, b=_convert)
+        self.run_on(hosts, self.stacks(4), size=2)
+        self.assertEqual(['a', 'b', 'a', 'b'],
+                         [host for host, _method, _id in hosts.calls])
+
+    def test_as_many_stacks_at_a_time_as_engine_processes(self):
+        for size, expected in ((None, 3), (2, 2)):
+            made = engines.Engines(['a', 'a', 'b'], size)
+            self.addCleanup(made.close)
+            self.assertEqual((expected, expected), (made.size, made.idle))
 
     def test_engine_that_cannot_convert_is_named_and_left_out(self):
         for answer, reason in ((_stock, 'without the convergence overlay'),

@@ -32,8 +32,8 @@ class WorkerDiedTest(common.HeatTestCase):
 
     def test_the_message_says_how_it_ended(self):
         stack = migrate_roots.RootStack(ID, 'web', 'project', None)
-        for status, how in ((-9, '(by signal 9)'), (0, '(with status 0)'),
-                            (3, '(with status 3)')):
+        for status, how in ((-9, '(by signal 9)'), (-1, '(by signal 1)'),
+                            (0, '(with status 0)'), (3, '(with status 3)')):
             self.assertIn(how, outcomes.worker_died(
                 stack, status, 1, True).message)
 
@@ -276,9 +276,10 @@ class JsonLinesTest(_ReportTestCase):
         self.assertIn('0 stacks', self.stderr.getvalue())
 
     def test_lines_come_as_soon_as_a_stack_is_done(self):
-        made = report.JsonLines('convergence', stdout=self.stdout)
+        pipe = io.BytesIO()
+        made = report.JsonLines('convergence', stdout=io.TextIOWrapper(pipe))
         made.add(_outcome())
-        self.assertEqual(1, len(self.stdout.getvalue().splitlines()))
+        self.assertEqual(1, len(pipe.getvalue().splitlines()))
 
 
 class _Terminal(io.StringIO):

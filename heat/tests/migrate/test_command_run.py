@@ -158,13 +158,28 @@ class RunTest(RunCase):
             b'once.\n'], written)
 
     def test_second_signal_ends_the_process(self):
-        before = signal.getsignal(signal.SIGTERM)
-        with self.stop.on_signals():
-            os.kill(os.getpid(), signal.SIGTERM)
-            self.assertTrue(self.stop.requested)
-            self.assertEqual(signal.SIG_DFL,
-                             signal.getsignal(signal.SIGTERM))
-        self.assertEqual(before, signal.getsignal(signal.SIGTERM))
+        for number in (signal.SIGINT, signal.SIGTERM):
+            stop = run.Stop()
+            before = signal.getsignal(number)
+            with stop.on_signals():
+                os.kill(os.getpid(), number)
+                self.assertTrue(stop.requested)
+                self.assertEqual(signal.SIG_DFL, signal.getsignal(number))
+            self.assertEqual(before, signal.getsignal(number))
+
+    def test_a_paused_run_goes_on_after_the_pause(self):
+        path = os.path.join(self.useFixture(fixtures.TempDir()).path, 'pause')
+        open(path, 'w').close()
+        self.pace = run.Pace(pause_file=path)
+        workers = _Workers(size=2)
+
+        def sleep(seconds):
+            self.assertEqual([], workers.begun)
+            os.unlink(path)
+        self.useFixture(fixtures.MonkeyPatch('time.sleep', sleep))
+        self.assertTrue(self.go(workers, count=2))
+        self.assertEqual(['0', '1'], self.done)
+        self.assertEqual([True, False], self.idle[:2])
 
     def test_an_error_in_between_lets_stacks_in_hand_end(self):
         workers = _Workers(size=2)

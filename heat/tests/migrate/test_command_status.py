@@ -44,6 +44,11 @@ class StatusTest(case.CommandTestCase):
             4, sum(tally.roots + tally.nested_legacy for tally in
                    migrate_counts.tally(self.ctx)))
 
+    def test_a_state_that_deep_leaves_without_stacks_is_not_listed(self):
+        self.set_name(self.legacy(), 'other')
+        self.assertEqual({('missing_resources', 1, 0)},
+                         self.counts('convergence-status', '--deep'))
+
     def test_progress_of_deep_counts_what_is_refused(self):
         planned = convergence_status.Planned(self.ctx, [])
         self.legacy()

@@ -143,6 +143,8 @@ class HideTest(common.HeatTestCase):
                  {'p': 'secret', 'q': 'secretive'},
                  'secretive secret', '****** ******'),
                 ({'p': SECRET}, {'p': ''}, 'text', 'text'),
+                # It has no value.
+                ({'p': SECRET}, {}, 'None is given', 'None is given'),
                 # Nothing is known of the parameter.
                 ({'p': OPEN}, {'gone': 'value'}, 'value', '******'),
                 # Within a word: only a short value that is not hidden may
@@ -159,7 +161,8 @@ class HideTest(common.HeatTestCase):
                 *[({'p': {'type': 'json', 'hidden': True}}, {'p': value},
                    'neither one nor two', 'neither ****** nor ******')
                   for value in (['one', {'key': 'two'}],
-                                '["one", {"key": "two"}]')]):
+                                '["one", {"key": "two"}]',
+                                '{"key": "one", "other": "two"}')]):
             self.assertEqual(expected, self.hide(text, declared,
                                                  parameters=values))
 
