@@ -19,6 +19,7 @@ from heat.common.migrate import exception as migrate_exception
 from heat.common.migrate import options as migrate_options
 from heat.common import service_utils
 from heat.db.migrate import packet as migrate_packet
+from heat.db.migrate import replaced as migrate_replaced
 from heat.db.migrate import tree as migrate_tree
 from heat.db.migrate import write as migrate_write
 from heat.engine import convergence_migrate_alone as migrate_alone
@@ -238,7 +239,8 @@ def _make_failed(context, tree, templates):
     targets = migrate_tree.get_templates(context, {
         row.prev_raw_template_id for row in tree.stacks
         if row.prev_raw_template_id is not None})
-    return migrate_failed.make(tree, targets, templates)
+    return migrate_failed.make(
+        tree, targets, migrate_replaced.get_working(context, tree), templates)
 
 
 def _plan(context, stack_id, stored_credentials, make, convergence, ignored,

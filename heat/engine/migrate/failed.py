@@ -31,6 +31,7 @@ BEFORE_THE_LOCK = datetime.timedelta(minutes=10)
 
 INTERRUPTED = 'The engine went down during the %s of this resource'
 GIVEN_AWAY = 'Its replacement has taken over what this resource had'
+DOUBTED = 'No event says that this resource was complete when it was replaced'
 
 
 def concerns(tree):
@@ -148,11 +149,13 @@ def _with_ids(*rows):
                      for row in rows)
 
 
-def make(tree, targets, templates):
+def make(tree, targets, working, templates):
     """Make the plan of a tree that :func:`check` found convertible.
 
     :param targets: {raw template id: its fields} of the templates of the last
         updates; the fields are named as in a StackRow
+    :param working: ids of rows of backup stacks that were COMPLETE before; see
+        heat.db.migrate.replaced
     :param templates: a heat.engine.migrate.templates.Templates
     :returns: a heat.engine.migrate.plan.Plan
     :raises MigrationRefused: when rows and templates do not fit together
@@ -169,7 +172,7 @@ def make(tree, targets, templates):
                 row, members[row.id], templates.requirements(row)))
         else:
             stacks.append(_plan_stack(
-                row, members[row.id], old,
+                row, members[row.id], old, working,
                 failed_templates.RowTemplates(
                     row, backups, targets, templates)))
     plan = migrate_planning.of_stacks(tree, tuple(stacks))
@@ -179,15 +182,18 @@ def make(tree, targets, templates):
             if isinstance(stack, failed_stack.FailedStack)))
 
 
-def _plan_stack(row, rows, old, templates):
+def _plan_stack(row, rows, old, working, templates):
     """Plan one stack.
 
     :param rows: its resource rows
     :param old: the resource rows of its backup stacks
+    :param working: ids of those that were COMPLETE before
     :param templates: a heat.engine.migrate.failed_templates.RowTemplates
     """
     main, dropped = _choose(row, rows)
-    backed_up = {member.name: member for member in old
+    doubted = _doubted(old, working)
+    backed_up = {member.name: member._replace(status='FAILED')
+                 if member.id in doubted else member for member in old
                  if not migrate_plan.holds_nothing(member)}
     dropped += [member for member in old
                 if migrate_plan.holds_nothing(member)]
@@ -209,12 +215,23 @@ def _plan_stack(row, rows, old, templates):
         copied_template_id=(templates.backup and
                             templates.backup.raw_template_id),
         current_traversal=uuidutils.generate_uuid(),
-        resources=tuple(_resources(main, backed_up, current, graph,
-                                   templates.prepared(backed_up))),
+        resources=tuple(_resources(
+            main, backed_up, current, graph, dict(_unusable(
+                main, backed_up, doubted, templates.prepared(backed_up))))),
         dropped=tuple(dropped),
         stored_edges=tuple(graph.edges()),
         moved=tuple(failed_stack.moved(member, main.get(member.name))
                     for member in backed_up.values()))
+
+
+def _doubted(old, working):
+    """Ids of the replaced resources that may have failed before.
+
+    The legacy engine makes them all UPDATE_COMPLETE. Convergence would take
+    one back into use that had failed, or was never created.
+    """
+    return {row.id for row in old if row.id not in working and
+            (row.action, row.status) == ('UPDATE', 'COMPLETE')}
 
 
 def _choose(stack, rows):
@@ -250,30 +267,41 @@ def _drop_unnamed(stack, members, current, dropped):
             dropped.append(members.pop(row.name))
 
 
-def _resources(main, backed_up, current, graph, prepared):
-    """The values that the rows of a stack will have.
+def _unusable(main, backed_up, doubted, prepared):
+    """Yield the ids of rows that become FAILED, with the reason.
 
+    :param doubted: see _doubted
     :param prepared: names of resources whose replacement has taken something
         from them
+    """
+    for row in (*main.values(), *backed_up.values()):
+        if row.status == 'IN_PROGRESS':
+            yield row.id, INTERRUPTED % row.action
+    for row_id in doubted:
+        yield row_id, DOUBTED
+    for name in main.keys() & backed_up.keys() & prepared:
+        if backed_up[name].status == 'COMPLETE':
+            yield backed_up[name].id, GIVEN_AWAY
+
+
+def _resources(main, backed_up, current, graph, failed):
+    """The values that the rows of a stack will have.
+
+    :param failed: {row id: reason} of the rows that become FAILED
     """
     requires, needed_by = graph.requires, graph.needed_by
     for row in sorted([*main.values(), *backed_up.values()]):
         is_old = backed_up.get(row.name) is row
         other = (main if is_old else backed_up).get(row.name)
         newer = other is not None and other.id > row.id
-        status, reason = row.status, None
-        if status == 'IN_PROGRESS':
-            status, reason = 'FAILED', INTERRUPTED % row.action
-        elif (is_old and other is not None and status == 'COMPLETE' and
-              row.name in prepared):
-            status, reason = 'FAILED', GIVEN_AWAY
         yield failed_stack.FailedResource(
             row.id, row.name, _descending(requires[row.id]),
             _descending(needed_by[row.id]), current[row.id].raw_template_id,
             replaces=other.id if other and not newer else None,
             # After a rollback the older row is in use.
             replaced_by=other.id if newer and is_old else None,
-            status=status, status_reason=reason)
+            status='FAILED' if row.id in failed else row.status,
+            status_reason=failed.get(row.id))
 
 
 def _descending(ids):

@@ -9,6 +9,7 @@ import sqlalchemy
 from heat.db import api as db_api
 from heat.db import models
 from heat.engine import convergence_migrate
+from heat.engine.migrate import failed
 from heat.tests.migrate import statements
 from heat.tests.migrate import test_failed
 
@@ -99,6 +100,47 @@ class WrittenTest(test_failed.FailedCase):
         self.convert()
         self.assertEqual(older, self.resource(newer).replaces)
         self.assertIsNone(self.resource(older).replaced_by)
+
+    def assert_replaced(self, status, physical='physical'):
+        """Convert, and check what the row of a replaced resource became."""
+        row_id = self.add_row(self.backup, 'a', physical, id=-1)
+        self.convert()
+        row = self.resource(row_id)
+        self.assertEqual(('UPDATE', status), (row.action, row.status))
+        self.assertEqual(status == 'FAILED',
+                         row.status_reason == failed.DOUBTED)
+
+    def add_event(self, status, stack=None, **values):
+        self.add(models.Event(**dict({
+            'stack_id': (stack or self.stack).id, 'resource_name': 'a',
+            'physical_resource_id': 'physical', 'resource_action': 'CREATE',
+            'resource_status': status}, **values)))
+
+    def test_what_was_complete_when_it_was_replaced_stays_so(self):
+        self.add_event('FAILED')
+        self.add_event('COMPLETE', resource_action='UPDATE')
+        self.assert_replaced('COMPLETE')
+
+    def test_what_had_failed_becomes_failed(self):
+        self.add_event('COMPLETE')
+        self.add_event('FAILED', resource_action='CHECK')
+        # The legacy engine moves it, and says this then.
+        self.add_event('COMPLETE', self.backup, resource_action='UPDATE')
+        self.assert_replaced('FAILED')
+
+    def test_so_does_what_has_no_event(self):
+        self.add_event('COMPLETE', resource_name='b')
+        self.add_event('COMPLETE', physical_resource_id='newer')
+        self.assert_replaced('FAILED')
+
+    def test_so_does_what_has_no_physical_id(self):
+        self.add_event('COMPLETE', physical_resource_id=None)
+        self.assert_replaced('FAILED', physical=None)
+
+    def test_a_replacement_that_was_swapped_out_keeps_its_state(self):
+        newer = self.add_row(self.backup, 'a', action='CREATE')
+        self.convert()
+        self.assertEqual('COMPLETE', self.resource(newer).status)
 
     def test_a_failed_row_does_not_claim_the_target(self):
         row_id = self.resources(self.stack)['a'].id

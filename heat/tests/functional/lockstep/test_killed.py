@@ -224,6 +224,39 @@ class NestedTest(KilledTestCase):
         self.assert_nothing_left(life)
 
 
+class NeverCreatedTest(KilledTestCase):
+
+    def kill_early(self):
+        """A stack whose engine died before it created a resource.
+
+        An update makes the rows that it replaces UPDATE_COMPLETE.
+        """
+        life = self.kill(create, self.find_moment(
+            create, 'heat.engine.resource.Resource.create',
+            lambda _rsrc: True))
+        self.assertEqual({}, life.ledger.things)
+        return life
+
+    def test_a_rollback_of_the_legacy_engine_takes_it_back(self):
+        life = self.kill_early()
+        life.update(FAILING, rollback=True)
+        self.assertEqual('ROLLBACK_COMPLETE', self.state(life.identity))
+        self.assertIn('a', life.end()['never created'])
+
+    def test_what_an_update_replaced_is_created_by_the_next_one(self):
+        life = self.kill_early()
+        life.failing(('a', 'create'))
+        life.update(OLD)
+        self.assertEqual('UPDATE_FAILED', self.state(life.identity))
+        life.convert()
+        life.update(OLD)
+        end = life.end()
+        self.assertEqual(('UPDATE_COMPLETE', []),
+                         (end['state'], end['never created']))
+        self.assertEqual(_things('1', 'x'),
+                         [path for path, *_ in end['living']])
+
+
 class DeletedTest(KilledTestCase):
 
     def test_a_delete_of_a_deleted_stack_deletes_its_row_and_denies_it(self):
