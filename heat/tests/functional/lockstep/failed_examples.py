@@ -89,6 +89,25 @@ class Example:
     def deleted(self):
         return self.breaks[-1].operation == 'delete'
 
+    def reads_changed_value(self, name):
+        """Whether only a parameter or mapping that a resource reads changes.
+
+        Its definition does not change then.
+        """
+        old, new = (template.nodes.get(name)
+                    for template in (self.old, self.new))
+        return (None not in (old, new) and (old.kind, old.needs) == (
+            new.kind, new.needs) and (
+                old.by_parameter and new.by_parameter or
+                self.new.cfn and old != new and
+                old.by_parameter == new.by_parameter))
+
+    def used_by(self, paths):
+        """Paths of what the resources of the root stack with paths use."""
+        return {(other,) for path in paths for template in (self.old, self.new)
+                if path[0] in template.nodes
+                for other in template.nodes[path[0]].needs}
+
     @property
     def forgets(self):
         """Whether the legacy engine may have forgotten a failed update.

@@ -185,7 +185,7 @@ def adopt_failed(life):
     return chains.OLD, chains.OLD
 
 
-def _with_mappings(**values):
+def with_mappings(**values):
     """A chain of resources whose values come from the mappings of CFN."""
     names = sorted(values)
     return {
@@ -210,15 +210,15 @@ def _mappings_changed(life, old, new):
 
 def mappings_changed(life):
     return _mappings_changed(
-        life, _with_mappings(a='1/x', b='1/x', c='1/x'),
-        _with_mappings(a='1/y', b='2/x', c='2/x'))
+        life, with_mappings(a='1/x', b='1/x', c='1/x'),
+        with_mappings(a='1/y', b='2/x', c='2/x'))
 
 
 def mapping_added(life):
     """In its stored template, a has no mapping."""
     return _mappings_changed(
-        life, _with_mappings(b='1/x', c='1/x'),
-        _with_mappings(a='1/x', b='1/y', c='2/x'))
+        life, with_mappings(b='1/x', c='1/x'),
+        with_mappings(a='1/x', b='1/y', c='2/x'))
 
 
 def encrypted(life):

@@ -89,6 +89,65 @@ class NamedTest(failed_case.FailedTestCase):
         self.assert_sound(life, 'remedy')
         self.assertIn((('d',), '1/x', False), life.end()['living'])
 
+    def test_a_resume_that_fails_before_it_reaches_a_nested_stack(self):
+        # The suspend reaches n first and then fails at b, natively too.
+        inner = {'inner.yaml': json.dumps(
+            chains.template(x=chains.resource()))}
+        old = chains.template(
+            b=chains.resource(), n={'type': 'inner.yaml', 'depends_on': 'b'})
+        new = chains.changed(old, b={'value': '2'})
+        for convergence in (True, False):
+            self.empty_database()
+            life = lives.Life(self, convergence)
+            life.create(old, inner)
+            life.failing(('b', 'update'))
+            life.update(new)
+            life.convert()
+            afterwards.suspend_resume_target(life, old, new)
+            self.assertEqual('UPDATE_FAILED', self.state(life.identity))
+            self.assertIn('Updating a stack when it is suspended',
+                          self.row(life.identity)['status_reason'])
+            # By the remedy of the guide.
+            life.resume_nested()
+            life.update(new)
+            self.assertEqual('UPDATE_COMPLETE', self.state(life.identity))
+            self.assert_sound(life, convergence)
+
+    def test_what_had_failed_before_its_replacement_is_never_taken_back(self):
+        for convergence in (True, False):
+            life = lives.Life(self, convergence)
+            life.failing(('b', 'create'))
+            life.create()
+            life.update(chains.OLD)
+            failed = {physical_id for physical_id, thing in
+                      life.ledger.things.items() if thing.path == ('b',)}
+            self.assertEqual(2, len(failed))
+            life.convert()
+            life.update(chains.OLD)
+            self.assertEqual('UPDATE_COMPLETE', self.state(life.identity))
+            self.assertEqual(set(), failed & life.ledger.things.keys())
+            self.assert_sound(life, convergence)
+
+    def test_what_reads_a_changed_mapping(self):
+        # The failed update has changed only a mapping of c, and has not
+        # reached it. So its row seems to be up to the template.
+        life = lives.Life(self, convergence=False)
+        life.create(failures.with_mappings(a='1/x', b='1/x', c='1/x'))
+        new = failures.with_mappings(a='1/x', b='2/x', c='1/y')
+        life.failing(('b', 'update'))
+        life.update(new)
+        life.convert()
+        life.failing(('a', 'update'))
+        life.update(failures.with_mappings(a='3/x', b='2/x', c='1/y'),
+                    rollback=True)
+        self.assertEqual('ROLLBACK_COMPLETE', self.state(life.identity))
+        self.assertEqual(2, len(self.things_of(life, 'c')))
+        life.failing()
+        life.update(new)
+        self.assertEqual(
+            [(('a',), '1/x', False), (('b',), '2/x', False),
+             (('c',), '1/y', False)], life.end()['living'])
+
     def test_a_patch_brings_about_the_failed_update(self):
         life = self.begin(failures.update_failed_after_replacement)
         life.patch()

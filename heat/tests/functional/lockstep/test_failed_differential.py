@@ -24,9 +24,9 @@ from heat.tests.functional.lockstep import test_differential
 
 EXAMPLES = test_differential.EXAMPLES
 
-#: A converted stack can say this when it is resumed; see
-#: test_a_resume_that_fails_at_what_was_never_created.
-NOT_SUSPENDED = "State ('INIT', 'COMPLETE') invalid for resume"
+#: A resume fails with this at a resource that the suspend did not suspend; see
+#: test_a_resume_that_fails_at_what_was_never_created, and the test after it.
+NOT_SUSPENDED = 'invalid for resume'
 
 
 class RandomTest(failed_case.FailedTestCase):
@@ -103,12 +103,13 @@ class RandomTest(failed_case.FailedTestCase):
 
         :returns: its state after the last update and after the delete; None if
             no stack is left, nothing in it has failed, or the legacy engine
-            has lost a thing
+            has lost a thing or has a resource without one
         """
         self.empty_database()
         self.lost = []
         life = lives.Life(self, convergence)
         life.files = failed_examples.FILES
+        life.doubled = set()
         if example.breaks[0].operation != 'create':
             life.create(example.old.render(), life.files,
                         example.old.parameters)
@@ -117,7 +118,7 @@ class RandomTest(failed_case.FailedTestCase):
             if life.identity is None:
                 return None
         if not convergence:
-            if self.has_leaked(life):
+            if self.has_leaked(life) or self.has_invented():
                 return None
             self.tried['states: ' + self.state(life.identity)] += 1
         life.convert()
@@ -131,9 +132,10 @@ class RandomTest(failed_case.FailedTestCase):
             for operation in example.operations:
                 self.attempt(life, operation, example)
             self.attempt(life, 'target', example)
-            ends.append({'end': self.end(life), 'things': None})
+            ends.append({'end': self.end(life, example), 'things': None})
         self.attempt(life, 'delete', example)
-        ends.append({'end': self.end(life), 'things': life.ledger.things})
+        ends.append({'end': self.end(life, example),
+                     'things': life.ledger.things})
         return ends
 
     def has_leaked(self, life):
@@ -146,17 +148,34 @@ class RandomTest(failed_case.FailedTestCase):
             row['physical_resource_id']
             for row in self.database.rows(models.Resource)}
 
-    def end(self, life):
-        """The end of a life, without what the legacy engine had forgotten.
+    def has_invented(self):
+        """Whether a stack has a COMPLETE resource that was never created.
 
-        See test_failed_uses.
+        See test_a_rollback_of_the_legacy_engine_takes_it_back.
+        """
+        backups = {row['id'] for row in
+                   self.database.rows(models.Stack, backup=True)}
+        return any(row['status'] == 'COMPLETE' and
+                   row['action'] not in ('INIT', 'DELETE') and
+                   not row['physical_resource_id'] and
+                   row['stack_id'] not in backups
+                   for row in self.database.rows(models.Resource))
+
+    def end(self, life, example):
+        """The end of a life, without what Heat is known to delete too early.
+
+        That is what the legacy engine had forgotten (test_failed_uses), and
+        what a doubled resource uses (test_what_reads_a_changed_mapping).
         """
         end = life.end()
-        known = [path for path in end['deleted in use']
-                 if path not in life.forgotten]
-        if known != end['deleted in use']:
-            self.tried['faults of Heat: forgotten'] += 1
-        return dict(end, **{'deleted in use': known})
+        for what, paths in (('forgotten', life.forgotten),
+                            ('doubled', example.used_by(life.doubled))):
+            known = [path for path in end['deleted in use']
+                     if path not in paths]
+            if known != end['deleted in use']:
+                self.tried['faults of Heat: ' + what] += 1
+            end = dict(end, **{'deleted in use': known})
+        return end
 
     def break_(self, life, broken, example):
         def run():
@@ -199,6 +218,11 @@ class RandomTest(failed_case.FailedTestCase):
         self.tried['operations'] += 1
         self.tried['operations: ' + operation] += 1
         self.do(life, operation, example)
+        if life.plan and operation == 'third':
+            living = [path for path, *_ in life.ledger.living()]
+            life.doubled |= {path for path in living
+                             if living.count(path) > 1 and
+                             example.reads_changed_value(path[0])}
 
     def do(self, life, operation, example):
         old, new = example.old, example.new
@@ -231,8 +255,7 @@ class RandomTest(failed_case.FailedTestCase):
     def suspend_and_resume(self, life):
         life.suspend()
         life.resume()
-        if life.plan and NOT_SUSPENDED in self.row(
-                life.identity)['status_reason']:
+        if NOT_SUSPENDED in self.row(life.identity)['status_reason']:
             self.tried['faults of Heat: resume failed'] += 1
             life.resume_nested()
 
