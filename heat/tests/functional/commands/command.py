@@ -12,6 +12,7 @@ from oslo_config import cfg
 
 from heat.db import models
 from heat.tests.functional.harness import configuration
+from heat.tests.functional.harness import forked
 from heat.tests.functional.harness import inprocess
 from heat.tests.functional.harness import many_stacks
 from heat.tests.functional.harness import processes
@@ -86,8 +87,12 @@ class Commands(fixtures.Fixture):
         :param stdout: where its output goes
         :returns: a subprocess.CompletedProcess with text output.
         """
+        words = self._words(command, arguments)
+        if command == 'heat-manage':
+            return forked.heat_manage(words[1:], self.folder, _TIMEOUT,
+                                      stdout)
         return subprocess.run(
-            self._words(command, arguments), env=processes.environment(),
+            words, env=processes.environment(),
             cwd=self.folder, stdout=stdout, stderr=subprocess.PIPE, text=True,
             stdin=subprocess.DEVNULL, timeout=_TIMEOUT)
 
