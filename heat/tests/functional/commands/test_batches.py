@@ -114,6 +114,17 @@ class _Batches:
     def test_one_whose_plug_in_ends_the_worker(self):
         self.assertOnlyOneFails('Test::Dies', 'worker_died')
 
+
+def _without(row, table):
+    return {key: value for key, value in row.items()
+            if key not in _OWN[table]}
+
+
+class SQLiteBatchesTest(_Batches, command.CommandTestCase):
+    """Also what does not depend on the database."""
+
+    backend = databases.SQLITE
+
     def test_limit_and_remaining_stacks(self):
         ids = self.create_many(_COUNT)
         self.set_columns(models.Stack, models.Stack.id == ids[1],
@@ -127,15 +138,6 @@ class _Batches:
                            '1', status=1)
         self.assertEqual('failed', rest[ids[1]]['code'])
         self.assertEqual({True: _COUNT - 1, False: 1}, self.convergence())
-
-
-def _without(row, table):
-    return {key: value for key, value in row.items()
-            if key not in _OWN[table]}
-
-
-class SQLiteBatchesTest(_Batches, command.CommandTestCase):
-    backend = databases.SQLITE
 
 
 class MySQLBatchesTest(_Batches, command.CommandTestCase):

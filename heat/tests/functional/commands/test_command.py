@@ -27,14 +27,6 @@ class _Commands:
         self.assertEqual(4, len(tree.stacks))
         self.assertEqual(len(tree.resources), outcome['resources'])
 
-    def test_old_name_of_the_command_and_the_table(self):
-        stack_id = self.create(command.SMALL)['stack_id']
-        done = self.manage('migrate_convergence_1', stack_id)
-        self.assertIn('1 converted.', done.stdout)
-        self.assertEqual({True}, self.tree(stack_id).convergence())
-        again = self.manage('migrate_convergence_1', stack_id)
-        self.assertIn('1 already convergence.', again.stdout)
-
     def test_all_converts_with_worker_processes(self):
         ids = self.create_many(30)
         outcomes = self.report('migrate-convergence-1', '--all',
@@ -42,25 +34,6 @@ class _Commands:
         self.assertEqual(set(ids), set(outcomes))
         self.assertEqual({True: 30}, self.convergence())
         self.assertEqual({}, self.report('migrate-convergence-1', '--all'))
-
-    def test_dry_run_writes_nothing(self):
-        stack_id = self.create(command.NESTED)['stack_id']
-        before = self.tree(stack_id)
-        done = self.manage('migrate-convergence-1', stack_id, '--dry-run')
-        self.assertIn('4 stacks, %d resources' % len(before.resources),
-                      done.stdout)
-        self.assertEqual(before, self.tree(stack_id))
-        self.assertEqual({}, self.conversions())
-
-    def test_stack_in_progress_is_left_for_another_run(self):
-        ids = self.create_many(3)
-        self.set_columns(models.Stack, models.Stack.id == ids[0],
-                         status='IN_PROGRESS', action='UPDATE')
-        outcomes = self.report('migrate-convergence-1', *ids, status=1)
-        self.assertEqual(('refused', 'in_progress'),
-                         (outcomes[ids[0]]['outcome'],
-                          outcomes[ids[0]]['code']))
-        self.assertEqual({True: 2, False: 1}, self.convergence())
 
     def test_two_commands_at_once_convert_each_stack_once(self):
         ids = self.create_many(60)
@@ -98,21 +71,6 @@ class _Commands:
         kept = set(before.physical_ids().items())
         self.assertLess(set(after.physical_ids().items()), kept)
 
-    def test_from_reverts_what_one_run_converted(self):
-        early, = self.create_many(1)
-        self.report('migrate-convergence-1', '--all')
-        ids = self.create_many(2)
-        run = self.manage('migrate-convergence-1', '--all',
-                          '--format', 'json')
-        path = os.path.join(self.useFixture(fixtures.TempDir()).path, 'run')
-        with open(path, 'w') as target:
-            target.write(run.stdout)
-        outcomes = self.report('revert-convergence-1', '--from', path)
-        self.assertEqual(set(ids), set(outcomes))
-        self.assertEqual({True: 1, False: 2}, self.convergence())
-        self.assertEqual([early], list(
-            self.report('revert-convergence-1', '--all')))
-
     def _update(self, identity, count):
         before = self.row(identity)['updated_at']
         self.heat.update_stack(self.ctx, identity, command.NESTED,
@@ -143,7 +101,51 @@ class _Commands:
 
 
 class SQLiteCommandTest(_Commands, command.CommandTestCase):
+    """Also what does not depend on the database."""
+
     backend = databases.SQLITE
+
+    def test_old_name_of_the_command_and_the_table(self):
+        stack_id = self.create(command.SMALL)['stack_id']
+        done = self.manage('migrate_convergence_1', stack_id)
+        self.assertIn('1 converted.', done.stdout)
+        self.assertEqual({True}, self.tree(stack_id).convergence())
+        again = self.manage('migrate_convergence_1', stack_id)
+        self.assertIn('1 already convergence.', again.stdout)
+
+    def test_dry_run_writes_nothing(self):
+        stack_id = self.create(command.NESTED)['stack_id']
+        before = self.tree(stack_id)
+        done = self.manage('migrate-convergence-1', stack_id, '--dry-run')
+        self.assertIn('4 stacks, %d resources' % len(before.resources),
+                      done.stdout)
+        self.assertEqual(before, self.tree(stack_id))
+        self.assertEqual({}, self.conversions())
+
+    def test_stack_in_progress_is_left_for_another_run(self):
+        ids = self.create_many(3)
+        self.set_columns(models.Stack, models.Stack.id == ids[0],
+                         status='IN_PROGRESS', action='UPDATE')
+        outcomes = self.report('migrate-convergence-1', *ids, status=1)
+        self.assertEqual(('refused', 'in_progress'),
+                         (outcomes[ids[0]]['outcome'],
+                          outcomes[ids[0]]['code']))
+        self.assertEqual({True: 2, False: 1}, self.convergence())
+
+    def test_from_reverts_what_one_run_converted(self):
+        early, = self.create_many(1)
+        self.report('migrate-convergence-1', '--all')
+        ids = self.create_many(2)
+        run = self.manage('migrate-convergence-1', '--all',
+                          '--format', 'json')
+        path = os.path.join(self.useFixture(fixtures.TempDir()).path, 'run')
+        with open(path, 'w') as target:
+            target.write(run.stdout)
+        outcomes = self.report('revert-convergence-1', '--from', path)
+        self.assertEqual(set(ids), set(outcomes))
+        self.assertEqual({True: 1, False: 2}, self.convergence())
+        self.assertEqual([early], list(
+            self.report('revert-convergence-1', '--all')))
 
 
 class MySQLCommandTest(_Commands, command.CommandTestCase):
