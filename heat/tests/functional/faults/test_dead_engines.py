@@ -28,7 +28,7 @@ class DeadEngineTest(case.DeploymentTestCase):
     """
 
     backend = databases.MYSQL
-    engines = 1
+    engines = 0
     conf = {'convergence_engine': True, 'migrate_protection': True}
     legacy_stacks = {name: {'template': command.SMALL}
                      for name in ('killed', 'living')}

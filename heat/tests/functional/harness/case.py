@@ -70,10 +70,12 @@ class DeploymentTestCase(testtools.TestCase):
     """The tests of a class share one deployment.
 
     A subclass names its ``backend``. The stacks that its tests need are
-    created together, by legacy engines, which then start again with ``conf``.
+    created together, by one legacy engine. Engines with ``conf`` then replace
+    it.
 
     :cvar backend: one of ``databases.BACKENDS``.
-    :cvar engines: how many engines there are.
+    :cvar engines: how many engines there are while the tests run; 0 if each
+        test starts its own.
     :cvar conf: the options of the engines while the tests run; None leaves
         those that created the stacks.
     :cvar legacy_stacks: what to create: a dict of the arguments of
@@ -98,13 +100,14 @@ class DeploymentTestCase(testtools.TestCase):
         super().setUpClass()
         cls.missing = cls.find_missing()
         if cls.missing is None:
-            cls.heat = cls.deployment_class(cls.backend, cls.engines,
-                                            extra_conf=cls.legacy_conf)
+            cls.heat = cls.deployment_class(
+                cls.backend, cls.engines if cls.conf is None else 1,
+                extra_conf=cls.legacy_conf)
             cls.heat.setUp()
             cls.addClassCleanup(cls.heat.cleanUp)
             cls._create_stacks()
             if cls.conf is not None:
-                cls.heat.restart_engines(**cls.conf)
+                cls.heat.replace_engines(cls.engines, **cls.conf)
             cls._convert_stacks()
 
     @classmethod

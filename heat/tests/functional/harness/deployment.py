@@ -168,10 +168,14 @@ class Deployment(clients.Clients, fixtures.Fixture):
         The engines must be idle: a graceful stop, up to 15 seconds of waiting
         for RabbitMQ to close its channels, takes too long here.
         """
-        count = len(self.engines)
+        self.replace_engines(len(self.engines), stock, **conf)
+
+    def replace_engines(self, count, stock=None, **conf):
+        """End all engines, as ``restart_engines``, and start a number."""
         self.kill_engines()
         self.configure(**conf)
-        self.start_engines(count, stock)
+        if count:
+            self.start_engines(count, stock)
 
     def sighup(self, **conf):
         """Change mutable options under the running engines.

@@ -50,40 +50,38 @@ class OverlayUpgradeTest(test_rolling_upgrade.RollingUpgradeTestCase):
         for tree in trees:
             self.heat.start_engines(1, tree=tree)
 
-    def command(self, tree, name, stack, *arguments, status=0):
-        """Run a command of an overlay for a stack; returns what it prints."""
+    def command(self, tree, name, stacks, *arguments, status=0):
+        """Run a command of an overlay for stacks; returns what it prints."""
         done = self.heat.run(
             'heat-manage', '--config-file', self.heat.config_file, name,
-            *arguments, self.stack_id(stack), PYTHONPATH=tree)
+            *arguments, *map(self.stack_id, stacks), PYTHONPATH=tree)
         printed = done.stdout + done.stderr
         self.assertEqual(status, done.returncode, printed)
         self.assertNotIn('Traceback', printed)
         return printed
 
-    def update(self, name, *arguments):
-        """Update a stack, without the time that a command takes to start.
-
-        :param arguments: of the command; only parameters count
-        """
-        parameters = dict(argument.split('=') for argument in arguments
-                          if '=' in argument)
-        self.heat.client.stacks.update(name, existing=True,
-                                       parameters=parameters)
-        return self.heat.wait_for(name, 'UPDATE_COMPLETE')
-
     def convert(self, tree, stack, *arguments, **kwargs):
-        return self.command(tree, 'migrate-convergence-1', stack, *arguments,
-                            **kwargs)
+        return self.command(tree, 'migrate-convergence-1', [stack],
+                            *arguments, **kwargs)
 
     def revert(self, tree, stack, *arguments):
-        self.command(tree, 'revert-convergence-1', stack, *arguments)
+        self.command(tree, 'revert-convergence-1', [stack], *arguments)
         self.assertEqual({False},
                          self.tree(self.stack_id(stack)).convergence())
 
     def assertConvergence(self, name, physical_ids):
         """Check that it is convergence, and that verify finds nothing."""
-        super().assertConvergence(name, physical_ids)
-        self.convert(processes.TREE, name, '--verify')
+        self.assertAllConvergence({name: physical_ids})
+
+    def assertAllConvergence(self, before):
+        """Check each of some stacks, and verify them with one command.
+
+        :param before: {name: physical ids}
+        """
+        for name, physical_ids in before.items():
+            super().assertConvergence(name, physical_ids)
+        self.command(processes.TREE, 'migrate-convergence-1', before,
+                     '--verify')
 
     def assertEvents(self, times, name):
         """Check how often a stack was converted or reverted in all."""
@@ -94,7 +92,7 @@ class OverlayUpgradeTest(test_rolling_upgrade.RollingUpgradeTestCase):
         """Convert with one overlay; then run both, and then the other."""
         before = self.physical_ids(name)
         self.start(first)
-        self.update(name, '--existing')
+        self.update(name)
         self.assertConvergence(name, before)
 
         self.heat.start_engines(1, tree=second)
@@ -107,7 +105,7 @@ class OverlayUpgradeTest(test_rolling_upgrade.RollingUpgradeTestCase):
 
         self.revert(second, name)
         self.assertEqual(before, self.physical_ids(name))
-        self.update(name, '--existing', '--parameter', 'value=four')
+        self.update(name, value='four')
         self.assertConvergence(name, before)
 
     def test_upgrade(self):
@@ -124,9 +122,10 @@ class OverlayUpgradeTest(test_rolling_upgrade.RollingUpgradeTestCase):
         self.start(self.older.path, processes.TREE)
         for name in names:
             # Any engine may get them.
-            self.update(name, '--existing')
+            self.update(name)
             self.operate(name)
-            self.assertConvergence(name, before[name])
+        self.assertAllConvergence(before)
+        for name in names:
             self.assertEvents(1, name)
 
     def test_a_command_knows_that_an_older_engine_is_not_protected(self):
@@ -179,8 +178,8 @@ class OverlayUpgradeTest(test_rolling_upgrade.RollingUpgradeTestCase):
             {'by the engine on host %s' % host for host in hosts},
             {outcome['message'] for outcome in command.outcomes(
                 done.stdout).values()})
+        self.assertAllConvergence(before)
         for name in names:
-            self.assertConvergence(name, before[name])
             self.assertEvents(1, name)
 
     def unprotected(self, tree):
