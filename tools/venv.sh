@@ -118,27 +118,51 @@ why_not() {
     elif grep -q 'Retry(total=0.* after connection broken by' "$log"; then
         echo ": no package index answers"
     else
-        grep -i '^error' "$log" | head -n 1 | sed 's/^/: /'
+        # The first ones may be those of uv.
+        grep -i '^error' "$log" | tail -n 1 | sed 's/^/: /'
     fi
 }
 
-# Run pip, print a line every 10 seconds, and one line for an error.
-pip_install() {
-    .venv/bin/python -m pip install --disable-pip-version-check --no-input \
-        --progress-bar off --retries 2 "$@" >>"$log" 2>&1 &
-    pip=$!
-    trap 'kill $pip 2>/dev/null; exit 130' INT TERM
-    seconds=0
-    while kill -0 $pip 2>/dev/null; do
-        sleep 1
-        seconds=$((seconds + 1))
-        if [ $((seconds % 10)) -eq 0 ]; then
-            say "$seconds s: $(grep . "$log" | tail -n 1 | cut -c 1-66)"
+# Run a command, print a line every 10 seconds, and return its status.
+logged() {
+    "$@" >>"$log" 2>&1 &
+    command=$!
+    trap 'kill $command 2>/dev/null; exit 130' INT TERM
+    fifths=0
+    while kill -0 $command 2>/dev/null; do
+        sleep 0.2
+        fifths=$((fifths + 1))
+        if [ $((fifths % 50)) -eq 0 ]; then
+            say "$((fifths / 5)) s: $(grep . "$log" | tail -n 1 | cut -c 1-66)"
         fi
     done
-    wait $pip || die "pip failed$(why_not) (all that it said is in $log);" \
-        "run $script again; it continues from here"
+    wait $command && status=0 || status=$?
     trap - INT TERM
+    return $status
+}
+
+pip_install() {
+    logged .venv/bin/python -m pip install --disable-pip-version-check \
+        --no-input --progress-bar off --retries 2 "$@"
+}
+
+# uv installs in a small part of the time. It does not read the settings of
+# pip, so it is left out where these name another index.
+get_uv() {
+    ! .venv/bin/python -m pip config list 2>/dev/null |
+        grep -q '[.]index-url=' &&
+        pip_install $constraints --only-binary uv uv && [ -x .venv/bin/uv ]
+}
+
+# Install packages with uv, or with pip if that fails.
+install_packages() {
+    if [ -n "$uv" ]; then
+        logged .venv/bin/uv pip install --python .venv/bin/python "$@" &&
+            return
+        uv=
+    fi
+    pip_install "$@" || die "pip failed$(why_not) (all that it said is in" \
+        "$log); run $script again; it continues from here"
 }
 
 install() {
@@ -147,13 +171,16 @@ install() {
         [ -s "$info/RECORD" ] || rm -rf "$info"
     done
     : >"$log" || die "cannot write $log$(disk_is_full)"
+    uv=
+    ! get_uv || uv=yes
     # What builds the editable package is of a fixed version, too.
-    pip_install $constraints hatchling hatch-vcs editables
+    install_packages $constraints hatchling hatch-vcs editables
     if [ "$what" = test ]; then
-        pip_install $constraints --no-build-isolation --editable '.[test]' \
-            tox tox-uv
+        install_packages $constraints --no-build-isolation \
+            --editable '.[test]' tox tox-uv
     else
-        pip_install $constraints --no-build-isolation --editable '.[demo]'
+        install_packages $constraints --no-build-isolation \
+            --editable '.[demo]'
     fi
 }
 
@@ -171,6 +198,6 @@ for installed in "$what" test; do
     fi
 done
 say "installing Heat$([ "$what" = demo ] || echo ' and the test tools')" \
-    "into .venv (1 to 3 minutes)"
+    "into .venv (up to 3 minutes)"
 install
 echo "$key" >".venv/.installed-$what"

@@ -128,6 +128,24 @@ class VenvScriptTest(testtools.TestCase):
         self.assertFalse(venv.is_symlink())
         self.assertTrue((other / 'bin' / 'python').exists())
 
+    def test_uv_installs_and_where_it_fails_or_may_not_pip_does(self):
+        own = (self.folder / '.venv').resolve()
+        for status, config, installed in (
+                (0, 'global.extra-index-url=x', 1), (1, '', 3),
+                # uv would not know of it.
+                (0, 'global.index-url=x', 2)):
+            asked = self.folder / 'asked'
+            self.make_venv(
+                'echo "$*" >>asked; case $* in *config*) echo %s ;; '
+                '*) echo 3.12.1 ;; esac' % config, own)
+            uv = own / 'bin' / 'uv'
+            uv.write_text('#!/bin/sh\nexit %d\n' % status)
+            uv.chmod(0o755)
+            self.assertEqual(0, self.run_script()[0])
+            self.assertEqual(installed, asked.read_text().count(' install '))
+            asked.unlink()
+            (own / '.installed-demo').unlink()
+
     def test_reason_why_pip_failed(self):
         own = (self.folder / '.venv').resolve()
         for said, reason in (
