@@ -58,3 +58,15 @@ class ToolTest(testtools.TestCase):
             if path.is_file()))
         self.assertEqual(self.tool.HEAT_INIT,
                          (tree / 'heat' / '__init__.py').read_text())
+
+    def test_the_modules_that_are_needed_are_left(self):
+        tree = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
+        tests = tree / 'heat' / 'tests'
+        (tests / 'engine').mkdir(parents=True)
+        for name in ('common', 'test_stack', 'engine/test_stack',
+                     'engine/test_stack_lock'):
+            (tests / (name + '.py')).touch()
+        self.tool.leave_out(tree, r'^heat\.tests\.engine\.test_stack\.')
+        self.assertEqual(
+            ['__init__.py', 'common.py', 'engine/test_stack.py'], sorted(
+                str(path.relative_to(tests)) for path in tests.rglob('*.py')))
