@@ -5,7 +5,8 @@
 unit        our unit tests
 functional  our tests through the HTTP API: on a sandbox, and on two engines
             with RabbitMQ and MariaDB. --all adds PostgreSQL and the long ones:
-            each fault at every statement, the guides, many stacks
+            each fault at every statement, the guides, many stacks, engines of
+            an older overlay
 heat        Heat's own unit tests with the overlay, for the modules that it
             refines. --all runs all of them
 releases    the main ones of our tests on older releases of Heat. They run
@@ -33,6 +34,10 @@ import stestr_run
 
 CHECKOUT = pathlib.Path(__file__).resolve().parent.parent
 LOGS = CHECKOUT / '.test-logs'
+
+#: The times of the long tests; see stestr_run.know_times.
+TIMES = CHECKOUT / 'tools' / 'times.csv'
+
 UNIT = r'^heat\.tests\.(?!functional\.)'
 FUNCTIONAL = r'^heat\.tests\.functional\.'
 
@@ -40,7 +45,8 @@ FUNCTIONAL = r'^heat\.tests\.functional\.'
 BY_ITSELF = r'\.guides\.test_image\.'
 
 #: Only --all runs these: tests that also run on another database, many stacks,
-#: and the released files and guides, which install Heat.
+#: engines of an older overlay, and the released files and guides, which
+#: install Heat.
 DEEP = (r'\.(faults\.(test_crash|test_faults|test_real_faults)\.'
         r'(MySQL|PostgreSQL)|'
         r'faults\.test_(broker_restart|dead_engines|packet\.LargeTree)|'
@@ -48,7 +54,8 @@ DEEP = (r'\.(faults\.(test_crash|test_faults|test_real_faults)\.'
         r'test_(scale|screens)\.)|'
         r'lockstep\.(test_(corpus|histories_command)\.|'
         r'test_(oracle|failed_databases)\.PostgreSQL)|'
-        r'races\.test_(operations|clients|threads|revert_\w+)\.PostgreSQL|'
+        r'races\.(test_(operations|clients|threads|revert_\w+)\.PostgreSQL|'
+        r'test_overlay_upgrade)|'
         r'test_update_deployment\.PostgreSQL|test_release\.|guides\.)')
 
 #: Tests that may be left out even if all backends are required: a shallow
@@ -238,7 +245,8 @@ def build_parser():
                              'named, and is no failure' % FEW)
     parser.add_argument('--record', action='store_true',
                         help='put the results into the table of the page '
-                             '"What runs where"')
+                             '"What runs where"; with --all, put the times '
+                             'into tools/times.csv, too')
     parser.add_argument(
         '--only', metavar='REGEX',
         help='run only the tests whose names match; without STEP ours')
@@ -303,8 +311,9 @@ def record(counts, everything):
         if step in BY_NAME and count.results:
             platforms.record_pair(BY_NAME[step], count)
     if everything:
-        platforms.record_all(sys.executable, sum(
-            (counts[step] for step in FAST), stestr_run.Count()))
+        count = sum((counts[step] for step in FAST), stestr_run.Count())
+        platforms.record_all(sys.executable, count)
+        stestr_run.write_times(TIMES, count)
 
 
 def main():
@@ -317,6 +326,8 @@ def main():
         say('error: cannot use %s, and CI_REQUIRE_BACKENDS is set',
             ', '.join(left_out))
         return 1
+    if not options.only:
+        stestr_run.know_times(TIMES, CHECKOUT, environment())
     counts = {step: run(step, options) for step in chosen(options)}
     if options.record and not options.only:
         record(counts, options.all and not options.step)

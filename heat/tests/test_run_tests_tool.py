@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
+import csv
 import os
 import pathlib
 import subprocess
@@ -7,6 +8,8 @@ import sys
 import time
 
 import fixtures
+from stestr.repository import util
+from stestr import scheduler
 import testtools
 
 from heat import overlay_releases
@@ -177,6 +180,33 @@ stestr_run.run(('--concurrency', '1', 'Long'), '.',
         run.kill()
         running = pathlib.Path('/proc', pid.read_text())
         self.wait_for('the test has ended', lambda: not running.exists())
+
+
+class TimesTest(FolderTestCase):
+
+    def test_classes_with_long_tests_run_in_different_processes(self):
+        tool = sources.load_tool('stestr_run')
+        names = ['tests.test_it.%s.test_it' % letter for letter in 'ABC']
+        tool.write_times(self.folder / 'times', tool.Count(tuple(
+            tool.Result(name, 'success', seconds)
+            for name, seconds in zip(names, (60.4, 0.9, 60)))))
+        tool.know_times(self.folder / 'times', self.folder, os.environ)
+        # Without the times, every second one.
+        first, second, third = names
+        self.assertEqual(
+            [[first, second], [third]], scheduler.partition_tests(
+                names, 2, util.get_repo_open(repo_url=str(self.folder)),
+                None))
+
+    def test_the_tests_of_the_table_are_there(self):
+        with open(sources.CHECKOUT / 'tools' / 'times.csv') as table:
+            names = [row['Test'] for row in csv.DictReader(table)]
+        modules = {'.'.join(name.split('(')[0].split('.')[:-2])
+                   for name in names}
+        self.assertEqual([], [
+            module for module in modules if not (
+                sources.CHECKOUT / (module.replace('.', '/') + '.py')
+            ).exists()])
 
 
 class PairsTest(testtools.TestCase):
