@@ -3,6 +3,7 @@
 """Databases of the servers that Heat runs on, one for each deployment."""
 
 import contextlib
+import functools
 import os
 
 import fixtures
@@ -152,14 +153,20 @@ def never_reuse_ids(engine, *of_models):
     A deleted row may leave rows that name its id, because SQLite does not
     check foreign keys here. They must not belong to the next row.
     """
+    for table in _counting(of_models):
+        table.drop(engine)
+        table.create(engine)
+
+
+@functools.lru_cache(maxsize=None)
+def _counting(of_models):
     metadata = sqlalchemy.MetaData()
     for table in models.BASE.metadata.sorted_tables:
         table.to_metadata(metadata)
-    for model in of_models:
-        table = metadata.tables[model.__tablename__]
+    tables = [metadata.tables[model.__tablename__] for model in of_models]
+    for table in tables:
         table.dialect_options['sqlite']['autoincrement'] = True
-        table.drop(engine)
-        table.create(engine)
+    return tables
 
 
 class ForeignKeys(fixtures.Fixture):
