@@ -240,7 +240,7 @@ def _make_failed(context, tree, templates):
         row.prev_raw_template_id for row in tree.stacks
         if row.prev_raw_template_id is not None})
     return migrate_failed.make(
-        tree, targets, migrate_replaced.get_working(context, tree), templates)
+        tree, targets, migrate_replaced.get_failed(context, tree), templates)
 
 
 def _plan(context, stack_id, stored_credentials, make, convergence, ignored,

@@ -15,16 +15,16 @@ _event = models.Event.__table__.c
 
 @db_api.retry_on_db_error
 @db_api.context_manager.reader
-def get_working(context, tree):
-    """Find the replaced resources that were COMPLETE until then.
+def get_failed(context, tree):
+    """Find the resources that had failed when they were replaced.
 
     The legacy engine makes every resource UPDATE_COMPLETE that it moves to a
-    backup stack: also one that has failed, or was never created. Its last
-    event in the stack itself has the state from before.
+    backup stack: also one that has failed. Its last event in the stack itself
+    has the state from before.
 
     :param tree: a heat.db.migrate.rows.Tree
-    :returns: ids of resource rows of backup stacks; none of a resource
-        without a physical id, or whose events are gone
+    :returns: ids of resource rows of backup stacks; none of a resource whose
+        events are gone
     """
     owners = {row.id: row.owner_id for row in tree.stacks if row.backup}
     replaced = collections.defaultdict(dict)
@@ -35,7 +35,7 @@ def get_working(context, tree):
     return {ids[key] for owner_id, ids in replaced.items()
             for key, status in _last_states(
                 context.session, owner_id, ids).items()
-            if status == 'COMPLETE'}
+            if status != 'COMPLETE'}
 
 
 def _last_states(session, stack_id, keys):

@@ -31,7 +31,7 @@ BEFORE_THE_LOCK = datetime.timedelta(minutes=10)
 
 INTERRUPTED = 'The engine went down during the %s of this resource'
 GIVEN_AWAY = 'Its replacement has taken over what this resource had'
-DOUBTED = 'No event says that this resource was complete when it was replaced'
+NOT_COMPLETE = 'This resource was not COMPLETE when it was replaced'
 
 
 def concerns(tree):
@@ -149,13 +149,13 @@ def _with_ids(*rows):
                      for row in rows)
 
 
-def make(tree, targets, working, templates):
+def make(tree, targets, failed_before, templates):
     """Make the plan of a tree that :func:`check` found convertible.
 
     :param targets: {raw template id: its fields} of the templates of the last
         updates; the fields are named as in a StackRow
-    :param working: ids of rows of backup stacks that were COMPLETE before; see
-        heat.db.migrate.replaced
+    :param failed_before: ids of rows of backup stacks, see
+        heat.db.migrate.replaced.get_failed
     :param templates: a heat.engine.migrate.templates.Templates
     :returns: a heat.engine.migrate.plan.Plan
     :raises MigrationRefused: when rows and templates do not fit together
@@ -172,7 +172,7 @@ def make(tree, targets, working, templates):
                 row, members[row.id], templates.requirements(row)))
         else:
             stacks.append(_plan_stack(
-                row, members[row.id], old, working,
+                row, members[row.id], old, failed_before,
                 failed_templates.RowTemplates(
                     row, backups, targets, templates)))
     plan = migrate_planning.of_stacks(tree, tuple(stacks))
@@ -182,18 +182,18 @@ def make(tree, targets, working, templates):
             if isinstance(stack, failed_stack.FailedStack)))
 
 
-def _plan_stack(row, rows, old, working, templates):
+def _plan_stack(row, rows, old, failed_before, templates):
     """Plan one stack.
 
     :param rows: its resource rows
     :param old: the resource rows of its backup stacks
-    :param working: ids of those that were COMPLETE before
+    :param failed_before: ids of those that had failed before
     :param templates: a heat.engine.migrate.failed_templates.RowTemplates
     """
     main, dropped = _choose(row, rows)
-    doubted = _doubted(old, working)
+    not_complete = _not_complete(old, failed_before)
     backed_up = {member.name: member._replace(status='FAILED')
-                 if member.id in doubted else member for member in old
+                 if member.id in not_complete else member for member in old
                  if not migrate_plan.holds_nothing(member)}
     dropped += [member for member in old
                 if migrate_plan.holds_nothing(member)]
@@ -204,6 +204,8 @@ def _plan_stack(row, rows, old, working, templates):
         _drop_unnamed(row, found, current, dropped)
     graph = failed_graph.Graph(row, main, backed_up, current, templates)
     graph.check_order()
+    failed = dict(_become_failed(main, backed_up, not_complete,
+                                 templates.prepared(backed_up)))
     target = templates.target
     return failed_stack.FailedStack(
         id=row.id, name=row.name, action=row.action, status=row.status,
@@ -215,23 +217,23 @@ def _plan_stack(row, rows, old, working, templates):
         copied_template_id=(templates.backup and
                             templates.backup.raw_template_id),
         current_traversal=uuidutils.generate_uuid(),
-        resources=tuple(_resources(
-            main, backed_up, current, graph, dict(_unusable(
-                main, backed_up, doubted, templates.prepared(backed_up))))),
+        resources=tuple(_resources(main, backed_up, current, graph, failed)),
         dropped=tuple(dropped),
         stored_edges=tuple(graph.edges()),
         moved=tuple(failed_stack.moved(member, main.get(member.name))
                     for member in backed_up.values()))
 
 
-def _doubted(old, working):
-    """Ids of the replaced resources that may have failed before.
+def _not_complete(old, failed_before):
+    """Ids of the replaced resources that had failed or were never created.
 
-    The legacy engine makes them all UPDATE_COMPLETE. Convergence would take
-    one back into use that had failed, or was never created.
+    The legacy engine makes them all UPDATE_COMPLETE, and convergence would
+    take them back into use. One whose events are gone counts as COMPLETE: if
+    it were not taken back, a rollback would destroy what the user has.
     """
-    return {row.id for row in old if row.id not in working and
-            (row.action, row.status) == ('UPDATE', 'COMPLETE')}
+    return {row.id for row in old
+            if (row.action, row.status) == ('UPDATE', 'COMPLETE') and
+            (row.id in failed_before or not row.physical_resource_id)}
 
 
 def _choose(stack, rows):
@@ -267,18 +269,18 @@ def _drop_unnamed(stack, members, current, dropped):
             dropped.append(members.pop(row.name))
 
 
-def _unusable(main, backed_up, doubted, prepared):
+def _become_failed(main, backed_up, not_complete, prepared):
     """Yield the ids of rows that become FAILED, with the reason.
 
-    :param doubted: see _doubted
+    :param not_complete: see _not_complete
     :param prepared: names of resources whose replacement has taken something
         from them
     """
     for row in (*main.values(), *backed_up.values()):
         if row.status == 'IN_PROGRESS':
             yield row.id, INTERRUPTED % row.action
-    for row_id in doubted:
-        yield row_id, DOUBTED
+    for row_id in not_complete:
+        yield row_id, NOT_COMPLETE
     for name in main.keys() & backed_up.keys() & prepared:
         if backed_up[name].status == 'COMPLETE':
             yield backed_up[name].id, GIVEN_AWAY

@@ -108,7 +108,7 @@ class WrittenTest(test_failed.FailedCase):
         row = self.resource(row_id)
         self.assertEqual(('UPDATE', status), (row.action, row.status))
         self.assertEqual(status == 'FAILED',
-                         row.status_reason == failed.DOUBTED)
+                         row.status_reason == failed.NOT_COMPLETE)
 
     def add_event(self, status, stack=None, **values):
         self.add(models.Event(**dict({
@@ -128,12 +128,13 @@ class WrittenTest(test_failed.FailedCase):
         self.add_event('COMPLETE', self.backup, resource_action='UPDATE')
         self.assert_replaced('FAILED')
 
-    def test_so_does_what_has_no_event(self):
-        self.add_event('COMPLETE', resource_name='b')
-        self.add_event('COMPLETE', physical_resource_id='newer')
-        self.assert_replaced('FAILED')
+    def test_what_has_no_event_stays_so(self):
+        # A rollback would destroy it. Heat deletes old events.
+        self.add_event('FAILED', resource_name='b')
+        self.add_event('FAILED', physical_resource_id='newer')
+        self.assert_replaced('COMPLETE')
 
-    def test_so_does_what_has_no_physical_id(self):
+    def test_what_has_no_physical_id_becomes_failed(self):
         self.add_event('COMPLETE', physical_resource_id=None)
         self.assert_replaced('FAILED', physical=None)
 
