@@ -59,19 +59,24 @@ def get_trees(root_ids):
         the ids, as many as RESOURCES and BYTES allow
     """
     with db_api.get_engine().connect() as connection:
-        small = _small(root_ids, _sizes(connection, root_ids))
+        root_of = {
+            stack_id: root_id for root_id, stack_id in connection.execute(
+                _TREES, {'root_ids': root_ids})}
+        small = _small(root_ids, _sizes(connection, root_of))
         if not small:
             return {}
-        trees, locked = migrate_tree.read_many(connection, small)
+        trees, locked = migrate_tree.read_many(connection, small, [
+            stack_id for stack_id in root_of if root_of[stack_id] in small])
     return {root_id: trees[root_id] for root_id in small
             if root_id in trees and not any(
                 row.id in locked for row in trees[root_id].stacks)}
 
 
-def _sizes(connection, root_ids):
-    """Map root ids to [resources, bytes] of their trees."""
-    root_of = {stack_id: root_id for root_id, stack_id in connection.execute(
-        _TREES, {'root_ids': root_ids})}
+def _sizes(connection, root_of):
+    """Map root ids to [resources, bytes] of their trees.
+
+    :param root_of: {stack id: root id}
+    """
     sizes = {root_id: [0, 0] for root_id in root_of.values()}
     for chunk in migrate_chunks.chunks(root_of):
         for stack_id, resources, size in connection.execute(

@@ -123,25 +123,27 @@ def _parents_first(root, children):
     return tuple(ordered)
 
 
-def _read_stacks(session, root_ids):
+def _read_stacks(session, root_ids, ids=None):
     """Read the stack rows of trees, and {id: engine id} of locked stacks."""
-    ids = session.execute(_IDS, {'root_ids': root_ids}).scalars().all()
+    if ids is None:
+        ids = session.execute(_IDS, {'root_ids': root_ids}).scalars().all()
     found = list(_rows(session, _STACKS, ids))
     return (tuple(migrate_rows.StackRow._make(row[:-1]) for row in found),
             {row[0]: row[-1] for row in found if row[-1] is not None})
 
 
-def read_many(session, root_ids):
+def read_many(session, root_ids, ids=None):
     """Read the trees of some root stacks within the caller's transaction.
 
     It takes three statements for a thousand stacks, and a fourth one if there
     are snapshots. No tree may be a part of another one.
 
     :param root_ids: a list of not too many ids
+    :param ids: those of all their stacks, if they have just been read
     :returns: {root id: :class:`heat.db.migrate.rows.Tree`}, without ids that
         are no stack, and {stack id: engine id} of the locked stacks
     """
-    stacks, locks = _read_stacks(session, root_ids)
+    stacks, locks = _read_stacks(session, root_ids, ids)
     if not stacks:
         return {}, {}
     children = _children(stacks)
