@@ -5,7 +5,6 @@
 import sqlalchemy
 
 from heat.db import api as db_api
-from heat.db.migrate import chunks as migrate_chunks
 from heat.db.migrate import conditions
 from heat.db.migrate import tree as migrate_tree
 from heat.db import models
@@ -28,11 +27,11 @@ def _select_trees():
 
 def _select_sizes():
     """(id, resources, bytes) of some stacks."""
-    ids = sqlalchemy.bindparam('stack_ids', expanding=True)
     resource = models.Resource.__table__.c
     members = sqlalchemy.select(
         resource.stack_id, sqlalchemy.func.count().label('number')).where(
-            resource.stack_id.in_(ids)).group_by(resource.stack_id).subquery()
+            migrate_tree.of_stacks(resource.stack_id)).group_by(
+                resource.stack_id).subquery()
     size = sum(sqlalchemy.func.coalesce(sqlalchemy.func.length(
         sqlalchemy.type_coerce(column, sqlalchemy.Text)), 0)
         for column in (_template.template, _template.environment,
@@ -44,7 +43,7 @@ def _select_sizes():
                 models.RawTemplate.__table__,
                 _template.id == _stack.raw_template_id).outerjoin(
                     members, members.c.stack_id == _stack.id).where(
-                        _stack.id.in_(ids))
+                        migrate_tree.of_stacks(_stack.id))
 
 
 _TREES, _SIZES = _select_trees(), _select_sizes()
@@ -78,11 +77,10 @@ def _sizes(connection, root_of):
     :param root_of: {stack id: root id}
     """
     sizes = {root_id: [0, 0] for root_id in root_of.values()}
-    for chunk in migrate_chunks.chunks(root_of):
-        for stack_id, resources, size in connection.execute(
-                _SIZES, {'stack_ids': chunk}):
-            sizes[root_of[stack_id]][0] += resources
-            sizes[root_of[stack_id]][1] += size
+    for stack_id, resources, size in migrate_tree.rows_of(
+            connection, _SIZES, root_of):
+        sizes[root_of[stack_id]][0] += resources
+        sizes[root_of[stack_id]][1] += size
     return sizes
 
 

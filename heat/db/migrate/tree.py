@@ -43,7 +43,8 @@ _IDS = sqlalchemy.select(conditions.trees(_stack.id.in_(
     sqlalchemy.bindparam('root_ids', expanding=True))).c.id)
 
 
-def _of_stacks(column):
+def of_stacks(column):
+    """The condition of a statement for :func:`rows_of`."""
     return column.in_(sqlalchemy.bindparam('stack_ids', expanding=True))
 
 
@@ -64,14 +65,14 @@ def _select_stacks():
             models.RawTemplate.__table__,
             _template.id == _stack.raw_template_id).outerjoin(
                 models.StackLock.__table__, _lock.stack_id == _stack.id
-            ).where(_of_stacks(_stack.id), _stack.deleted_at.is_(None))
+            ).where(of_stacks(_stack.id), _stack.deleted_at.is_(None))
 
 
 def _select_below(model, kind, **computed):
     columns = _columns(model)
     return sqlalchemy.select(*[
         computed[field] if field in computed else columns[field]
-        for field in kind._fields]).where(_of_stacks(columns.stack_id))
+        for field in kind._fields]).where(of_stacks(columns.stack_id))
 
 
 def _select_snapshots():
@@ -94,15 +95,15 @@ _STACKS = _select_stacks()
 _RESOURCES = _select_below(models.Resource, migrate_rows.ResourceRow)
 _SNAPSHOTS = _select_snapshots()
 _CURRENT_DEPS = sqlalchemy.select(
-    _stack.id, _as_text(_stack.current_deps)).where(_of_stacks(_stack.id))
+    _stack.id, _as_text(_stack.current_deps)).where(of_stacks(_stack.id))
 _REQUIRES = sqlalchemy.select(
     _columns(models.Resource).id,
     _as_text(_columns(models.Resource).requires)).where(
-        _of_stacks(_columns(models.Resource).stack_id))
+        of_stacks(_columns(models.Resource).stack_id))
 
 
-def _rows(session, statement, stack_ids):
-    """Yield the rows of one of these statements for some stacks."""
+def rows_of(session, statement, stack_ids):
+    """Yield the rows of a statement for some stacks, however many."""
     for chunk in migrate_chunks.chunks(stack_ids):
         yield from session.execute(statement, {'stack_ids': chunk}).all()
 
@@ -127,7 +128,7 @@ def _read_stacks(session, root_ids, ids=None):
     """Read the stack rows of trees, and {id: engine id} of locked stacks."""
     if ids is None:
         ids = session.execute(_IDS, {'root_ids': root_ids}).scalars().all()
-    found = list(_rows(session, _STACKS, ids))
+    found = list(rows_of(session, _STACKS, ids))
     return (tuple(migrate_rows.StackRow._make(row[:-1]) for row in found),
             {row[0]: row[-1] for row in found if row[-1] is not None})
 
@@ -155,7 +156,7 @@ def read_many(session, root_ids, ids=None):
 
     def by_root(statement, kind):
         found = collections.defaultdict(list)
-        for row in map(kind._make, _rows(session, statement, root_of)):
+        for row in map(kind._make, rows_of(session, statement, root_of)):
             found[root_of[row.stack_id]].append(row)
         return {root_id: tuple(sorted(rows, key=_id))
                 for root_id, rows in found.items()}
@@ -240,7 +241,7 @@ def get_with_graph(context, root_id):
 
 def _read_graph(session, stack_ids):
     return migrate_rows.StoredGraph(*(
-        dict(map(tuple, _rows(session, statement, stack_ids)))
+        dict(map(tuple, rows_of(session, statement, stack_ids)))
         for statement in (_CURRENT_DEPS, _REQUIRES)))
 
 
