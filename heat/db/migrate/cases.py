@@ -5,12 +5,13 @@
 import sqlalchemy
 
 
-def by_id(model, values, kind, **options):
+def by_id(columns, values, kind, **options):
     """A CASE that gives each row, by its id, the value meant for it.
 
     If all rows get the same value, it is that value. The text of a statement
     for a single row is then always the same.
 
+    :param columns: of the table
     :param values: {id: value}
     :param kind: the type of the values
     :param options: of sqlalchemy.case, for example ``else_``
@@ -20,7 +21,7 @@ def by_id(model, values, kind, **options):
         return sqlalchemy.literal(*different, kind)
     return sqlalchemy.case(
         {key: sqlalchemy.literal(value, kind)
-         for key, value in values.items()}, value=model.id, **options)
+         for key, value in values.items()}, value=columns.id, **options)
 
 
 def lists_by_id(lists):
@@ -44,14 +45,3 @@ def one_of(ids):
     """
     return sqlalchemy.text('resource.id IN (%s)' % ', '.join(
         ['%d' % key for key in ids]))
-
-
-def execute_once(session, statement):
-    """Execute a statement whose text no other has.
-
-    SQLAlchemy would cache the last 500 of them, of a megabyte each.
-
-    :returns: the number of rows that it has changed
-    """
-    return session.execute(statement, execution_options={
-        'synchronize_session': False, 'compiled_cache': None}).rowcount

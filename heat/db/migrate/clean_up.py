@@ -5,6 +5,7 @@
 from oslo_utils import timeutils
 import sqlalchemy
 
+from heat.db.migrate import by_key
 from heat.db.migrate import chunks as migrate_chunks
 from heat.db.migrate import exactly
 from heat.db import models
@@ -20,7 +21,7 @@ def delete_backup_stacks(session, plans):
     """Soft-delete backup stacks, as the legacy engine does after an update."""
     for chunk in migrate_chunks.chunks(
             [row_id for plan in plans for row_id in plan.empty_backups]):
-        exactly.execute(session, len(chunk), plans, sqlalchemy.update(
+        exactly.execute(session, len(chunk), plans, by_key.update(
             _stack).where(_stack.c.id.in_(chunk)).values(
                 deleted_at=timeutils.utcnow()))
 
@@ -31,7 +32,7 @@ def mend_snapshots(session, plans):
     rows = [row for plan in plans for row in plan.snapshots]
     for chunk in migrate_chunks.chunks(
             [row.id for row in rows if row.without_data]):
-        exactly.execute(session, len(chunk), plans, sqlalchemy.update(
+        exactly.execute(session, len(chunk), plans, by_key.update(
             snapshot).where(snapshot.c.id.in_(chunk)).values({
                 snapshot.c.data: {'resources': {}}}))
     for chunk in migrate_chunks.chunks(
@@ -40,25 +41,27 @@ def mend_snapshots(session, plans):
                   snapshot.c.status_reason: INTERRUPTED}
         if overlay.release().converged_actions:
             values[snapshot.c.action] = 'CREATE'
-        exactly.execute(session, len(chunk), plans, sqlalchemy.update(
+        exactly.execute(session, len(chunk), plans, by_key.update(
             snapshot).where(snapshot.c.id.in_(chunk)).values(values))
 
 
 def delete_resources(session, resource_ids):
     """Delete resource rows, with their data and attributes."""
-    resource = models.Resource
+    resource, data = models.Resource, models.ResourceData
     for chunk in migrate_chunks.chunks(resource_ids):
         attributes = session.scalars(sqlalchemy.select(
             resource.attr_data_id).where(
                 resource.id.in_(chunk),
                 resource.attr_data_id.is_not(None))).all()
-        session.execute(sqlalchemy.delete(models.ResourceData).where(
-            models.ResourceData.resource_id.in_(chunk)))
-        session.execute(sqlalchemy.delete(resource).where(
-            resource.id.in_(chunk)))
-        session.execute(sqlalchemy.delete(
-            models.ResourcePropertiesData).where(
-                models.ResourcePropertiesData.id.in_(attributes)))
+        _delete(session, data, session.scalars(sqlalchemy.select(
+            data.id).where(data.resource_id.in_(chunk))).all())
+        _delete(session, resource, chunk)
+        _delete(session, models.ResourcePropertiesData, attributes)
+
+
+def _delete(session, model, ids):
+    table = model.__table__
+    session.execute(by_key.delete(table).where(table.c.id.in_(ids)))
 
 
 def delete_raw_templates(session, template_ids):
@@ -79,9 +82,7 @@ def _delete_unused(session, template_ids):
     template = models.RawTemplate
     files = set(session.scalars(sqlalchemy.select(template.files_id).where(
         template.id.in_(unused), template.files_id.is_not(None))))
-    session.execute(sqlalchemy.delete(template).where(
-        template.id.in_(unused)))
+    _delete(session, template, unused)
     files.difference_update(session.scalars(sqlalchemy.select(
         template.files_id).where(template.files_id.in_(files))))
-    session.execute(sqlalchemy.delete(models.RawTemplateFiles).where(
-        models.RawTemplateFiles.id.in_(files)))
+    _delete(session, models.RawTemplateFiles, files)

@@ -6,11 +6,15 @@ import json
 
 import sqlalchemy
 
-from heat.common.migrate import exception as migrate_exception
+from heat.db.migrate import by_key
 from heat.db.migrate import cases
 from heat.db.migrate import chunks as migrate_chunks
+from heat.db.migrate import exactly
 from heat.db.migrate import packet as migrate_packet
 from heat.db import models
+
+_stack = models.Stack.__table__
+_resource = models.Resource.__table__
 
 
 def write(session, plan):
@@ -39,8 +43,8 @@ def _write_stacks(session, plan):
         for chunk in migrate_chunks.chunks(
                 (item for item in graphs if item[0].status == status),
                 _size_of_stack, size=migrate_packet.chunk_bytes(session)):
-            if _write_chunk(session, chunk, status) != len(chunk):
-                raise migrate_exception.TreeChanged(stack=plan.label)
+            exactly.execute_once(session, len(chunk), [plan],
+                                 _update_stacks(chunk, status))
 
 
 def _size_of_stack(item):
@@ -48,9 +52,9 @@ def _size_of_stack(item):
     return len(item[2] or '') + 500
 
 
-def _write_chunk(session, chunk, status):
-    """Write those of some stacks that are unchanged; returns how many."""
-    stack = models.Stack
+def _update_stacks(chunk, status):
+    """An UPDATE of those of some stacks that are unchanged."""
+    stack = _stack.c
     traversal = stack.current_traversal
     values = {traversal: cases.by_id(
         stack, {row.id: fill.current_traversal or row.current_traversal
@@ -64,10 +68,10 @@ def _write_chunk(session, chunk, status):
     before = cases.by_id(
         stack, {row.id: row.current_traversal or '' for row, _fill, _graph
                 in chunk}, traversal.type)
-    return cases.execute_once(session, sqlalchemy.update(stack).where(
+    return by_key.update(_stack).where(
         stack.id.in_([row.id for row, _fill, _graph in chunk]),
         stack.status == status,
-        sqlalchemy.func.coalesce(traversal, '') == before).values(values))
+        sqlalchemy.func.coalesce(traversal, '') == before).values(values)
 
 
 def _write_resources(session, plan, column, values_of, size_of=None):
@@ -76,16 +80,16 @@ def _write_resources(session, plan, column, values_of, size_of=None):
     :param values_of: called with pairs of an id and a value, it gives the
         CASE of them
     """
-    resource = models.Resource
     rows = [(row.id, getattr(row, column))
             for fill in plan.fills for row in fill.resources
             if getattr(row, column) is not None]
     for chunk in migrate_chunks.chunks(
             rows, size_of, migrate_chunks.RESOURCES,
             migrate_packet.chunk_bytes(session)):
-        cases.execute_once(session, sqlalchemy.update(resource).where(
-            resource.id.in_([row_id for row_id, _value in chunk])).values({
-                getattr(resource, column): values_of(chunk)}))
+        exactly.execute_once(
+            session, len(chunk), [plan], by_key.update(_resource).where(
+                _resource.c.id.in_([row_id for row_id, _value in chunk])
+            ).values({column: values_of(chunk)}))
 
 
 def _lists(pairs):
@@ -98,4 +102,4 @@ def _size_of_list(item):
 
 
 def _numbers(pairs):
-    return cases.by_id(models.Resource, dict(pairs), sqlalchemy.Integer())
+    return cases.by_id(_resource.c, dict(pairs), sqlalchemy.Integer())

@@ -9,6 +9,7 @@ import sqlalchemy
 from heat.common.migrate import deadline as migrate_deadline
 from heat.common.migrate import exception as migrate_exception
 from heat.db import api as db_api
+from heat.db.migrate import by_key
 from heat.db.migrate import chunks as migrate_chunks
 from heat.db.migrate import clean_up
 from heat.db.migrate import exactly
@@ -207,13 +208,12 @@ def _give_up_dead_locks(session, plans):
     lock = models.StackLock.__table__
     for plan in plans:
         for stack_id, dead_id in plan.dead_locks:
-            exactly.execute(session, 1, [plan], sqlalchemy.delete(lock).where(
+            exactly.execute(session, 1, [plan], by_key.delete(lock).where(
                 lock.c.stack_id == stack_id, lock.c.engine_id == dead_id))
 
 
 def _unlock(session, plans, engine_id):
     lock = models.StackLock.__table__
     for chunk in migrate_chunks.chunks(_stack_ids(plans)):
-        exactly.execute(session, len(chunk), plans, sqlalchemy.delete(
-            lock).where(lock.c.stack_id.in_(chunk),
-                        lock.c.engine_id == engine_id))
+        exactly.execute(session, len(chunk), plans, by_key.delete(lock).where(
+            lock.c.stack_id.in_(chunk), lock.c.engine_id == engine_id))

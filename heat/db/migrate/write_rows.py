@@ -6,6 +6,7 @@ import json
 
 import sqlalchemy
 
+from heat.db.migrate import by_key
 from heat.db.migrate import cases
 from heat.db.migrate import chunks as migrate_chunks
 from heat.db.migrate import exactly
@@ -56,7 +57,7 @@ def _write_stacks_of(session, plans, status):
         # For a single stack the text is always the same.
         execute = (exactly.execute if len(chunk) == 1 else
                    exactly.execute_once)
-        execute(session, len(chunk), plans, sqlalchemy.update(_stack).where(
+        execute(session, len(chunk), plans, by_key.update(_stack).where(
             _stack.c.id.in_([planned.id for planned, _ in chunk]),
             _stack.c.status == status,
             sqlalchemy.func.coalesce(_stack.c.current_traversal, '')
@@ -97,7 +98,7 @@ def write_resources(session, plans):
             met.append(_resource.c.engine_id.is_(None))
             values[_resource.c.atomic_key] = sqlalchemy.func.coalesce(
                 _resource.c.atomic_key, 0) + 1
-        exactly.execute_once(session, len(chunk), plans, sqlalchemy.update(
+        exactly.execute_once(session, len(chunk), plans, by_key.update(
             _resource).where(*met).values(values))
 
 

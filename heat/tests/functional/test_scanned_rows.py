@@ -1,10 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""A few trees are read by indexes, however many other stacks there are.
-
-Most of them are root stacks. For the index on owner_id these are one value,
-and databases guess from that how many rows a stack owns.
-"""
+"""A conversion reads by indexes, and locks the rows of its own stacks only."""
 
 import sqlalchemy
 
@@ -12,6 +8,9 @@ from heat.db import api as db_api
 from heat.db.migrate import state as migrate_state
 from heat.db.migrate import tree as migrate_tree
 from heat.db import models
+from heat.engine import convergence_migrate
+from heat.engine import convergence_migrate_batch
+from heat.tests.functional.faults import case as fault_case
 from heat.tests.functional.harness import databases
 from heat.tests.functional.harness import synchronous
 from tools import written_trees
@@ -19,13 +18,19 @@ from tools import written_trees
 OTHERS = 3000
 TOGETHER = 50  # the roots of a batch
 
+#: The primary keys of the tables whose rows belong to a stack.
+_KEYS = [model.__table__.c.id for model in (
+    models.Stack, models.Resource, models.ResourceData, models.RawTemplate,
+    models.RawTemplateFiles)]
+
 
 def _node(**nested):
     return written_trees.Node(
         {name: {'type': 'OS::Heat::None'} for name in nested or 'a'}, nested)
 
 
-class MySQLTest(synchronous.EngineTestCase):
+class _WrittenTestCase(synchronous.EngineTestCase):
+    """Stacks on MariaDB, written as rows: the schema has no others."""
 
     backend = databases.MYSQL
 
@@ -36,11 +41,23 @@ class MySQLTest(synchronous.EngineTestCase):
             creds_id = connection.execute(
                 models.UserCreds.__table__.insert().values(username='owner')
             ).inserted_primary_key[0]
+        self.write = written_trees.Writer(self.database.engine,
+                                          creds_id).write
+
+
+class ReadTest(_WrittenTestCase):
+    """A few trees are read by indexes, however many other stacks there are.
+
+    Most of them are root stacks. For the index on owner_id these are one
+    value, and databases guess from that how many rows a stack owns.
+    """
+
+    def setUp(self):
+        super().setUp()
         others = [_node() for _ in range(OTHERS)]
         self.tree = _node(**{'r%d' % number: _node() for number in range(10)})
         self.roots = [root.id for root in others[:TOGETHER]] + [self.tree.id]
-        written_trees.Writer(self.database.engine, creds_id).write(
-            others + [self.tree])
+        self.write(others + [self.tree])
 
     def scanned(self, session):
         """How many rows the session has read without an index."""
@@ -82,3 +99,79 @@ class MySQLTest(synchronous.EngineTestCase):
                 self.ctx, self.tree.id,
                 lambda: session.get(models.Stack, self.tree.id)))
         self.assertEqual(1, state.legacy)
+
+
+class WriteTest(_WrittenTestCase):
+    """A conversion does not wait for transactions on other stacks.
+
+    The tables are small. MariaDB would go through them, not use an index.
+    """
+
+    def setUp(self):
+        super().setUp()
+        self.write_with_leftovers(_node(r=_node()))
+        others = self.row_keys()
+        self.roots = [_node() for _ in range(convergence_migrate_batch.STACKS)]
+        self.tree = _node(**{'r%d' % number: _node() for number in range(5)})
+        self.write(self.roots)
+        self.write_with_leftovers(self.tree)
+        self.lock(others)
+        sqlalchemy.event.listen(
+            db_api.get_engine(), 'begin', lambda connection:
+            connection.exec_driver_sql('SET innodb_lock_wait_timeout = 1'))
+
+    def write_with_leftovers(self, node):
+        """Write a tree, with rows that its conversion deletes."""
+        self.write([node])
+        fault_case.add_leftovers(self.database, node.id, backup=True)
+
+    def row_keys(self):
+        """The conditions that select each row of the stacks there are."""
+        with self.database.engine.connect() as connection:
+            return [key == value for key in _KEYS
+                    for value in connection.scalars(sqlalchemy.select(key))]
+
+    def lock(self, keys):
+        """Lock rows, as a transaction of another process does."""
+        connection = self.database.engine.connect()
+        self.addCleanup(connection.close)
+        for key in keys:
+            connection.execute(
+                sqlalchemy.select(key.left).where(key).with_for_update()).one()
+            if key.left.table is models.Stack.__table__:
+                connection.execute(sqlalchemy.insert(models.StackLock).values(
+                    stack_id=key.right.value, engine_id='another'))
+
+    def assertConverted(self, *nodes):
+        ids = {each.id for node in nodes for each in node.walk()}
+        self.assertEqual(ids, {
+            row['id'] for row in self.database.rows(
+                models.Stack, convergence=True, deleted_at=None)})
+
+    def test_a_batch(self):
+        convergence_migrate_batch.convert(
+            self.ctx, [root.id for root in self.roots])
+        self.assertConverted(*self.roots)
+
+    def test_a_tree_with_rows_to_delete(self):
+        convergence_migrate.convert(self.ctx, self.tree.id)
+        self.assertConverted(self.tree)
+
+    def test_back_to_legacy(self):
+        convergence_migrate.convert(self.ctx, self.tree.id)
+        convergence_migrate.revert(self.ctx, self.tree.id)
+        self.assertConverted()
+
+    def test_values_that_are_missing(self):
+        convergence_migrate.convert(self.ctx, self.tree.id)
+        ids = [node.id for node in self.tree.walk()]
+        with self.database.engine.begin() as connection:
+            for model, of, column in (
+                    (models.Stack, 'id', 'current_deps'),
+                    (models.Resource, 'stack_id', 'current_template_id')):
+                for stack_id in ids:
+                    connection.execute(sqlalchemy.update(model).where(
+                        getattr(model, of) == stack_id).values(
+                            {column: sqlalchemy.null()}))
+        plan = convergence_migrate.repair(self.ctx, self.tree.id)
+        self.assertEqual(len(ids), len(plan.fills))

@@ -36,7 +36,7 @@ ALONE = dict(TEMPLATE, resources={
     'second': {'type': 'OS::Heat::TestResource', 'depends_on': 'first'}})
 
 
-def _add_leftovers(database, stack_id, backup):
+def add_leftovers(database, stack_id, backup):
     """Add what interrupted operations may leave and a conversion cleans up.
 
     A previous template with files, a resource row that stands for nothing, and
@@ -79,7 +79,7 @@ class FaultTestCase(inprocess.EngineTestCase):
     def setUp(self):
         super().setUp()
         self.identity = self.create(self.template)
-        _add_leftovers(self.database, self.identity['stack_id'],
+        add_leftovers(self.database, self.identity['stack_id'],
                        backup=self.stacks > 1)
         self.rows = stored_rows.Rows(self.database)
         self.addCleanup(self.rows.close)
@@ -113,7 +113,7 @@ class FaultTestCase(inprocess.EngineTestCase):
         self.assertEqual(self.stacks, len(ours))
         self.assertTrue(all(row['convergence'] for row in ours))
         self.assertEqual([], rows['stack_lock'] + rows['sync_point'])
-        # All that _add_leftovers has added, except the template of the backup
+        # All that add_leftovers has added, except the template of the backup
         # stack.
         for table, gone in (('raw_template', 1), ('raw_template_files', 1),
                             ('resource', 1), ('resource_data', 1)):

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""Change rows by their primary keys, and lock no other rows.
+
+MariaDB and MySQL read a small table from end to end, even if a statement names
+the keys of its rows. InnoDB keeps a lock on each row that an UPDATE or a DELETE
+has read until the end of the transaction. Two conversions then wait for each
+other, and one of them fails with a deadlock. So the index is given.
+"""
+
+import sqlalchemy
+
+_INDEX = 'FORCE INDEX (PRIMARY)'
+
+
+def update(table):
+    """An UPDATE of a table, whose condition names primary keys."""
+    return sqlalchemy.update(table).with_hint(_INDEX, dialect_name='mysql')
+
+
+def delete(table):
+    """A DELETE from a table, whose condition names primary keys.
+
+    Only its form for several tables, which names one before FROM, has room
+    for an index.
+    """
+    return sqlalchemy.delete(table).prefix_with(
+        table.name, dialect='mysql').with_hint(_INDEX, dialect_name='mysql')
