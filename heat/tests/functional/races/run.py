@@ -54,14 +54,15 @@ class Race:
     :param heat: a running ``deployment.Deployment``
     :param stacks: a list of :class:`Stack`
     :ivar answers: how often each operation got each answer
-    :ivar deleted: ids of the stacks that a client deletes
+    :ivar deleted: ids of the stacks whose delete was accepted. It may begin
+        much later: a legacy one waits for the operation that it stops.
     """
 
     def __init__(self, heat, stacks):
         self.heat = heat
         self.stacks = stacks
         self.answers = collections.Counter()
-        self.deleted = {stack.id for stack in stacks[::DELETED]}
+        self.deleted = set()
         # The convergence stacks, and those that are no longer convergence.
         self.converted = set()
         self.reverted = set()
@@ -95,7 +96,7 @@ class Race:
         # Heat's legacy engine waits for ever for a check of a group if a
         # signal scales the group meanwhile.
         names.remove(('check', 'signal')[number % 2])
-        if stack.id not in self.deleted:
+        if number % DELETED:
             names.remove('delete')
         if not releases.RESOURCE_SNAPSHOTS:
             names = (names - TRAVERSING if number % DELETED == 1
@@ -107,6 +108,8 @@ class Race:
         try:
             OPERATIONS[name](self.heat.client, stack)
             answer = 'success'
+            if name == 'delete':
+                self.deleted.add(stack.id)
         except exc.HTTPException as error:
             answer = _ANSWERS.get(type(error)) or str(error)
         self.answers[name, answer] += 1

@@ -25,6 +25,10 @@ COUNT = int(os.environ.get('HEAT_TEST_RACE_STACKS', '4'))
 SEED = int(os.environ.get('HEAT_TEST_RACE_SEED', '1'))
 
 
+def _has_ended(row):
+    return row['status'] != 'IN_PROGRESS'
+
+
 class _Clients:
 
     engines = 3
@@ -47,7 +51,9 @@ class _Clients:
         self.assertEqual(set(), race.reverted)
         self.assertAnswered(race)
         for stack in self.stacks:
-            if stack.id not in race.deleted or not self.gone(stack.id):
+            if stack.id in race.deleted:
+                self.wait_for_delete(stack.id)
+            else:
                 self.assertUpdates(stack.id)
         if fault_table.updated():
             fault_table.replace(
@@ -77,21 +83,21 @@ class _Clients:
         self.assertEqual(set(), answers.difference(race_table.ANSWERS),
                          race.answers)
 
-    def wait_for_end(self, stack_id):
-        """Wait until no operation runs on a stack; returns its row or None."""
-        def ended():
+    def wait_for(self, what, stack_id, condition):
+        """Wait for a condition of the row of a stack; returns the row."""
+        def met():
             row, = self.heat.database.rows(models.Stack, id=stack_id)
-            return row['status'] != 'IN_PROGRESS' and row
-        row = processes.wait_until(ended, 'end of %s' % stack_id, 300)
-        return None if row['deleted_at'] else row
+            return condition(row) and row
+        return processes.wait_until(met, '%s of %s' % (what, stack_id), 300)
 
-    def gone(self, stack_id):
-        """Wait for the end of a delete that a client has requested.
+    def wait_for_end(self, stack_id):
+        """Wait until no operation runs on a stack; returns its row."""
+        return self.wait_for('end', stack_id, _has_ended)
 
-        It may have been refused with 409.
-        """
-        row = self.wait_for_end(stack_id)
-        return row is None or row['action'] == 'DELETE'
+    def wait_for_delete(self, stack_id):
+        """Wait for the end of a delete that Heat has accepted."""
+        self.wait_for('delete', stack_id, lambda row: (
+            row['action'] == 'DELETE' and _has_ended(row)))
 
     def bring_back(self, stack_id):
         """Resume a stack that is suspended, or a part of it.
