@@ -3,9 +3,9 @@
 """Change rows by their primary keys, and lock no other rows.
 
 MariaDB and MySQL read a small table from end to end, even if a statement names
-the keys of its rows. InnoDB keeps a lock on each row that an UPDATE or a DELETE
-has read until the end of the transaction. Two conversions then wait for each
-other, and one of them fails with a deadlock. So the index is given.
+the keys of its rows. InnoDB locks each row that an UPDATE or a DELETE has read
+until the end of the transaction. Two conversions then wait for each other, and
+one of them fails with a deadlock. So the index is given.
 """
 
 import sqlalchemy

@@ -80,7 +80,7 @@ class FaultTestCase(inprocess.EngineTestCase):
         super().setUp()
         self.identity = self.create(self.template)
         add_leftovers(self.database, self.identity['stack_id'],
-                       backup=self.stacks > 1)
+                      backup=self.stacks > 1)
         self.rows = stored_rows.Rows(self.database)
         self.addCleanup(self.rows.close)
         self.legacy = self.rows.read()
