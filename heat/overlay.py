@@ -29,8 +29,8 @@ ROOT = os.path.dirname(os.path.realpath(__file__))
 _REFUSAL = (
     'The convergence overlay is not active: Heat %(version)s in %(folder)s '
     'runs as the stock one, because %(reason)s. Install the release of '
-    'heat-convergence-migrate that is made for this Heat, or take the overlay '
-    'away (heat-overlay disable).')
+    'heat-convergence-migrate that is made for this Heat, or disable the '
+    'overlay (heat-overlay disable).')
 
 _NO_HEAT = (
     'The convergence overlay in %s found no installed Heat to put itself in '

@@ -121,8 +121,8 @@ def why_not(version, folder, sqlalchemy=None):
     :returns: a clause that says why not, or None when all is as tested.
     """
     if version is None:
-        return ('its version is unknown, no openstack-heat distribution was '
-                'found for it')
+        return ('its version is unknown (no openstack-heat distribution was '
+                'found for it)')
     if of(version) is None:
         return ('the overlay is tested with Heat %s only'
                 % ', '.join(sorted(TESTED)))

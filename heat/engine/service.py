@@ -40,7 +40,8 @@ LOG = logging.getLogger(__name__)
 # The attribute of a request's context with the stack that Heat reads next.
 _STACK = '_migrate_stack'
 
-# Refused with these, a stack converts with migrate_on_update_failed.
+# With migrate_on_update_failed, a stack that is refused with one of these is
+# tried again.
 _FOR_FAILED = (migrate_exception.NotCompleteYet,
                migrate_exception.BackupInUse)
 
@@ -83,8 +84,8 @@ class EngineService(_heat.EngineService):
             return self._update_stack(cnxt, stack_identity, args, kwargs)
         finally:
             if unrecorded is not None:
-                # What held the row of the stack is over: the update has
-                # written that row, too.
+                # The row of the stack is no longer locked: the update has
+                # written it, too.
                 _record(cnxt, *unrecorded)
 
     def _update_stack(self, cnxt, stack_identity, args, kwargs):
@@ -127,7 +128,8 @@ class EngineService(_heat.EngineService):
             raise
         except Exception:
             LOG.exception('Cannot tell whether stack %s is legacy; it is '
-                          'updated as it is', stack_identity['stack_id'])
+                          'updated without a conversion',
+                          stack_identity['stack_id'])
             return None
         if _is_to_convert(state):
             return state
@@ -225,7 +227,8 @@ def _report_to_owner(context, stack_id, error):
     try:
         stack = migrate_state.get(context, stack_id)
     except Exception:
-        LOG.exception('Cannot record why stack %s was left', stack_id)
+        LOG.exception('Cannot record why stack %s was left unchanged',
+                      stack_id)
         return
     if stack is not None:
         migrate_events.report_to_owner(context, stack, error)

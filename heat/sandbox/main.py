@@ -229,7 +229,7 @@ def _run(data, args):
     sandbox.start()
     _announce(sandbox.endpoint, data)
     _wait_for_stop(signals)
-    print('heat-sandbox: stopping; again to stop at once', flush=True)
+    print('heat-sandbox: stopping; a second signal stops at once', flush=True)
     for number in _SIGNALS:
         signal.signal(number, _exit_at_once)
     if sandbox.stop():

@@ -60,12 +60,12 @@ def with_failed(action):
 CONVERT = Action(_convert, outcome.CONVERTED, 'Conversion to convergence',
                  together=functools.partial(convergence_migrate_batch.convert,
                                             by=BY))
-REVERT = Action(_revert, outcome.REVERTED, 'Reversion to legacy')
+REVERT = Action(_revert, outcome.REVERTED, 'Revert to legacy')
 PLAN = Action(convergence_migrate.plan, outcome.PLANNED,
               'Conversion to convergence, dry run',
               together=convergence_migrate_batch.plan)
 PLAN_REVERT = Action(convergence_migrate.plan_revert, outcome.PLANNED,
-                     'Reversion to legacy, dry run')
+                     'Revert to legacy, dry run')
 VERIFY = Action(convergence_migrate.check_rows, outcome.PLANNED,
                 'Verification of convergence stacks', outcome.OK,
                 outcome.VERIFIED)

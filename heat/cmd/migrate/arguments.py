@@ -30,8 +30,7 @@ def _check_selection(args, from_run):
             'Give the id of at least one stack, or --all.')
     for option in ('project', 'include_native'):
         if getattr(args, option, None) and not args.all:
-            raise errors.CommandError('%s goes with --all only.'
-                                      % _as_typed(option))
+            raise errors.CommandError('%s needs --all.' % _as_typed(option))
 
 
 def _check_mode(args):
@@ -40,7 +39,8 @@ def _check_mode(args):
         raise errors.CommandError('Give only one of --dry-run, --verify and '
                                   '--repair.')
     if args.retry and here:
-        raise errors.CommandError('--retry does not go with %s.' % here[0])
+        raise errors.CommandError('--retry cannot be combined with %s.'
+                                  % here[0])
     of_conversion = _given(args, 'ignore_unreferenced', 'failed')
     if of_conversion and _given(args, 'verify', 'repair'):
         raise errors.CommandError('%s is for a conversion: leave %s out.'

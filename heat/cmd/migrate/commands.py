@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""The commands of heat-manage that convert stacks, and their options."""
+"""Run the commands of heat-manage that convert stacks."""
 
 import functools
 import sys
@@ -95,8 +95,8 @@ def do_status(args):
     context = heat_context.get_admin_context()
     if args.list:
         if args.deep or args.format == 'prometheus':
-            raise errors.CommandError('--list goes neither with --deep nor '
-                                      'with --format prometheus.')
+            raise errors.CommandError('--list cannot be combined with --deep '
+                                      'or --format prometheus.')
         convergence_status.show_stacks(migrate_counts.list_state(
             context, args.list, args.project), args.format)
         return summary.DONE

@@ -31,13 +31,13 @@ _TIMED_OUT = ('Stack %s took longer than %s. The stack %s: see in the log '
               'which service a resource of it waits for, or give the stack '
               'more time (--stack-timeout).')
 
-_UNKNOWN = ('Stack %s was in a batch that ended early, and may have changed, '
-            'because the database does not answer: see the log, and run the '
+_UNKNOWN = ('Stack %s was in a batch that ended early, and may have changed '
+            '(the database does not answer): see the log, and run the '
             'command again.')
 
 # What is known of a stack after its worker process is gone.
 _STATE = {True: 'is unchanged',
-          False: 'may have changed, because the database does not answer'}
+          False: 'may have changed (the database does not answer)'}
 
 
 class Outcome(typing.NamedTuple):

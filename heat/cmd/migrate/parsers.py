@@ -192,11 +192,11 @@ def add_status(subparsers, function):
                         help='only the stacks of this project')
     stacks.add_argument('--list', metavar='STATE',
                         choices=migrate_counts.STATES,
-                        help='print the id, project and name of the root '
-                             'stacks in this state (no_root and adopted: of '
-                             'the nested stacks), the last two shortened '
-                             'to fit 80 columns: ' + ', '.join(
-                                 migrate_counts.STATES))
+                        help='print the id, project and name of each root '
+                             'stack in this state; no_root and adopted '
+                             'print nested stacks. A table shortens long '
+                             'projects and names. The states are ' +
+                             ', '.join(migrate_counts.STATES))
     stacks.add_argument('--deep', action='store_true',
                         help='load and plan every legacy stack, to find '
                              'reasons that its rows do not show (slow)')
@@ -209,9 +209,9 @@ def add_status(subparsers, function):
 def add_all(subparsers, run_as):
     """Add all of the commands.
 
-    :param run_as: called with the name of a function of
-        heat.cmd.migrate.commands, which takes the parsed arguments and returns
-        an exit status; it returns the function to call for the command
+    :param run_as: returns the function to call for a command. It is called
+        with the name of a function of heat.cmd.migrate.commands, which takes
+        the parsed arguments and returns an exit status
     """
     add_migrate(subparsers, run_as('do_migrate'))
     add_revert(subparsers, run_as('do_revert'))

@@ -27,8 +27,7 @@ _UNPROTECTED = (
 _WHAT_TO_DO = (
     ' Enable the overlay on these hosts, set migrate_protection = true there, '
     'and restart the engines. Or give --unprotected to continue.')
-_WAITING = ('Waiting for an answer of the engines on %s, for %d seconds at '
-            'most.')
+_WAITING = ('Waiting for the engines on %s to answer, for %d seconds at most.')
 _CANNOT_ASK = (
     'Engines are running (%s), and here migrate_protection is false. An '
     'engine without it does not notice that a stack is converted or reverted '
@@ -85,8 +84,8 @@ class Check:
         """Map the ids of the engines that may run to their answers."""
         answers, why_none = _ask_again(hosts, up, self._warn)
         if why_none and up:
-            self._warn('No engine can be asked for its protection: %s' %
-                       why_none)
+            self._warn('No engine can be asked whether it has the protection: '
+                       '%s' % why_none)
         if not why_none:
             self._ended |= hosts.keys() - up - answers.keys()
         return dict.fromkeys(up, ask_engines.SILENT) | answers

@@ -50,8 +50,8 @@ class Stop:
         if self.in_hand is not None and os.getpid() == self._pid:
             # Not print(): the signal may interrupt one.
             with contextlib.suppress(OSError):
-                os.write(2, ('\n%s; again to stop at once.\n' % _finishing(
-                    self.in_hand())).encode())
+                os.write(2, ('\n%s; a second signal stops at once.\n' %
+                             _finishing(self.in_hand())).encode())
 
     @contextlib.contextmanager
     def on_signals(self):
@@ -67,9 +67,9 @@ class Stop:
 
 def _finishing(count):
     if not count:
-        return 'Stopping: no stack is in hand'
+        return 'Stopping: there is nothing to finish'
     # Some stacks of a batch may be left.
-    return 'Finishing %s%s in hand' % (
+    return 'Finishing %s%s' % (
         'at most ' * (count > 1), migrate_text.count(count, 'stack'))
 
 

@@ -79,8 +79,9 @@ class Adopted(DanglingStack):
 
     code = 'adopted'
     msg_fmt = _("Stack %(stack)s is nested in %(owner)s, which is gone. "
-                "Do not delete it: other stacks have physical resources of "
-                "it. Abandon it: openstack stack abandon %(id)s.%(below)s "
+                "Do not delete it: other stacks share its physical "
+                "resources. Abandon it: openstack stack abandon "
+                "%(id)s.%(below)s "
                 "Those others are: %(shared)s. %(to_abandon)s")
 
 
@@ -101,8 +102,8 @@ class UnreferencedShared(UnreferencedNested):
 
     msg_fmt = _("Stack %(stack)s has the nested stack %(nested)s, which is "
                 "%(state)s and which no resource of its owner %(owner)s "
-                "names. Do not delete it: other stacks have physical "
-                "resources of it. Convert with --ignore-unreferenced, which "
+                "names. Do not delete it: other stacks share its physical "
+                "resources. Convert with --ignore-unreferenced, which "
                 "leaves it out, or abandon it: openstack stack abandon "
                 "%(id)s. Those others are: %(shared)s. %(to_abandon)s")
 
@@ -288,8 +289,8 @@ class RemovedFunction(MigrationRefused):
                 "not have: a failed update has stored the version of another "
                 "template. Update the stack with a whole template, not with "
                 "--existing. If no update is possible, replace the function "
-                "in that row of the table raw_template (Ref by get_resource, "
-                "say). Then run the conversion again.")
+                "in that row of the table raw_template (for example Ref by "
+                "get_resource). Then run the conversion again.")
 
 
 class InterruptedTemplate(InvalidTemplate):
@@ -310,8 +311,8 @@ class InterruptedTemplate(InvalidTemplate):
 class ReplacedResource(MigrationRefused):
     code = 'replaced_resources'
     msg_fmt = _("Resource %(resource)s of stack %(stack)s is being replaced "
-                "or has just been: update the stack, which cleans up after "
-                "it, and run the command again.")
+                "or was just replaced: update the stack, which cleans up "
+                "after it, and run the command again.")
 
 
 class InvalidParameters(MigrationRefused):

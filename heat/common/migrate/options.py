@@ -35,16 +35,16 @@ opts = [
                  min=0.1,
                  mutable=True,
                  help=_('Seconds that an update waits for the conversion of '
-                        'its stack. When they are over, the conversion is '
-                        'rolled back, and the update runs on the legacy '
-                        'engine. Default: half of rpc_response_timeout, so '
-                        'that the other half is left for the update.')),
+                        'its stack. After that time the conversion is rolled '
+                        'back, and the update runs on the legacy engine. '
+                        'Default: half of rpc_response_timeout, so that the '
+                        'other half is left for the update.')),
     cfg.BoolOpt('migrate_protection',
                 default=False,
                 mutable=True,
-                help=_('Refuse an operation of this engine that loaded a '
-                       'stack before its conversion or its revert, and would '
-                       'run after it. Set it for every engine before '
+                help=_('Refuse an operation of this engine if its stack was '
+                       'converted or reverted after the operation had loaded '
+                       'it. Set it to true in every engine before '
                        'heat-manage migrate-convergence-1 or '
                        'revert-convergence-1 runs beside them. It converts '
                        'nothing.')),

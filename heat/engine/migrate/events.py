@@ -129,7 +129,8 @@ def report_to_owner(context, row, error):
     try:
         refused(context, row, error, only_news=True)
     except Exception:
-        LOG.exception('Cannot record why stack %s was left', row.id)
+        LOG.exception('Cannot record why stack %s was left unchanged',
+                      row.id)
 
 
 def _in_short(row, reason):

@@ -159,7 +159,7 @@ class Plan:
         for stack in self.failed:
             # The event is about the root stack.
             if stack.id == self.stack_id and stack.new_template:
-                yield ('Rollbacks and updates of the existing template now '
+                yield ('Rollbacks and updates with the existing template now '
                        'use %s' % stack.new_template)
         if any(stack.moved for stack in self.failed):
             yield 'Its next update deletes what earlier ones replaced'

@@ -61,7 +61,7 @@ class ArgumentsTest(case.CommandTestCase):
                 ([convert, '--all', one], 'not both'),
                 ([convert, '--project', 'x', one], '--project'),
                 ([convert, '--dry-run', '--retry', '10m', '--all'],
-                 '--retry does not go with --dry-run'),
+                 '--retry cannot be combined with --dry-run'),
                 ([convert, '--dry-run', '--via-engines', '--all'],
                  '--via-engines'),
                 ([convert, '--via-engines', '--ignore-unreferenced', '--all'],

@@ -107,8 +107,8 @@ class ProtectionTest(_ProtectionTestCase):
         err = self.assertStops()
         self.assertEqual([['engine-1', 'engine-2']] +
                          [['engine-2']] * (protection.TIMES - 1), self.asked)
-        self.assertEqual(1, err.count('Waiting for an answer of the engines '
-                                      'on host-2, for 25 seconds at most.'))
+        self.assertEqual(1, err.count('Waiting for the engines on host-2 '
+                                      'to answer, for 25 seconds at most.'))
 
     def test_an_engine_that_answers_late_is_protected(self):
         self.engine(1)

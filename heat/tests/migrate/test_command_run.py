@@ -152,10 +152,11 @@ class RunTest(RunCase):
             with stop.on_signals():
                 os.kill(os.getpid(), signal.SIGTERM)
         self.assertEqual([
-            b'\nStopping: no stack is in hand; again to stop at once.\n',
-            b'\nFinishing 1 stack in hand; again to stop at once.\n',
-            b'\nFinishing at most 3 stacks in hand; again to stop at '
-            b'once.\n'], written)
+            b'\nStopping: there is nothing to finish; a second signal stops '
+            b'at once.\n',
+            b'\nFinishing 1 stack; a second signal stops at once.\n',
+            b'\nFinishing at most 3 stacks; a second signal stops at once.\n'],
+            written)
 
     def test_second_signal_ends_the_process(self):
         for number in (signal.SIGINT, signal.SIGTERM):

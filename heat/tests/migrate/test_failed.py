@@ -344,7 +344,7 @@ class TextTest(FailedCase):
             self.assertIn('%s_FAILED: %s is restored; a rollback goes back to '
                           '%s' % (action, words, words), str(plan))
             self.assertEqual(
-                ['Rollbacks and updates of the existing template now use '
+                ['Rollbacks and updates with the existing template now use '
                  + words], list(plan.for_users()))
 
     def test_nothing_is_said_of_a_template_that_stays_the_same(self):

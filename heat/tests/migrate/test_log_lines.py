@@ -253,7 +253,7 @@ class CommandTest(Logged, command_case.CommandTestCase):
         self.set_status(self.stack_id, 'FAILED')
         with mock.patch.object(migrate_events, 'refused', FAULT):
             self.run_command('migrate-convergence-1', self.stack_id)
-        self.assertLogged('Cannot record why stack … was left')
+        self.assertLogged('Cannot record why stack … was left unchanged')
 
     def test_reason_ends_with_its_code(self):
         self.set_status(self.stack_id, 'FAILED')

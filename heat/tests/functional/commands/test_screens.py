@@ -93,7 +93,7 @@ class ScreensTest(command.CommandTestCase):
         with held_table.held(self.database, models.Stack):
             held_table.wait_for_waiting(self.database, 2)
             run.signal(signal.SIGINT)
-            run.wait_until(lambda: 'in hand' in run.log(), 'Ctrl-C')
+            run.wait_until(lambda: 'Finishing' in run.log(), 'Ctrl-C')
         # Some stacks need a person, as in the whole run.
         self.assertEqual(2, run.wait(), run.log())
         # Where a machine is slow, there are lines of progress as well.

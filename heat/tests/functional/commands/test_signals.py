@@ -51,7 +51,7 @@ class RunTest(command.CommandTestCase):
                 os.kill(pid, number)
             self.assertEqual(1, run.wait(), run.log())
             self.assertIn(', by a signal', run.log())
-            self.assertIn(' in hand; again to stop at once', run.log())
+            self.assertIn('; a second signal stops at once', run.log())
             self.assertNotIn('Traceback', run.log())
             self.assertResumes(run, ids)
             self._forget_stacks()
@@ -164,7 +164,7 @@ class UnknownTest(command.CommandTestCase):
             run.wait_until(lambda: 'Database' in run.log(), 'heading', 300)
             held_table.wait_for_waiting(self.database, 1)
             os.kill(run.pid, signal.SIGTERM)
-            run.wait_until(lambda: 'in hand' in run.log(), 'answer')
+            run.wait_until(lambda: 'Finishing' in run.log(), 'answer')
             worker, = _children(run.pid)
             os.kill(worker, signal.SIGKILL)
             # Nobody can tell what the worker has written while others wait
