@@ -9,30 +9,21 @@ with no resource loaded from the database.
 """
 
 import graphlib
-import json
 import traceback
-import types
 
 from oslo_log import log as logging
 
 from heat.common import exception
-from heat.common.i18n import _
 from heat.common.migrate import exception as migrate_exception
 from heat.common.migrate import text as migrate_text
 from heat.engine import dependencies
-from heat.engine import environment
+from heat.engine.migrate import load as migrate_load
 from heat.engine.migrate import parameters as migrate_parameters
 from heat.engine.migrate import plugin_errors
 from heat.engine.migrate import removed_functions
-from heat.engine.migrate import unhashed as migrate_unhashed
 from heat.engine import resource
-from heat.engine import stack as parser
-from heat.objects import raw_template
 
 LOG = logging.getLogger(__name__)
-
-# The names of the encrypted parameters, in a stored environment.
-ENCRYPTED = environment.env_fmt.ENCRYPTED_PARAM_NAMES
 
 
 class AsksPlugins(Exception):
@@ -58,36 +49,8 @@ def requirements(context, row, label, check_parameters=True, shared=None,
     known = shared and shared.get(row, check_parameters)
     if known is not None:
         return known
-    invalid = None
-    try:
-        stack = _load_without_resources(context, row, label)
-        removed_functions.check(stack, row, label)
-        if shared is not None:
-            shared.watch(stack)
-        if check_parameters:
-            migrate_parameters.check(stack, label)
-        required, failed = _graph_by_name(stack, label), {}
-        if required is None:
-            if by_name:
-                raise AsksPlugins()
-            required, failed = _graph(stack, label)
-        elif shared is not None:
-            shared.keep(stack, row, required, check_parameters)
-        if failed:
-            stack = _load_with_data(context, row, label)
-            required, failed = _requirements(stack)
-        # Raises CycleError.
-        graphlib.TopologicalSorter(required).prepare()
-    except (migrate_exception.MigrationRefused, AsksPlugins,
-            *migrate_exception.DATABASE_ERRORS):
-        raise
-    except Exception as exc:
-        # Any error in a template must affect only its own stack.
-        invalid = exc
-    # Not within the except: oslo.log would add the error to each log line.
-    if invalid is not None:
-        raise migrate_exception.InvalidTemplate(
-            stack=label, error=_in_words(invalid, row, label)) from invalid
+    required, failed = _or_refuse(row, label, lambda: _compute(
+        context, row, label, check_parameters, shared, by_name))
     for name, error in failed.items():
         if isinstance(error, migrate_exception.DATABASE_ERRORS):
             raise error
@@ -95,6 +58,48 @@ def requirements(context, row, label, check_parameters=True, shared=None,
             stack=label, resource=name,
             error=_in_words(error, row, label)) from error
     return required
+
+
+def _compute(context, row, label, check_parameters, shared, by_name):
+    """As :func:`requirements`; returns the errors of plug-ins as well."""
+    stack = migrate_load.without_resources(context, row, label)
+    removed_functions.check(stack, row, label)
+    if shared is not None:
+        shared.watch(stack)
+    if check_parameters:
+        migrate_parameters.check(stack, label)
+    required, failed = _graph_by_name(stack, label), {}
+    if required is None:
+        if by_name:
+            raise AsksPlugins()
+        required, failed = _graph(stack, label)
+    elif shared is not None:
+        shared.keep(stack, row, required, check_parameters)
+    if failed:
+        stack = migrate_load.with_data(context, row, label)
+        required, failed = _requirements(stack)
+    # Raises CycleError.
+    graphlib.TopologicalSorter(required).prepare()
+    return required, failed
+
+
+def _or_refuse(row, label, function):
+    """Call a function that reads a template; refuse the stack if it fails.
+
+    Any error in a template must affect only its own stack.
+
+    :raises InvalidTemplate: for an error that is no refusal
+    """
+    try:
+        return function()
+    except (migrate_exception.MigrationRefused, AsksPlugins,
+            *migrate_exception.DATABASE_ERRORS):
+        raise
+    except Exception as exc:
+        invalid = exc
+    # Not within the except: oslo.log would add the error to each log line.
+    raise migrate_exception.InvalidTemplate(
+        stack=label, error=_in_words(invalid, row, label)) from invalid
 
 
 def _in_words(error, row, label):
@@ -113,30 +118,6 @@ def _in_words(error, row, label):
     return migrate_text.of_error(error)
 
 
-def _load(context, row, label):
-    """Make Heat's Stack of the row."""
-    if row.template is None:
-        raise exception.NotFound(_('raw template with id %s not found')
-                                 % row.raw_template_id)
-    template = _raw_template(context, {
-        'id': row.raw_template_id,
-        'template': json.loads(row.template),
-        'environment': json.loads(row.environment or 'null'),
-        'files': json.loads(row.files or 'null'),
-        'files_id': row.files_id}, label)
-    stack = parser.Stack.load(context, stack=types.SimpleNamespace(
-        **row._asdict(), raw_template=template, status_reason='',
-        current_deps=None, deleted_at=None))
-    migrate_unhashed.use(stack.t)
-    return stack
-
-
-def _load_without_resources(context, row, label):
-    stack = _load(context, row, label)
-    stack._db_resources = {}
-    return stack
-
-
 def definitions(context, row, label):
     """The definitions of the resources that a template enables.
 
@@ -144,52 +125,31 @@ def definitions(context, row, label):
     :returns: {resource name: a value that is equal where the definition is}
     :raises InvalidTemplate: when the template cannot be parsed
     """
-    try:
-        definition = _load_without_resources(context, row, label).defn
-        return {name: definition.resource_definition(name).render_hot()
-                for name in definition.enabled_rsrc_names()}
-    except (migrate_exception.MigrationRefused,
-            *migrate_exception.DATABASE_ERRORS):
-        raise
-    except Exception as exc:
-        invalid = exc
-    raise migrate_exception.InvalidTemplate(
-        stack=label, error=_in_words(invalid, row, label)) from invalid
+    return _or_refuse(row, label, lambda: _definitions(context, row, label))
+
+
+def _definitions(context, row, label):
+    definition = migrate_load.without_resources(context, row, label).defn
+    return {name: definition.resource_definition(name).render_hot()
+            for name in definition.enabled_rsrc_names()}
 
 
 def prepared(context, row, label):
     """Names of the resources from which a replacement takes something.
 
     Their plug-ins override ``prepare_for_replace``, which takes what the
-    replacement needs from the physical resource: a port gives up its fixed
-    addresses, say.
+    replacement needs from the physical resource. For example, a port gives up
+    its fixed addresses.
 
     :raises UnknownResourceType: when a plug-in is missing
     """
-    stack = _load_without_resources(context, row, label)
+    stack = migrate_load.without_resources(context, row, label)
     of_names = {name: stack.defn.resource_definition(name)
                 for name in stack.defn.enabled_rsrc_names()}
     plugins = _plugins(stack, of_names, label)
     return {name for name, definition in of_names.items()
             if plugins[definition.resource_type].prepare_for_replace
             is not resource.Resource.prepare_for_replace}
-
-
-def _raw_template(context, columns, label):
-    """Make Heat's RawTemplate, with its parameters decrypted.
-
-    :raises EncryptedParameters: when auth_encryption_key is not the one that
-        they were encrypted with
-    """
-    try:
-        return raw_template.RawTemplate.from_db_object(
-            context, raw_template.RawTemplate(), columns)
-    except (exception.InvalidEncryptionKey, ValueError) as exc:
-        # The older of Heat's two encryption methods raises ValueError.
-        stored = columns['environment']
-        if not isinstance(stored, dict) or not stored.get(ENCRYPTED):
-            raise
-        raise migrate_exception.EncryptedParameters(stack=label) from exc
 
 
 def _graph_by_name(stack, label):
@@ -290,15 +250,3 @@ def _requirements(stack):
             failed[name] = recorder.errors[0]
     return {name: {required.name for required in graph.requires(member)}
             for name, member in resources.items()}, failed
-
-
-def _load_with_data(context, row, label):
-    """Load the stack as it is stored, with the attributes of its resources.
-
-    A plug-in may need an attribute that only an existing resource has. The
-    legacy engine loads the attributes in the same way before it updates a
-    stack (heat.engine.stack.Stack.update).
-    """
-    stack = _load(context, row, label)
-    stack._update_all_resource_data(for_resources=True, for_outputs=False)
-    return stack

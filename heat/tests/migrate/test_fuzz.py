@@ -3,6 +3,7 @@
 """Any row content gives a reason or a whole conversion."""
 
 import itertools
+import json
 import string
 from unittest import mock
 
@@ -18,7 +19,6 @@ from heat.db import api as db_api
 from heat.db.migrate import roots as migrate_roots
 from heat.db import models
 from heat.engine import convergence_migrate
-from heat.engine.migrate import graph as migrate_graph
 from heat.tests.migrate import fixtures as migrate_fixtures
 from heat.tests.migrate import test_convergence_migrate
 
@@ -122,9 +122,8 @@ class JsonTest(FuzzTestCase):
     @SETTINGS
     @hypothesis.given(template=JSON, environment=JSON)
     def test_json_of_any_shape(self, template, environment):
-        dumps = migrate_graph.json.dumps
-        self.damage('raw_template', 'template', dumps(template))
-        self.damage('raw_template', 'environment', dumps(environment))
+        self.damage('raw_template', 'template', json.dumps(template))
+        self.damage('raw_template', 'environment', json.dumps(environment))
         self.assertIsNotNone(self.convert() if template != {} else '')
         self.restore()
 
