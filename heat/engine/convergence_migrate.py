@@ -26,6 +26,7 @@ from heat.engine import convergence_migrate_alone as migrate_alone
 from heat.engine import convergence_migrate_read as migrate_read
 from heat.engine.migrate import events as migrate_events
 from heat.engine.migrate import failed as migrate_failed
+from heat.engine.migrate import failed_check as migrate_failed_check
 from heat.engine.migrate import graph_size as migrate_graph_size
 from heat.engine.migrate import leftovers as migrate_leftovers
 from heat.engine.migrate import plan as migrate_plan
@@ -250,7 +251,8 @@ def _plan(context, stack_id, stored_credentials, make, convergence, ignored,
     dead_locks = ()
     with migrate_read.second_look(context, tree):
         changes = migrate_plan.to_change(split.tree, convergence)
-        failed = failed and changes and migrate_failed.concerns(split.tree)
+        failed = (failed and changes and
+                  migrate_failed_check.concerns(split.tree))
         templates = migrate_templates.Templates(context, split.tree,
                                                 stored_credentials)
         if changes:
@@ -274,7 +276,7 @@ def _check(context, split, locks, templates, convergence, failed):
         return migrate_read.check(context, split.tree, locks, split.out,
                                   convergence, failed)
     except migrate_exception.Interrupted:
-        migrate_failed.check_interrupted(split.tree, templates)
+        migrate_failed_check.check_interrupted(split.tree, templates)
         raise
 
 

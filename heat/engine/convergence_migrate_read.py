@@ -13,7 +13,7 @@ from heat.db.migrate import state as migrate_state
 from heat.db.migrate import tree as migrate_tree
 from heat.engine.migrate import check as migrate_check
 from heat.engine.migrate import dead_engines as migrate_dead_engines
-from heat.engine.migrate import failed as migrate_failed
+from heat.engine.migrate import failed_check as migrate_failed_check
 from heat.engine.migrate import leftovers as migrate_leftovers
 from heat.engine.migrate import plan as migrate_plan
 
@@ -105,13 +105,13 @@ def check(context, tree, locks, left_out=(), convergence=False,
     migrate_check.idle(left_out, locks)
     try:
         if failed:
-            migrate_failed.check(tree, locks)
+            migrate_failed_check.check(tree, locks)
         else:
             migrate_check.complete(tree, locks)
     except (migrate_exception.NotComplete,
             migrate_exception.BackupResources) as exc:
         if convergence and not failed:
-            migrate_failed.name_the_option(exc, tree, locks)
+            migrate_failed_check.name_the_option(exc, tree, locks)
         raise
     except migrate_exception.UnreferencedNested as exc:
         shared = migrate_db_leftovers.get_shared(context, exc.kwargs['id'])

@@ -39,8 +39,8 @@ def complete(tree, locks):
 def is_complete(row):
     """Whether the last operation of a stack has succeeded.
 
-    One whose delete has succeeded is none of these. The engine that deleted it
-    may die before its row is deleted.
+    A stack whose delete has succeeded does not count. Its row is still there
+    only because an engine died before it deleted the row.
     """
     return row.status == 'COMPLETE' and row.action not in (None, 'DELETE')
 
@@ -68,7 +68,7 @@ def no_converged_backups(tree):
             raise migrate_exception.ConvergedBackup(
                 stack=migrate_plan.label(owner),
                 backup=migrate_plan.label(backup),
-                resource='%s (%s)' % (row.name, row.physical_resource_id))
+                resource=migrate_plan.resource_label(row))
 
 
 def _not_complete(tree, row):

@@ -85,7 +85,7 @@ class Graph:
         return self._current[row.id] is self._templates.target
 
     def _reaches(self, start, end):
-        """Whether a row requires another one, at first hand or not."""
+        """Whether a row requires another one, directly or through others."""
         seen, following = set(), [start]
         while following:
             row_id = following.pop()

@@ -84,9 +84,8 @@ class Plan:
     ``repair`` has only these, and says in ``lacked`` what was missing.
     ``left_out`` are ids of nested stacks of the tree that stay unchanged.
     ``dead_locks`` are pairs of a stack id and the id of the dead engine whose
-    lock it has.
-    ``failed`` are those of the stacks that are planned by
-    heat.engine.migrate.failed.
+    lock it has. ``failed`` are the stacks that heat.engine.migrate.failed has
+    planned.
     """
 
     stack_id: str
@@ -189,6 +188,11 @@ class Plan:
 def label(row):
     """A stack in words: its name, and the id that commands take."""
     return '%s (%s)' % (migrate_text.printable(row.name), row.id)
+
+
+def resource_label(row):
+    """A resource in words: its name, and the id of its physical resource."""
+    return '%s (%s)' % (row.name, row.physical_resource_id)
 
 
 def to_change(tree, convergence):

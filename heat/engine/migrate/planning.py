@@ -31,7 +31,7 @@ def with_left_out(plan, tree, split):
 
 
 def make(tree, requirements):
-    """Make the plan of a tree that heat.engine.migrate.check found sane.
+    """Make the plan of a tree that heat.engine.migrate.check accepts.
 
     :param requirements: called with each legacy stack row, it gives
         {resource name: set of the resource names that it requires}
@@ -112,7 +112,7 @@ def match(stack, resources, names):
         if named:
             members[row.name] = row
         elif row.physical_resource_id and not migrate_plan.is_deleted(row):
-            orphans.append('%s (%s)' % (row.name, row.physical_resource_id))
+            orphans.append(migrate_plan.resource_label(row))
         else:
             dropped.append(row)
     if orphans:

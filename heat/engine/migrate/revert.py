@@ -9,7 +9,7 @@ from heat.engine.migrate import snapshots as migrate_snapshots
 
 
 def make(tree, requirements):
-    """Make the plan of a tree that heat.engine.migrate.check found sane.
+    """Make the plan of a tree that heat.engine.migrate.check accepts.
 
     The rows become what the legacy engine stores. It keeps no graph, no
     traversal and no template of each resource. It has one row for each

@@ -145,8 +145,8 @@ class _Stack:
             return
         if member.name not in self.required:
             raise migrate_exception.OrphanResources(
-                stack=migrate_plan.label(self._row), resources='%s (%s)' % (
-                    member.name, member.physical_resource_id))
+                stack=migrate_plan.label(self._row),
+                resources=migrate_plan.resource_label(member))
         self._found('current_template_id', 'current_template_id of %s: not '
                     'stored' % member.name, member.name)
         self.fill.add_template(member, self._row.raw_template_id)

@@ -11,7 +11,7 @@ from heat.db import api as db_api
 from heat.db import models
 from heat.engine import convergence_migrate
 from heat.engine.migrate import events as migrate_events
-from heat.engine.migrate import failed
+from heat.engine.migrate import failed_check
 from heat.tests.migrate import fixtures as migrate_fixtures
 from heat.tests.migrate import test_convergence_migrate
 
@@ -175,7 +175,7 @@ class RefusedTest(FailedCase):
                                 'conversion again when it has completed')
             self.set_values(
                 models.Stack, self.stack.id,
-                created_at=timeutils.utcnow() - failed.BEFORE_THE_LOCK)
+                created_at=timeutils.utcnow() - failed_check.BEFORE_THE_LOCK)
             self.assert_refused(migrate_exception.Interrupted)
 
     def lose(self, status, owner='FAILED'):

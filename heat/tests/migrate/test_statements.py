@@ -76,12 +76,14 @@ class StatementsTest(test_convergence_migrate.MigrateTestCase):
         self.useFixture(fixtures.MockPatchObject(migrate_chunks, 'ROWS', 2))
         self.assertEqual(at_once, migrate_tree.get(self.ctx, root.id))
 
-    def test_they_are_the_same_without_the_module_for_failed_stacks(self):
-        with_it = self.convert(self.stack(2))
-        for module in (convergence_migrate, convergence_migrate_read):
-            self.useFixture(fixtures.MockPatchObject(
-                module, 'migrate_failed', None))
-        self.assertEqual(_without_ids(with_it),
+    def test_they_are_the_same_without_the_modules_for_failed_stacks(self):
+        with_them = self.convert(self.stack(2))
+        for module, name in (
+                (convergence_migrate, 'migrate_failed'),
+                (convergence_migrate, 'migrate_failed_check'),
+                (convergence_migrate_read, 'migrate_failed_check')):
+            self.useFixture(fixtures.MockPatchObject(module, name, None))
+        self.assertEqual(_without_ids(with_them),
                          _without_ids(self.convert(self.stack(2))))
 
     def test_a_complete_stack_costs_the_same_with_failed(self):
