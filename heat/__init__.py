@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 
+"""Load the installed Heat, with this overlay in front of it."""
+
 from heat import overlay_interrupt
 
 overlay_interrupt.begin()

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 
+"""Run heat-overlay with "python -m heat_overlay"."""
+
 import sys
 
 from heat_overlay import cli

@@ -121,6 +121,13 @@ def do_status(args):
     return activation.exit_status(found)
 
 
+def _add_command(commands, name, function, text, example):
+    parser = commands.add_parser(name, help=text,
+                                 epilog='example: ' + example)
+    parser.set_defaults(func=function)
+    return parser
+
+
 def _add_python(parser):
     parser.add_argument(
         '--python', metavar='PYTHON', type=lambda python: [python],
@@ -146,38 +153,29 @@ def build_parser():
         formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(metavar='COMMAND', required=True)
 
-    run = commands.add_parser(
-        'run', help='run a command with the overlay',
-        epilog='example: heat-overlay run heat-engine --config-file heat.conf')
+    run = _add_command(
+        commands, 'run', do_run, 'run a command with the overlay',
+        'heat-overlay run heat-engine --config-file heat.conf')
     run.add_argument('words', nargs=argparse.REMAINDER, metavar='COMMAND ...',
                      help='the command and its arguments')
-    run.set_defaults(func=do_run)
-
-    path = commands.add_parser(
-        'path', help='print the folder to put in PYTHONPATH',
-        epilog='example: Environment=PYTHONPATH=FOLDER in a unit file')
-    path.set_defaults(func=do_path)
-
-    enable = commands.add_parser(
-        'enable', help='load the overlay whenever Heat starts',
-        epilog='example: heat-overlay enable --python /usr/bin/python3')
-    _add_python(enable)
-    _add_site_dir(enable)
-    enable.set_defaults(func=do_enable)
-
-    disable = commands.add_parser(
-        'disable', help='remove the start-up files of enable',
-        epilog='example: heat-overlay disable --python /usr/bin/python3')
-    _add_python(disable)
-    _add_site_dir(disable)
-    disable.set_defaults(func=do_disable)
-
-    show = commands.add_parser(
-        'status', help='show whether Heat runs with the overlay',
-        epilog='example: heat-overlay status --format json')
-    _add_python(show)
+    _add_command(commands, 'path', do_path,
+                 'print the folder to put in PYTHONPATH',
+                 'Environment=PYTHONPATH=FOLDER in a unit file')
+    enable = _add_command(
+        commands, 'enable', do_enable, 'load the overlay whenever Heat starts',
+        'heat-overlay enable --python /usr/bin/python3')
+    disable = _add_command(
+        commands, 'disable', do_disable, 'remove the start-up files of enable',
+        'heat-overlay disable --python /usr/bin/python3')
+    show = _add_command(
+        commands, 'status', do_status,
+        'show whether Heat runs with the overlay',
+        'heat-overlay status --format json')
+    for command in (enable, disable, show):
+        _add_python(command)
+    for command in (enable, disable):
+        _add_site_dir(command)
     show.add_argument('--format', choices=('text', 'json'), default='text')
-    show.set_defaults(func=do_status)
     return parser
 
 

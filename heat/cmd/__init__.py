@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 
+"""Heat's commands, and those of the overlay."""
+
 from heat import overlay
 
 overlay.extend(__name__)

@@ -10,7 +10,7 @@ from oslo_config import cfg
 from heat import overlay
 from heat import overlay_interrupt
 
-# Nine lines above each report: which library an engine uses.
+# This warning about the engines would print nine lines above each report.
 if overlay_interrupt.command() == 'heat-manage':
     warnings.filterwarnings('ignore', r'\s*Eventlet is deprecated')
 

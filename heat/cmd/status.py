@@ -10,7 +10,7 @@ from oslo_upgradecheck import upgradecheck
 from heat import overlay
 from heat import overlay_interrupt
 
-# As in heat-manage: nine lines above each report.
+# As in heat-manage, it would print nine lines above each report.
 if overlay_interrupt.command() == 'heat-status':
     warnings.filterwarnings('ignore', r'\s*Eventlet is deprecated')
 

@@ -110,9 +110,7 @@ class Migration:
 
     def _run(self, stacks, total, staff, page, stop):
         args = self._args
-        counts = report.FORMATS[args.format](
-            self._become, not args.all and self._from_run is None,
-            args.long, args.by == 'project', counted=self._action.counted)
+        counts = self._report()
         self._begin(counts, total, staff)
         show = progress.of(counts, total, limit=args.limit,
                            bar=total > 1 and not (
@@ -123,7 +121,6 @@ class Migration:
             counts.add(outcome)
             if page:
                 page.add(outcome)
-
         going = run.Run(stacks, staff, add, show,
                         run.Pace(args.max_rate, args.pause_file), stop,
                         args.limit, args.retry, self._action.counted)
@@ -137,21 +134,22 @@ class Migration:
             stopped = stop.requested and not counts.handled
             if not stopped:
                 counts.end(time.monotonic() - begun)
-        status = counts.exit_status(going.complete)
-        if unprotected:
-            report.warn('ERROR: Ended before the last stack: %s' % unprotected)
-            status = summary.FAILED
-        elif stopped:
-            report.warn(summary.STOPPED)
-        elif not going.complete:
-            report.warn('Ended before the last stack, by %s: run the command '
-                        'again to continue.' % (
-                            'a signal' if stop.requested else '--limit'))
+        why = _why_early(unprotected, stopped, going.complete, stop.requested)
+        if why:
+            report.warn(why)
+        status = (summary.FAILED if unprotected
+                  else counts.exit_status(going.complete))
         LOG.info('Run ended with exit status %(status)d: %(summary)s', {
             'status': status,
             'summary': summary.STOPPED if stopped else next(
                 counts.summary(time.monotonic() - begun))})
         return status
+
+    def _report(self):
+        args = self._args
+        return report.FORMATS[args.format](
+            self._become, not args.all and self._from_run is None,
+            args.long, args.by == 'project', counted=self._action.counted)
 
     def _begin(self, counts, total, staff):
         """Print and log what the run will do."""
@@ -161,3 +159,19 @@ class Migration:
                       'Database %s' % database.shown()])
         LOG.info('Run begins: %(what)s, %(stacks)s, %(workers)s',
                  dict(zip(('what', 'stacks', 'workers'), what)))
+
+
+def _why_early(unprotected, stopped, complete, by_signal):
+    """Say why a run ended before the last stack; None if it did not.
+
+    :param unprotected: the error that ended it, or None
+    :param stopped: whether a signal came before the first stack was handled
+    """
+    if unprotected:
+        return 'ERROR: Ended before the last stack: %s' % unprotected
+    if stopped:
+        return summary.STOPPED
+    if not complete:
+        return ('Ended before the last stack, by %s: run the command again to '
+                'continue.' % ('a signal' if by_signal else '--limit'))
+    return None

@@ -157,7 +157,7 @@ class Run:
     :param stacks: the RootStacks, an iterator that may read as it goes
     :param workers: see heat.cmd.migrate.workers
     :param report: called with each Outcome
-    :param idle: called now and then, with whether the run is paused
+    :param show: shows the progress; called with whether the run is paused
     :param limit: how many stacks to change at most. Unchanged stacks do not
         count: a run begins with the oldest stacks, and might otherwise never
         get past those that it cannot convert.
@@ -165,12 +165,12 @@ class Run:
     :param counted: the outcomes that count for the limit
     """
 
-    def __init__(self, stacks, workers, report, idle, pace, stop, limit=None,
+    def __init__(self, stacks, workers, report, show, pace, stop, limit=None,
                  retry=0, counted=outcomes.CHANGED):
         self._stacks = iter(stacks)
         self._workers = workers
         self._report = report
-        self._idle = idle
+        self._show = show
         self._pace = pace
         self._stop = stop
         self._left = limit
@@ -190,7 +190,7 @@ class Run:
         try:
             while True:
                 delay = self._begin_some()
-                self._idle(self._pace.paused)
+                self._show(self._pace.paused)
                 if self._workers.in_hand:
                     self._collect(min(delay or _TICK, _TICK))
                 elif delay is None:

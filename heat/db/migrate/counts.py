@@ -95,18 +95,22 @@ def _distinct_stack_ids(model, *conditions):
         *conditions).distinct().subquery()
 
 
-def _facts_by_tree(project):
-    """One row for each tree, with the facts that decide its conversion."""
-    tree = _all_trees(project)
-    resource = models.Resource
-    backup, worked_on = orm.aliased(_Stack), orm.aliased(_Stack)
+def _busy_stacks():
+    """The ids of the stacks with a resource that an engine works on."""
+    resource, stack = models.Resource, orm.aliased(_Stack)
     # The legacy engine ignores engine_id: see match() in
     # heat.engine.migrate.planning.
     held = sqlalchemy.and_(resource.engine_id.is_not(None), sqlalchemy.exists(
-        ).where(worked_on.id == resource.stack_id,
-                conditions.is_convergence(worked_on).is_(True)))
-    busy = _distinct_stack_ids(resource, sqlalchemy.or_(
+        ).where(stack.id == resource.stack_id,
+                conditions.is_convergence(stack).is_(True)))
+    return _distinct_stack_ids(resource, sqlalchemy.or_(
         resource.status == 'IN_PROGRESS', held))
+
+
+def _facts_by_tree(project):
+    """One row for each tree, with the facts that decide its conversion."""
+    tree, busy = _all_trees(project), _busy_stacks()
+    resource, backup = models.Resource, orm.aliased(_Stack)
     kept = _distinct_stack_ids(
         resource, backup.id == resource.stack_id, backup.backup.is_(True),
         backup.deleted_at.is_(None))

@@ -47,7 +47,7 @@ def _in_time(context, label, function):
 
 
 def _add(session, values, only_news):
-    # A delete that ends meanwhile waits for this lock, or this for the delete.
+    # A delete that is about to end waits for this lock, or this waits for it.
     if session.scalar(sqlalchemy.select(models.Stack.id).where(
             models.Stack.id == values['stack_id'],
             models.Stack.deleted_at.is_(None)).with_for_update()) is None:
