@@ -117,7 +117,7 @@ def demonstrate(checks, heat):
     say('The stack before and after')
     view.show(before, after)
 
-    say('What must be so')
+    say('The checks')
     check_before(checks, before)
     check_after(checks, before, after, native)
     check_user(checks, heat, stack_id)
