@@ -1,105 +1,70 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Command line of the benchmark."""
-
-import argparse
-import concurrent.futures
-import contextlib
-import itertools
-import json
-import multiprocessing
-import tempfile
-
-from heat.tests.functional.harness import databases
-from heat import version
-from tools.bench import earlier
-from tools.bench import parts
-from tools.bench import tables
-
-_DESCRIPTION = """\
-Measure the conversion of legacy stacks, beside what Heat itself has for it.
+"""Measure the conversion of legacy stacks, beside what Heat itself has for it.
 
 It counts the commands to the database, and measures processor time and time.
 Nothing in it is a test: look at the ratios, which compare what ran in turn on
-one machine.
+one machine. The databases are made on the servers of the functional tests, and
+dropped at the end. The file of results keeps what it holds, except what is
+measured anew. So it can be written with one Heat after the other.
 """
 
-_EPILOG = """\
-parts:
-%s
+import argparse
+import itertools
+import json
+import os
+import pathlib
+import statistics
 
-examples:
-  python -m tools.bench --part tree --case 'flat 1000' --database mysql
-      one tree, in a minute
-  python -m tools.bench --json bench.json && python -m tools.bench.figure \\
-      bench.json doc/source/contributor
-      everything, half an hour and more, and the figures of the documentation
+from heat.tests.functional.harness import databases
+from heat.tests.functional.harness import older_overlay
+from heat.tests.functional.harness import processes
+from heat import version
+from tools.bench import parts
+from tools.bench import site
 
-The databases are made on the servers of the functional tests
-(HEAT_TEST_MYSQL_URL, HEAT_TEST_POSTGRESQL_URL) and dropped at the end. The
-file keeps what it holds, except what is measured anew. So it can be written
-with one Heat after the other.
-""" % '\n'.join('  %-6s  %s' % (name, part.measure.__doc__.splitlines()[0])
-                for name, part in parts.PARTS.items())
+_HEAT = version.version_info.release_string()
 
 
-def build_parser():
+def _arguments():
     parser = argparse.ArgumentParser(
-        prog='python -m tools.bench', description=_DESCRIPTION,
-        epilog=_EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter)
+        prog='python -m tools.bench', description=__doc__,
+        epilog='parts:\n' + '\n'.join(
+            '  %-6s  %s' % (name, measure.__doc__)
+            for name, (measure, _cases) in parts.PARTS.items()),
+        formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--part', nargs='+', choices=parts.PARTS,
-                        default=list(parts.PARTS), help='measure these parts')
+                        default=parts.PARTS, help='measure these parts')
     parser.add_argument('--case', nargs='+', help='measure only these cases, '
                         'for instance \'flat 1000\'')
     parser.add_argument('--database', nargs='+', choices=databases.BACKENDS,
                         help='default: all that can be reached')
     parser.add_argument('--rounds', type=int, default=5,
                         help='default: %(default)s')
-    parser.add_argument('--added-ms', nargs='+', type=float, default=[0, 1],
-                        metavar='MS', help='milliseconds that each command to '
-                        'a server takes longer (default: 0 1)')
     parser.add_argument('--json', metavar='FILE', default='bench.json',
+                        type=pathlib.Path,
                         help='the results (default: %(default)s)')
-    return parser
-
-
-def _cases(args, database, added_ms):
-    for name in args.part:
-        part = parts.PARTS[name]
-        if database not in part.backends:
-            continue
-        if not added_ms:
-            cases = part.cases
-        else:
-            cases = part.far if database != databases.SQLITE else ()
-        for case in cases:
-            if not args.case or case in args.case:
-                yield name, case
+    return parser.parse_args()
 
 
 def _measure(args):
-    """Yield results; each database has a process with a Heat of its own."""
-    release = version.version_info.release_string()
+    """Yield results."""
     backends = args.database or filter(databases.reachable,
                                        databases.BACKENDS)
-    with tempfile.TemporaryDirectory() as folder:
-        earlier.check_out(folder)
-        for backend, added_ms in itertools.product(backends, args.added_ms):
-            yield from _measure_on(args, backend, added_ms, folder, release)
-
-
-def _measure_on(args, backend, added_ms, folder, release):
-    cases = list(_cases(args, backend, added_ms))
-    if cases:
-        with databases.Database(backend) as database, (
-                concurrent.futures.ProcessPoolExecutor(
-                    1, multiprocessing.get_context('spawn'))) as pool:
-            for part, case in cases:
-                costs = pool.submit(
-                    parts.measure, database.url, added_ms, folder, part,
-                    case, args.rounds).result()
-                yield {'part': part, 'database': backend, 'heat': release,
-                       'case': case, 'added_ms': added_ms, 'costs': costs}
+    with older_overlay.OlderOverlay() as older:
+        os.symlink(os.path.join(processes.TREE, 'tools'),
+                   os.path.join(older.path, 'tools'))
+        for backend, added_ms in itertools.product(backends, (0, 1)):
+            cases = [(part, case) for part in args.part
+                     for case in parts.cases(part, backend, added_ms)
+                     if not args.case or case in args.case]
+            if cases:
+                with site.create(backend, added_ms, older.path) as here:
+                    for part, case in cases:
+                        yield {'part': part, 'database': backend,
+                               'heat': _HEAT, 'case': case,
+                               'added_ms': added_ms, 'costs': parts.measure(
+                                   here, part, case, args.rounds)}
 
 
 def _subject(result):
@@ -107,26 +72,23 @@ def _subject(result):
     return tuple(value for key, value in result.items() if key != 'costs')
 
 
-def _line(result):
-    return '%s: %s' % (' '.join(map(str, _subject(result))), '; '.join(
-        ', '.join([name] + ['%.5g %s' % (tables.median(result, name, what),
-                                         what)
-                            for what, found in cost.items()
-                            if found[0] is not None])
-        for name, cost in result['costs'].items()))
+def _show(result):
+    print(*_subject(result))
+    for name, costs in result['costs'].items():
+        print('  %s:' % name, ', '.join(
+            '%.5g %s' % (statistics.median(found), what)
+            for what, found in costs.items() if None not in found), flush=True)
 
 
 def main():
-    args = build_parser().parse_args()
-    results = {}
-    with contextlib.suppress(FileNotFoundError), open(args.json) as source:
-        results = {_subject(result): result for result in json.load(source)}
+    args = _arguments()
+    known = json.loads(args.json.read_text()) if args.json.exists() else []
+    results = {_subject(result): result for result in known}
     for result in _measure(args):
+        _show(result)
         results[_subject(result)] = result
-        print(_line(result), flush=True)
         # A whole run may take an hour.
-        with open(args.json, 'w') as output:
-            json.dump(list(results.values()), output, indent=1)
+        args.json.write_text(json.dumps(list(results.values()), indent=1))
 
 
 if __name__ == '__main__':

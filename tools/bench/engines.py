@@ -2,12 +2,9 @@
 
 """Private memory of the workers of an engine."""
 
-import glob
-import pathlib
+import psutil
 
 from heat.db import models
-from heat.tests.functional.harness import databases
-from heat.tests.functional.harness import deployment
 from heat.tests.functional.harness import processes
 from tools.bench import shapes
 
@@ -16,38 +13,21 @@ _STACKS = 3
 _RESOURCES = 20
 
 
-def measure(before, rounds):
+def measure(heat, tree, converts):
     """Measure an engine after its start, and after some operations.
 
-    :param before: the folder of the overlay of the earlier revision
-    :returns: {name: {'start_mb', 'later_mb'}}, a value for each worker
+    :param heat: a deployment without engines
+    :param tree: the folder of the overlay, or None
+    :param converts: the value of migrate_on_update
+    :returns: {'start_mb', 'later_mb'}, a value for each worker
     """
-    found = {}
-    with deployment.Deployment(databases.MYSQL,
-                               convergence_engine=True) as heat:
-        # The API of the deployment needs one until here.
-        heat.kill_engines()
-        for _ in range(rounds):
-            for name, tree, converts in (
-                    ('stock', None, False), ('off', processes.TREE, False),
-                    ('now', processes.TREE, True), ('before', before, True),
-                    ('before, off', before, False)):
-                start, later = _measure(heat, tree, converts)
-                costs = found.setdefault(name, {'start_mb': [],
-                                                'later_mb': []})
-                costs['start_mb'] += start
-                costs['later_mb'] += later
-    return found
-
-
-def _measure(heat, tree, converts):
     engine, = heat.start_engines(
         1, stock=tree is None, tree=tree, num_engine_workers=_WORKERS,
-        **{'migrate_on_update': True} if converts else {})
+        migrate_on_update=converts)
     processes.wait_until(
         lambda: len(heat.database.rows(
             models.Service, host=engine.name)) == _WORKERS, 'second worker')
-    start = _private(engine.pid)
+    start = _megabytes(engine)
     template = shapes.flat(_RESOURCES).template
     for number in range(_STACKS):
         name = '%s-%d' % (engine.name, number)
@@ -55,23 +35,11 @@ def _measure(heat, tree, converts):
         heat.wait_for(name, 'CREATE_COMPLETE')
         heat.client.stacks.update(name, template=template)
         heat.wait_for(name, 'UPDATE_COMPLETE')
-    later = _private(engine.pid)
+    later = _megabytes(engine)
     heat.kill_engines([engine])
-    return start, later
+    return {'start_mb': start, 'later_mb': later}
 
 
-def _private(master):
-    """Private megabytes of each worker of an engine."""
-    # Any thread may have started them.
-    workers = [worker for children in glob.glob(
-        '/proc/%d/task/*/children' % master)
-        for worker in pathlib.Path(children).read_text().split()]
-    if len(workers) != _WORKERS:
-        raise LookupError('The engine has %d workers' % len(workers))
-    return [_megabytes(worker) for worker in workers]
-
-
-def _megabytes(process):
-    with open('/proc/%s/smaps_rollup' % process) as memory:
-        return sum(int(line.split()[1]) for line in memory
-                   if line.startswith('Private_')) / 1024
+def _megabytes(engine):
+    return [worker.memory_full_info().uss / 2 ** 20
+            for worker in psutil.Process(engine.pid).children()]

@@ -4,135 +4,118 @@
 
 It takes the locks, reads every column once, and writes the rows that the
 converter writes. It checks nothing, and knows only templates of the benchmark.
+None of its values needs an escape: their repr() is SQL.
 """
 
 import json
 import uuid
 
-_TREE = ('WITH RECURSIVE tree (id) AS (SELECT id FROM stack WHERE id = %s '
-         'UNION SELECT stack.id FROM stack JOIN tree ON owner_id = tree.id '
-         'WHERE deleted_at IS NULL) ')
+from heat.db import api as db_api
 
-_STACKS = _TREE + ('SELECT stack.id, stack.name, owner_id, action, status, '
-                   'convergence, backup, current_traversal, raw_template_id, '
-                   'prev_raw_template_id, stack.updated_at, template, '
-                   'environment, files_id FROM stack JOIN tree ON stack.id = '
-                   'tree.id JOIN raw_template ON raw_template.id = '
-                   'raw_template_id')
+_CHUNK = 500  # resources that one UPDATE writes
 
-_RESOURCES = _TREE + ('SELECT resource.id, stack_id, name, '
-                      'nova_instance, action, status, engine_id, '
-                      'current_template_id, root_stack_id, updated_at FROM '
-                      'resource JOIN tree ON stack_id = tree.id')
+_STACKS = (
+    'WITH RECURSIVE tree (id) AS (SELECT id FROM stack WHERE id = %r '
+    'UNION SELECT stack.id FROM stack JOIN tree ON owner_id = tree.id '
+    'WHERE deleted_at IS NULL) '
+    'SELECT stack.id, raw_template_id, template, stack.name, owner_id, action,'
+    ' status, convergence, backup, current_traversal, prev_raw_template_id, '
+    'stack.updated_at, environment, files_id FROM stack JOIN tree ON stack.id '
+    '= tree.id JOIN raw_template ON raw_template.id = raw_template_id')
+
+_RESOURCES = (
+    'SELECT id, stack_id, name, nova_instance, action, status, engine_id, '
+    'current_template_id, root_stack_id, updated_at FROM resource '
+    'WHERE stack_id IN (%s)')
+
+_EVENT = (
+    "INSERT INTO event (stack_id, uuid, resource_action, resource_status, "
+    "resource_name, physical_resource_id, resource_status_reason, "
+    "resource_type) VALUES (%r, %r, 'MIGRATE', 'COMPLETE', %r, %r, "
+    "'Converted', 'OS::Heat::Stack')")
 
 
-def convert(engine, stack_id):
-    """Convert the tree of a root stack.
-
-    :param engine: of SQLAlchemy, for a connection of its pool
-    """
-    connection = engine.raw_connection()
+def convert(stack_id):
+    """Convert the tree of a root stack."""
+    connection = db_api.get_engine().raw_connection()
     try:
-        _convert(_Cursor(connection.cursor(), engine.dialect), stack_id)
+        _convert(connection.cursor(), stack_id)
         connection.commit()
     finally:
         connection.close()
 
 
-class _Cursor(object):
-    def __init__(self, cursor, dialect):
-        self._cursor = cursor
-        self._mark = '?' if dialect.paramstyle == 'qmark' else '%s'
-        self.true = '1' if dialect.name == 'sqlite' else 'true'
-
-    def execute(self, statement, *values):
-        self._cursor.execute(statement.replace('%s', self._mark), values)
-
-    def rows(self, statement, *values):
-        self.execute(statement, *values)
-        return self._cursor.fetchall()
-
-
 def _convert(cursor, root_id):
-    stacks = cursor.rows(_STACKS, root_id)
-    locked = ', '.join(['(%s, %s)'] * len(stacks))
-    ids = [row[0] for row in stacks]
+    cursor.execute(_STACKS % root_id)
+    stacks = {row[0]: row[1:] for row in cursor.fetchall()}
+    ids = _listed(stacks)
     cursor.execute('INSERT INTO stack_lock (stack_id, engine_id) VALUES '
-                   + locked, *[value for key in ids
-                               for value in (key, 'floor')])
-    members = {}
-    for row in cursor.rows(_RESOURCES, root_id):
-        members.setdefault(row[1], {})[row[2]] = row[0]
-    known, graphs, requires, needed_by = {}, {}, {}, {}
-    for row in stacks:
-        names = known.get(row[11])
-        if names is None:
-            names = known[row[11]] = _requirements(json.loads(row[11]))
-        numbers = members[row[0]]
-        edges = graphs[row[0]] = []
-        for name, required in names.items():
-            number = numbers[name]
-            keys = requires[number] = sorted(
-                (numbers[other] for other in required), reverse=True)
-            needed_by.setdefault(number, [])
-            for key in keys:
-                needed_by.setdefault(key, []).append(number)
-                edges.append([[number, True], [key, True]])
-        named = {node[0] for edge in edges for node in edge}
-        edges += [[[number, True], None] for number in numbers.values()
-                  if number not in named]
-    _write(cursor, root_id, stacks, graphs, requires, needed_by)
-    cursor.execute('DELETE FROM stack_lock WHERE stack_id IN (%s)'
-                   % ', '.join(['%s'] * len(ids)), *ids)
+                   + ', '.join("(%r, 'floor')" % key for key in stacks))
+    cursor.execute(_RESOURCES % ids)
+    numbers = {(stack_id, name): number
+               for number, stack_id, name, *_ in cursor.fetchall()}
+    requires = _requires(stacks, numbers)
+    needed_by = {number: [] for number in requires}
+    for number, others in requires.items():
+        for other in others:
+            needed_by[other].append(number)
+    graphs = _graphs(stacks, numbers, requires, needed_by)
+    traversals = {stack_id: str(uuid.uuid4()) for stack_id in stacks}
+    cursor.execute('UPDATE stack SET convergence = true, current_traversal = '
+                   '%s, current_deps = %s WHERE id IN (%s)'
+                   % (_case('id', traversals), _case('id', graphs), ids))
+    _write_resources(cursor, stacks, requires, needed_by)
+    cursor.execute(_EVENT % (root_id, str(uuid.uuid4()), stacks[root_id][2],
+                             root_id))
+    cursor.execute('DELETE FROM stack_lock WHERE stack_id IN (%s)' % ids)
 
 
-def _requirements(template):
-    return {name: set(definition.get('depends_on', ())) | set(
-        _referred(definition.get('properties')))
-        for name, definition in template['resources'].items()}
+def _listed(values):
+    return ', '.join(map(repr, values))
 
 
-def _referred(value):
-    if isinstance(value, dict):
-        for key, item in value.items():
-            if key == 'get_resource':
-                yield item
-            else:
-                yield from _referred(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _referred(item)
+def _requires(stacks, numbers):
+    # Many stacks have the same template.
+    templates = {template: json.loads(template)['resources'].items()
+                 for template in {row[1] for row in stacks.values()}}
+    return {
+        numbers[stack_id, name]: sorted(
+            (numbers[stack_id, other] for other in _names(definition)),
+            reverse=True)
+        for stack_id, row in stacks.items()
+        for name, definition in templates[row[1]]}
 
 
-def _write(cursor, root_id, stacks, graphs, requires, needed_by):
-    cases = ' '.join(['WHEN %s THEN %s'] * len(stacks))
-    values = [value for row in stacks
-              for value in (row[0], str(uuid.uuid4()))]
-    values += [value for row in stacks for value in (
-        row[0], json.dumps({'edges': graphs[row[0]]}))]
-    cursor.execute(
-        'UPDATE stack SET convergence = %s, current_traversal = CASE id %s '
-        'END, current_deps = CASE id %s END WHERE id IN (%s)' % (
-            cursor.true, cases, cases, ', '.join(['%s'] * len(stacks))),
-        *values, *[row[0] for row in stacks])
-    templates = ' '.join("WHEN '%s' THEN %d" % (row[0], row[8])
-                         for row in stacks)
+def _names(definition):
+    """The names of the resources that a resource requires."""
+    value = definition['properties'].get('value', {})
+    return {*definition.get('depends_on', ()),
+            *[reference['get_resource'] for reference in value.get('of', ())]}
+
+
+def _graphs(stacks, numbers, requires, needed_by):
+    edges = {stack_id: [] for stack_id in stacks}
+    for (stack_id, _name), number in numbers.items():
+        edges[stack_id] += [[[number, True], [other, True]]
+                            for other in requires[number]]
+        if not requires[number] and not needed_by[number]:
+            edges[stack_id].append([[number, True], None])
+    return {stack_id: json.dumps({'edges': found})
+            for stack_id, found in edges.items()}
+
+
+def _write_resources(cursor, stacks, requires, needed_by):
+    templates = _case('stack_id', {key: row[0] for key, row in stacks.items()})
     numbers = list(requires)
-    for start in range(0, len(numbers), 500):
-        part = numbers[start:start + 500]
-        cursor.execute(
-            'UPDATE resource SET current_template_id = CASE stack_id %s END, '
-            'requires = CASE id %s END, needed_by = CASE id %s END WHERE id '
-            'IN (%s)' % (templates, _lists(part, requires),
-                         _lists(part, needed_by), ', '.join(map(str, part))))
-    cursor.execute(
-        "INSERT INTO event (stack_id, uuid, resource_action, "
-        "resource_status, resource_name, physical_resource_id, "
-        "resource_status_reason, resource_type) VALUES (%s, %s, 'MIGRATE', "
-        "'COMPLETE', %s, %s, 'Converted', 'OS::Heat::Stack')",
-        root_id, str(uuid.uuid4()), stacks[0][1], root_id)
+    for start in range(0, len(numbers), _CHUNK):
+        part = numbers[start:start + _CHUNK]
+        lists = [_case('id', {number: str(found[number]) for number in part})
+                 for found in (requires, needed_by)]
+        cursor.execute('UPDATE resource SET current_template_id = %s, '
+                       'requires = %s, needed_by = %s WHERE id IN (%s)'
+                       % (templates, *lists, _listed(part)))
 
 
-def _lists(numbers, lists):
-    return ' '.join("WHEN %d THEN '%s'" % (number, lists[number])
-                    for number in numbers)
+def _case(column, values):
+    return 'CASE %s %s END' % (column, ' '.join(
+        'WHEN %r THEN %r' % pair for pair in values.items()))

@@ -8,6 +8,7 @@ command begins when the client sends after the server has sent.
 
 import asyncio
 import contextlib
+import mmap
 import multiprocessing
 
 _BUFFER = 1 << 16
@@ -31,7 +32,7 @@ async def _serve(started, address, delay, commands):
             nonlocal answered
             if answered:
                 answered = False
-                commands.value += 1
+                commands[0] += 1
                 await asyncio.sleep(delay)
 
         async def answer():
@@ -46,24 +47,26 @@ async def _serve(started, address, delay, commands):
         await server.serve_forever()
 
 
-def _run(*arguments):
-    asyncio.run(_serve(*arguments))
+def _run(started, address, delay, path):
+    asyncio.run(_serve(started, address, delay, counter(path)))
 
 
-class Proxy:
-    """Forwards a free port of 127.0.0.1 to a server.
+def counter(path):
+    """A list of one number, which processes share in a file of 8 bytes."""
+    with open(path, 'r+b') as shared:
+        return memoryview(mmap.mmap(shared.fileno(), 8)).cast('q')
+
+
+def start(address, delay, path):
+    """Forward a free port of 127.0.0.1 to a server.
 
     :param address: (host, port) of the server
     :param delay: seconds that each command takes longer
-    :ivar port: the port to connect to
-    :ivar commands: shared counter of the commands so far
+    :param path: a file of the counter, with the commands so far
+    :returns: the port
     """
-
-    def __init__(self, address, delay):
-        context = multiprocessing.get_context('spawn')
-        self.commands = context.Value('q', 0)
-        port, started = context.Pipe(duplex=False)
-        context.Process(
-            target=_run, args=(started, address, delay, self.commands),
-            daemon=True).start()
-        self.port = port.recv()
+    context = multiprocessing.get_context('spawn')
+    port, started = context.Pipe(duplex=False)
+    context.Process(target=_run, args=(started, address, delay, path),
+                    daemon=True).start()
+    return port.recv()

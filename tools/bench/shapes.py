@@ -47,10 +47,13 @@ def deep(levels, count):
     """Stacks of equal size, each with the next one nested in it."""
     node = flat(count)
     for _ in range(levels - 1):
-        resources = _resources(count)
-        resources['next'] = _provider(0)
-        node = written_trees.Node(resources, {'next': node})
+        node = written_trees.Node({**_resources(count), 'next': _provider(0)},
+                                  {'next': node})
     return node
+
+
+def _provider(number):
+    return {'type': 'member.yaml', 'properties': {'number': number}}
 
 
 def network(ports):
@@ -69,11 +72,6 @@ def network(ports):
     return written_trees.Node(resources)
 
 
-def _provider(number):
-    return {'type': 'member.yaml', 'properties': {'number': number}}
-
-
-#: The trees that are measured. Plug-ins add dependencies in the last one.
 SHAPES = {
     'flat 5': lambda: flat(5),
     'flat 100': lambda: flat(100),

@@ -9,27 +9,20 @@ NAMES = {'mysql': 'MariaDB', 'postgresql': 'PostgreSQL', 'sqlite': 'SQLite'}
 _NO_BREAK = '\N{NO-BREAK SPACE}'
 
 
-def median(result, subject, what='cpu_ms'):
-    """The median of what was measured of a subject, None if it was not."""
-    found = result['costs'].get(subject, {}).get(what, [None])
-    return None if found[0] is None else statistics.median(found)
+def median(result, name, what='cpu_ms', each=1):
+    """The median of what was measured of a contestant, or None."""
+    found = result['costs'].get(name, {}).get(what, [None])
+    return None if None in found else statistics.median(found) / each
 
 
-def _shown(form, *args, each=1):
-    value = median(*args)
-    return '' if value is None else form % (value / each)
-
-
-def _commands(result, subject, each=1, form='%d'):
-    return _shown(form, result, subject, 'commands', each=each)
-
-
-def _cpu(result, subject, form='%.0f', each=1):
-    return _shown(form, result, subject, each=each)
+def shown(form, *args, **kwargs):
+    """As median, in text."""
+    value = median(*args, **kwargs)
+    return '' if value is None else form % value
 
 
 def ratio(result, this, that, what='cpu_ms', form='%.1f'):
-    """The ratio of two subjects, each pair from one round."""
+    """The ratio of two contestants, each pair from one round."""
     costs = result['costs']
     if this not in costs or that not in costs:
         return ''
@@ -37,6 +30,19 @@ def ratio(result, this, that, what='cpu_ms', form='%.1f'):
                                                 costs[that][what])]
     return '%s%s(%s–%s)' % (form % statistics.median(ratios), _NO_BREAK,
                             form % min(ratios), form % max(ratios))
+
+
+def beyond(result, base):
+    """The same result with what each cost beyond another, in each round."""
+    costs = result['costs']
+    return {'costs': {name: {what: [
+        None if cost is None else cost - least
+        for cost, least in zip(found, costs[base][what])]
+        for what, found in cost.items()} for name, cost in costs.items()}}
+
+
+def of_part(results, part):
+    return [result for result in results if result['part'] == part]
 
 
 def _where(result):
@@ -52,12 +58,14 @@ def _trees(results):
     yield ['Database', 'Stack tree', 'Commands', "Heat's own", 'CPU ms',
            "Heat's own", 'Floor', 'Times less', 'Part of the load',
            'Times the floor']
-    for result in results:
+    for result in of_part(results, 'tree'):
         if not result['added_ms']:
             yield [_where(result), _case(result),
-                   _commands(result, 'convert'), _commands(result, 'heat'),
-                   _cpu(result, 'convert'), _cpu(result, 'heat'),
-                   _cpu(result, 'floor'), ratio(result, 'heat', 'convert'),
+                   *[shown('%d', result, name, 'commands')
+                     for name in ('convert', 'heat')],
+                   *[shown('%.0f', result, name)
+                     for name in ('convert', 'heat', 'floor')],
+                   ratio(result, 'heat', 'convert'),
                    ratio(result, 'convert', 'load', form='%.2f'),
                    ratio(result, 'convert', 'floor')]
 
@@ -65,9 +73,10 @@ def _trees(results):
 def _far(results):
     yield ['Database', 'Stack tree', 'Times faster', 'With 1 ms',
            'Part of the time to load', 'With 1 ms']
-    near = {(_where(result), result['case']): result for result in results
+    trees = of_part(results, 'tree')
+    near = {(_where(result), result['case']): result for result in trees
             if not result['added_ms']}
-    for far in results:
+    for far in trees:
         both = near.get((_where(far), far['case'])), far
         if far['added_ms'] and both[0]:
             yield [_where(far), _case(far),
@@ -81,48 +90,36 @@ def _batch(results):
     yield ['Database', 'Added ms', 'Commands, one by one', 'In batches',
            'Floor', 'CPU ms, one by one', 'In batches', 'Floor',
            'Times the rate']
-    for result in sorted(results, key=_where):
-        each, subjects = int(result['case']), ('alone', 'batch', 'floor')
+    for result in sorted(of_part(results, 'batch'), key=_where):
         yield [_where(result), '%g' % result['added_ms'],
-               *[_commands(result, subject, each, '%.2g')
-                 for subject in subjects],
-               *[_cpu(result, subject, '%.1f', each) for subject in subjects],
+               *[shown(form, result, name, what, int(result['case']))
+                 for form, what in (('%.2g', 'commands'), ('%.1f', 'cpu_ms'))
+                 for name in ('alone', 'batch', 'floor')],
                ratio(result, 'alone', 'batch', 'ms')]
-
-
-def added(result, what, subject='hook'):
-    """What the hook adds to Heat's reading, each pair from one round."""
-    costs = result['costs']
-    return [hook - read for hook, read in zip(
-        costs[subject][what], costs['read'][what]) if hook is not None]
-
-
-def _added(result, what, form):
-    found = added(result, what)
-    return form % statistics.median(found) if found else ''
 
 
 def _hook(results):
     yield ['Database', 'Stack', 'Resources', 'Commands added', 'CPU ms added',
            'CPU ms before', 'Commands of the update call',
            'CPU ms of the update call']
-    for result in results:
+    for result in of_part(results, 'hook'):
+        added = beyond(result, 'read')
         yield [_where(result), *result['case'].split(),
-               _added(result, 'commands', '%d'),
-               _added(result, 'cpu_ms', '%.2f'),
-               _cpu(result, 'before', '%.2f'),
-               _commands(result, 'call'), _cpu(result, 'call')]
+               shown('%d', added, 'hook', 'commands'),
+               shown('%.2f', added, 'hook'), shown('%.2f', result, 'before'),
+               shown('%d', result, 'call', 'commands'),
+               shown('%.0f', result, 'call')]
 
 
 def _fleet(results):
     yield ['Database', 'Added ms', 'Stacks', 'Commands, each', 'CPU ms, each',
            'A second, 1 worker', 'A second, 2 workers', 'Ratio']
-    for result in results:
+    for result in of_part(results, 'fleet'):
         stacks = int(result['case'])
         yield [_where(result), '%g' % result['added_ms'], stacks,
-               _commands(result, '1 worker', stacks, '%.2f'),
-               _cpu(result, '1 worker', '%.1f', stacks),
-               *['%.0f' % (1000 * stacks / median(result, workers, 'ms'))
+               shown('%.2f', result, '1 worker', 'commands', stacks),
+               shown('%.1f', result, '1 worker', each=stacks),
+               *['%.0f' % (1000 / median(result, workers, 'ms', stacks))
                  for workers in ('1 worker', '2 workers')],
                ratio(result, '1 worker', '2 workers', 'ms')]
 
@@ -136,15 +133,11 @@ _ENGINES = {'stock': 'Heat without the overlay',
 
 def _memory(results):
     yield ['Engine', 'At start', 'Later']
-    for result in results:
-        for subject, label in _ENGINES.items():
-            costs = result['costs'][subject]
+    for result in of_part(results, 'memory'):
+        for name, label in _ENGINES.items():
             yield [label, *['%.0f to %.0f' % (min(found), max(found))
-                            for found in (costs['start_mb'],
-                                          costs['later_mb'])]]
+                            for found in result['costs'][name].values()]]
 
 
-#: {name: (the part that it is about, its rows)}
-TABLES = {'trees': ('tree', _trees), 'far': ('tree', _far),
-          'batch': ('batch', _batch), 'hook': ('hook', _hook),
-          'fleet': ('fleet', _fleet), 'memory': ('memory', _memory)}
+TABLES = {'trees': _trees, 'far': _far, 'batch': _batch, 'hook': _hook,
+          'fleet': _fleet, 'memory': _memory}
