@@ -3,8 +3,10 @@
 """Divide work into statements of a limited size."""
 
 # Rows of one statement. This gives few statements. It is well below the number
-# of bound parameters that SQLite (32,766) and PostgreSQL (65,535) allow.
-ROWS = 1000
+# of bound parameters that SQLite (32,766) and PostgreSQL (65,535) allow. From
+# 1,000 values on, MariaDB makes a table of a list in a SELECT or in a DELETE
+# (in_predicate_conversion_threshold), and no longer uses the primary key.
+ROWS = 999
 
 # Resources that one statement writes. The database searches the values of a
 # statement for each row, so its time grows with the square of this number.

@@ -7,6 +7,7 @@ import sqlalchemy
 from heat.common.migrate import deadline as migrate_deadline
 from heat.common.migrate import text as migrate_text
 from heat.db import api as db_api
+from heat.db.migrate import by_key
 from heat.db.migrate import limits as migrate_limits
 from heat.db.migrate import retry as migrate_retry
 from heat.db.migrate import tree as migrate_tree
@@ -90,8 +91,9 @@ def written_since(context, action, reason, stack_ids, since):
 
 def _written_since(session, action, reason, stack_ids, since):
     event = models.Event.__table__.c
-    session.execute(sqlalchemy.select(models.Stack.id).where(
-        models.Stack.id.in_(stack_ids)).with_for_update()).all()
+    stack = models.Stack.__table__
+    session.execute(by_key.select_for_update(stack).where(
+        stack.c.id.in_(stack_ids))).all()
     written = session.scalars(sqlalchemy.select(event.stack_id).where(
         event.stack_id.in_(stack_ids), event.resource_action == action,
         event.resource_status == 'COMPLETE',

@@ -2,9 +2,14 @@
 
 """A conversion reads by indexes, and locks the rows of its own stacks only."""
 
+from oslo_db import exception as db_exception
+from oslo_utils import timeutils
 import sqlalchemy
 
 from heat.db import api as db_api
+from heat.db.migrate import by_key
+from heat.db.migrate import chunks as migrate_chunks
+from heat.db.migrate import events as migrate_events
 from heat.db.migrate import state as migrate_state
 from heat.db.migrate import tree as migrate_tree
 from heat.db import models
@@ -101,6 +106,45 @@ class ReadTest(_WrittenTestCase):
         self.assertEqual(1, state.legacy)
 
 
+class ByKeyTest(_WrittenTestCase):
+    """A statement on all rows but one does not wait for that one."""
+
+    table = models.RawTemplateFiles.__table__
+
+    def setUp(self):
+        super().setUp()
+        self.ids = range(1, migrate_chunks.ROWS + 2)
+        with self.database.engine.begin() as connection:
+            connection.execute(self.table.insert(), [
+                {'id': key, 'files': {}} for key in self.ids])
+        self.other = self.database.engine.connect()
+        self.addCleanup(self.other.close)
+        self.other.execute(by_key.select_for_update(self.table).where(
+            self.table.c.id == self.ids[-1])).one()
+
+    def rows(self, statement, ids):
+        """Execute a statement and roll it back; return its number of rows."""
+        with self.database.engine.connect() as connection:
+            connection.exec_driver_sql('SET innodb_lock_wait_timeout = 1')
+            return connection.execute(statement.where(
+                self.table.c.id.in_(ids))).rowcount
+
+    def each(self):
+        yield by_key.delete(self.table)
+        yield by_key.update(self.table).values(files={'a': 'b'})
+        yield by_key.select_for_update(self.table)
+
+    def test_all_but_one(self):
+        for statement in self.each():
+            ids = self.ids[:-1]
+            self.assertEqual(len(ids), self.rows(statement, ids))
+
+    def test_the_one(self):
+        for statement in self.each():
+            self.assertRaises(db_exception.DBDeadlock, self.rows,
+                              statement, self.ids[-1:])
+
+
 class WriteTest(_WrittenTestCase):
     """A conversion does not wait for transactions on other stacks.
 
@@ -156,6 +200,11 @@ class WriteTest(_WrittenTestCase):
     def test_a_tree_with_rows_to_delete(self):
         convergence_migrate.convert(self.ctx, self.tree.id)
         self.assertConverted(self.tree)
+
+    def test_which_stacks_are_converted(self):
+        ids = [root.id for root in self.roots]
+        self.assertEqual({}, migrate_events.written_since(
+            self.ctx, 'MIGRATE', '%', ids, timeutils.utcnow()))
 
     def test_back_to_legacy(self):
         convergence_migrate.convert(self.ctx, self.tree.id)
