@@ -138,6 +138,8 @@ class RunTest(command.CommandTestCase):
                                      'migrate-convergence-1', stack_id)
             self.assertEqual(0, done.returncode, done.stderr)
             self.assertIn('\nNo log is written: ', '\n' + done.stderr)
+            # Only errors are shown, as without any of these options.
+            self.assertNotIn(' INFO ', done.stderr)
             self.assertNotIn('Traceback', done.stderr)
         self.assertEqual({True: 1}, self.convergence())
 
