@@ -183,15 +183,20 @@ class ParametersTest(BadInputTestCase):
 
 class ValidParametersTest(BadInputTestCase):
 
-    def _convert(self, schema, value):
+    def _convert(self, schema, value, given='parameters'):
         snippet = dict(migrate_fixtures.template_of({'a': []}),
                        parameters={'p': schema})
         self.set_template(template=snippet,
-                          environment={'parameters': {'p': value}})
+                          environment={given: {'p': value}})
         return convergence_migrate.convert(self.ctx, self.stack.id)
 
     def test_what_the_template_allows_is_converted(self):
         self.assertFalse(self._convert({'type': 'number'}, '12')
+                         .nothing_to_do)
+
+    def test_a_default_of_the_environment_is_converted(self):
+        self.assertFalse(self._convert({'type': 'number'}, '12',
+                                       given='parameter_defaults')
                          .nothing_to_do)
 
     def test_no_service_is_asked_about_a_parameter(self):

@@ -147,6 +147,7 @@ class HideTest(common.HeatTestCase):
                 ({'p': SECRET}, {}, 'None is given', 'None is given'),
                 # Nothing is known of the parameter.
                 ({'p': OPEN}, {'gone': 'value'}, 'value', '******'),
+                ({'p': OPEN}, {'gone': 'lepha'}, 'an elephant', 'an elephant'),
                 # Within a word: only a short value that is not hidden may
                 # be a part of it.
                 ({'p': SECRET}, {'p': 'lepha'}, 'an elephant', 'an e******nt'),
