@@ -136,7 +136,7 @@ def _read_stacks(session, root_ids, ids=None):
 def read_many(session, root_ids, ids=None):
     """Read the trees of some root stacks within the caller's transaction.
 
-    It takes three statements for a thousand stacks, and a fourth one if there
+    It takes three statements for a chunk of stacks, and a fourth one if there
     are snapshots. No tree may be a part of another one.
 
     :param root_ids: a list of not too many ids
