@@ -121,6 +121,7 @@ class Migration:
             counts.add(outcome)
             if page:
                 page.add(outcome)
+
         going = run.Run(stacks, staff, add, show,
                         run.Pace(args.max_rate, args.pause_file), stop,
                         args.limit, args.retry, self._action.counted)

@@ -91,7 +91,8 @@ def _plan_stack(row, rows, old, failed_before, templates):
                             templates.backup.raw_template_id),
         current_traversal=uuidutils.generate_uuid(),
         resources=tuple(_resources(main, backed_up, current, graph, failed)),
-        dropped=tuple(dropped), stored_edges=tuple(graph.edges()),
+        dropped=tuple(dropped),
+        stored_edges=tuple(graph.edges()),
         moved=tuple(failed_stack.moved(member, main.get(member.name))
                     for member in backed_up.values()))
 
