@@ -10,6 +10,7 @@ import os
 from oslo_config import cfg
 from oslo_config import fixture as config_fixture
 
+from heat.common import exception
 from heat.common.migrate import exception as migrate_exception
 from heat.db import models
 from heat.engine import convergence_migrate
@@ -27,6 +28,10 @@ ALL = bool(os.environ.get('HEAT_TEST_FAILED'))
 PART = 2
 
 NEVER_CREATED = 'never created'
+
+#: A fault of Heat's, natively too: a delete of a stack that is DELETE_COMPLETE
+#: deletes the row, and then says that there is no such stack.
+ALREADY_DELETED = exception.EntityNotFound
 
 
 class FailedTestCase(synchronous.EngineTestCase):

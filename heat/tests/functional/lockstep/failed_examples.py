@@ -109,6 +109,16 @@ class Example:
                 for other in template.nodes[path[0]].needs}
 
     @property
+    def completes_the_missing(self):
+        """Whether Heat makes a row COMPLETE whose resource was never created.
+
+        A suspend does, and so does a check after another one. The tests named
+        ..._never_created in test_failed show both.
+        """
+        return ('suspend and resume' in self.operations or
+                self.operations.count('check') > 1)
+
+    @property
     def forgets(self):
         """Whether the legacy engine may have forgotten a failed update.
 

@@ -65,6 +65,9 @@ class Life:
     def check(self):
         self._engine('stack_check')
 
+    def mark_unhealthy(self, name):
+        self._engine('resource_mark_unhealthy', name, True, 'unhealthy')
+
     def suspend(self):
         self._engine('stack_suspend')
 

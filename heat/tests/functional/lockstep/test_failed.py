@@ -55,6 +55,53 @@ class NamedTest(failed_case.FailedTestCase):
         life.update(new)
         afterwards.suspend_resume_target(life, chains.OLD, new)
         self.assertEqual(['d'], life.end()['never created'])
+        # By the remedy of the guide.
+        life.mark_unhealthy('d')
+        life.update(new)
+        self.assert_sound(life, 'remedy')
+        self.assertIn((('d',), '1/x', False), life.end()['living'])
+
+    def fail_before_d(self, life):
+        """Fail in an update that adds d.
+
+        :returns: its template
+        """
+        new = chains.changed(a={'value': '2'})
+        new['resources']['d'] = chains.resource(needs='a')
+        life.create()
+        life.failing(('a', 'update'))
+        life.update(new)
+        life.failing()
+        return new
+
+    def test_two_checks_of_a_resource_that_was_never_created(self):
+        # The first fails at it, and the second makes it CHECK_COMPLETE,
+        # natively too.
+        for convergence in (True, False):
+            life = lives.Life(self, convergence)
+            new = self.fail_before_d(life)
+            life.convert()
+            for state in 'CHECK_FAILED', 'CHECK_COMPLETE':
+                life.check()
+                self.assertEqual(state, self.state(life.identity))
+            life.update(new)
+            self.assertEqual('UPDATE_COMPLETE', self.state(life.identity))
+            self.assertEqual(['d'], life.end()['never created'])
+            # By the remedy of the guide.
+            life.mark_unhealthy('d')
+            life.update(new)
+            self.assert_sound(life, convergence)
+            self.assertIn((('d',), '1/x', False), life.end()['living'])
+
+    def test_one_check_of_a_resource_that_was_never_created(self):
+        for convergence in (True, False):
+            life = lives.Life(self, convergence)
+            new = self.fail_before_d(life)
+            life.convert()
+            life.check()
+            life.update(new)
+            self.assert_sound(life, convergence)
+            self.assertIn((('d',), '1/x', False), life.end()['living'])
 
     def test_a_resume_that_fails_at_what_was_never_created(self):
         inner = {'inner.yaml': json.dumps(

@@ -82,7 +82,7 @@ class RandomTest(failed_case.FailedTestCase):
             if fault:
                 self.tried['faults of native stacks: ' + fault] += 1
                 self.assertIn(failed_case.fault(ours['end']), (None, fault))
-            elif ('suspend and resume' in example.operations and
+            elif (example.completes_the_missing and
                   failed_case.fault(ours['end']) == failed_case.NEVER_CREATED):
                 # The native twin had created it before it failed.
                 self.tried['faults of Heat: never created'] += 1
@@ -243,6 +243,11 @@ class RandomTest(failed_case.FailedTestCase):
             life.patch()
         elif operation == 'suspend and resume':
             self.suspend_and_resume(life)
+        elif (operation == 'delete' and
+              self.state(life.identity) == 'DELETE_COMPLETE'):
+            # The delete was killed, or it would have no row any more.
+            self.tried['faults of Heat: already deleted'] += 1
+            self.assertRaises(failed_case.ALREADY_DELETED, life.delete)
         else:
             getattr(life, operation)()
 
