@@ -63,9 +63,21 @@ def _select_legacy_below():
     return sqlalchemy.select(sqlalchemy.exists().where(tree.c.is_legacy))
 
 
+def _select_stack():
+    """A stack as Heat reads it, and whether it has nested stacks."""
+    nested = models.Stack.__table__.alias()
+    return sqlalchemy.select(
+        models.Stack, sqlalchemy.exists().where(
+            nested.c.owner_id == models.Stack.id,
+            nested.c.deleted_at.is_(None)).label('has_nested')
+    ).where(models.Stack.id == _ROOT_ID).options(
+        orm.joinedload(models.Stack.raw_template))
+
+
 # Built once: to build one takes several times as long as to execute it.
 _STATE = _select_state()
 _LEGACY_BELOW = _select_legacy_below()
+_STACK = _select_stack()
 
 
 @db_api.retry_on_db_error
@@ -83,9 +95,10 @@ def get(context, stack_id):
 def get_with(context, stack_id, read):
     """Read a stack as Heat does, and whether an update must convert it.
 
-    Every update of every stack reads this. So it is one statement in the
-    transaction of a reading that Heat does anyway. If the connection breaks,
-    both are read once more.
+    Every update of every stack reads this. So it is read in the statement
+    with which Heat reads the stack anyway. Only for a convergence stack with
+    nested stacks there is another one, in the same transaction. If the
+    connection breaks, all is read once more.
 
     :param read: Heat's reading, called without arguments
     :returns: the stack that ``read`` gives, and its :class:`State`, whose
@@ -99,11 +112,14 @@ def get_with(context, stack_id, read):
 
 def _get_with(context, stack_id, read):
     with db_api.context_manager.reader.using(context) as session:
+        # Heat finds the row in the session as long as it is in use here.
+        row = session.execute(_STACK, {'root_id': stack_id}).first()
         stack = read()
-        below = session.scalar(_LEGACY_BELOW, {'root_id': stack_id})
+        legacy = not stack.convergence or (row.has_nested and session.scalar(
+            _LEGACY_BELOW, {'root_id': stack_id}))
     return stack, State(
         *(getattr(stack, field) for field in State._fields[:-1]),
-        legacy=int(not stack.convergence or below))
+        legacy=int(legacy))
 
 
 @db_api.retry_on_db_error

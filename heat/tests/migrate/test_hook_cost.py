@@ -79,18 +79,27 @@ class ReadingTest(test_hook.HookTestCase):
 
 class CostTest(test_hook.HookTestCase):
 
-    def _statements_of_an_update(self, flag):
+    def _statements_of_an_update(self, flag, nested=False):
         stack = self.legacy({'a': []}, name='flag-%s' % flag)
+        if nested:
+            self.legacy({'b': []}, name='nested-%s' % flag, owner_id=stack.id)
         convergence_migrate.convert(self.ctx, stack.id)
         cfg.CONF.set_override('migrate_on_update', flag)
         with statements.Statements() as sent:
             self.update(stack)
         return sent.texts
 
-    def test_a_convergence_stack_costs_one_statement_more(self):
+    def test_a_convergence_stack_costs_no_statement_more(self):
         stock, flagged = (self._statements_of_an_update(flag)
                           for flag in (False, True))
-        self.assertEqual(stock, flagged[:1] + flagged[2:])
+        # The first one reads the stack.
+        self.assertIn('has_nested', flagged[0])
+        self.assertEqual(stock[1:], flagged[1:])
+
+    def test_one_with_nested_stacks_costs_one_statement_more(self):
+        stock, flagged = (self._statements_of_an_update(flag, nested=True)
+                          for flag in (False, True))
+        self.assertEqual(stock[1:], flagged[2:])
 
     def test_without_the_flag_a_legacy_update_is_the_stock_one(self):
         cfg.CONF.set_override('migrate_on_update', False)
