@@ -119,7 +119,6 @@ def hook(here, case, rounds):
         'read': here.now.contestant('read', *calls, each=times),
         'hook': here.now.contestant('hook', *calls, each=times),
         'call': call,
-        'floor': here.now.contestant('select', *calls, each=times),
         'before': here.before.contestant('hook', *calls, each=times)}, prepare)
 
 

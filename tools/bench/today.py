@@ -20,8 +20,6 @@ from heat.objects import user_creds
 from heat.tests.functional.harness import processes
 from tools.bench import floor as by_hand
 
-_SELECT_1 = sqlalchemy.text('SELECT 1')
-
 _ENGINE = service.EngineService('bench', 'bench')
 _ENGINE.engine_id = 'bench'
 _ENGINE.thread_group_mgr = service.ThreadGroupManager()
@@ -93,13 +91,6 @@ def hook(context, identity):
     """The same with the hook before it."""
     _ENGINE._convert_before_update(context, identity, (), {})
     _ENGINE._get_stack(context, identity)
-
-
-def select(context, identity):
-    """The same with another SELECT in the transaction."""
-    with db_api.context_manager.reader.using(context) as session:
-        _ENGINE._get_stack(context, identity)
-        session.execute(_SELECT_1).first()
 
 
 def update(context, identity, template):

@@ -25,13 +25,15 @@ GIVEN_AWAY = 'Its replacement has taken over what this resource had'
 NOT_COMPLETE = 'This resource was not COMPLETE when it was replaced'
 
 
-def make(tree, targets, failed_before, templates):
+def make(tree, targets, failed_before, updated, templates):
     """Make the plan of a tree that heat.engine.migrate.failed_check accepts.
 
     :param targets: {raw template id: its fields} of the templates of the last
         updates; the fields are named as in a StackRow
     :param failed_before: ids of rows of backup stacks, see
         heat.db.migrate.replaced.get_failed
+    :param updated: ids of rows that the last update has updated, see
+        heat.db.migrate.updated.get
     :param templates: a heat.engine.migrate.templates.Templates
     :returns: a heat.engine.migrate.plan.Plan
     :raises MigrationRefused: when rows and templates do not fit together
@@ -50,7 +52,7 @@ def make(tree, targets, failed_before, templates):
             stacks.append(_plan_stack(
                 row, members[row.id], old, failed_before,
                 failed_templates.RowTemplates(
-                    row, backups, targets, templates)))
+                    row, backups, targets, updated, templates)))
     plan = migrate_planning.of_stacks(tree, tuple(stacks))
     return dataclasses.replace(
         plan, failed=tuple(

@@ -32,14 +32,16 @@ class RowTemplates:
     :param row: its StackRow
     :param backups: the StackRows of its backup stacks
     :param targets: {raw template id: its fields}, of last updates
+    :param updated: ids of rows that the last update has updated
     :param templates: what parses a template; see
         heat.engine.migrate.failed.make
     :ivar target: the StackRow with the template that the stack will have
     :ivar backup: the StackRow with that of the backup stack, or None
     """
 
-    def __init__(self, row, backups, targets, templates):
+    def __init__(self, row, backups, targets, updated, templates):
         self._row = row
+        self._updated = updated
         self._templates = templates
         self._graphs = {}
         self._merged = self.target = row
@@ -151,7 +153,9 @@ class RowTemplates:
             return self.target
         merged = self._in_merged[name]
         if (may_claim and row.status == 'COMPLETE' and
-                self._in_target.get(name) == merged):
+                name in self._in_target and
+                (row.id in self._updated or
+                 self._in_target[name] == merged)):
             return self.target
         return (self.backup if self._in_backup.get(name) == merged
                 else self._merged)

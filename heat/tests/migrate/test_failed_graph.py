@@ -150,7 +150,8 @@ class LastGraphTest(common.HeatTestCase):
 
     def templates(self, **last):
         last = dict(self.row._asdict(), **last)
-        return failed_templates.RowTemplates(self.row, [], {2: last}, self)
+        return failed_templates.RowTemplates(self.row, [], {2: last}, (),
+                                             self)
 
     def read(self, **last):
         templates = self.templates(**last)

@@ -101,6 +101,55 @@ class WrittenTest(test_failed.FailedCase):
         self.assertEqual(older, self.resource(newer).replaces)
         self.assertIsNone(self.resource(older).replaced_by)
 
+    def update_b(self, reason='state changed'):
+        """Let b be UPDATE_COMPLETE, without its definition of the target."""
+        self.set_target(a=[], b=[])
+        self.b_id = self.resources(self.stack)['b'].id
+        self.set_values(models.Resource, self.b_id, action='UPDATE',
+                        status_reason=reason)
+
+    def add_start(self):
+        self.add_event('IN_PROGRESS', resource_action='UPDATE',
+                       resource_name=self.stack.name,
+                       physical_resource_id=self.stack.id)
+
+    def add_update_of(self, name):
+        self.add_event('IN_PROGRESS', resource_name=name,
+                       resource_action='UPDATE')
+
+    def assert_b_is_up_to_the_target(self, expected):
+        target_id = self.row(self.stack).prev_raw_template_id
+        self.convert()
+        self.assertEqual(
+            expected,
+            self.resource(self.b_id).current_template_id == target_id)
+
+    def test_what_the_last_update_has_updated_is_up_to_the_target(self):
+        # The engine died before it stored the new definition.
+        self.update_b()
+        self.add_start()
+        self.add_update_of('b')
+        self.assert_b_is_up_to_the_target(True)
+
+    def test_what_only_an_earlier_update_has_updated_is_not(self):
+        self.update_b()
+        self.add_update_of('b')
+        self.add_start()
+        self.add_update_of('a')
+        self.assert_b_is_up_to_the_target(False)
+
+    def test_what_the_last_update_was_to_replace_is_not(self):
+        self.update_b('The Resource b requires replacement.')
+        self.add_start()
+        self.add_update_of('b')
+        self.assert_b_is_up_to_the_target(False)
+
+    def test_without_an_event_of_the_stack_it_is_not(self):
+        self.execute(sqlalchemy.delete(models.Event))
+        self.update_b()
+        self.add_update_of('b')
+        self.assert_b_is_up_to_the_target(False)
+
     def assert_replaced(self, status, physical='physical'):
         """Convert, and check what the row of a replaced resource became."""
         row_id = self.add_row(self.backup, 'a', physical, id=-1)

@@ -120,8 +120,8 @@ class KilledTestCase(failed_case.FailedTestCase):
         life.identity = deaths.root_identity(self)
         return life if died and life.identity else None
 
-    def find_moment(self, operation, name, method, convergence=False):
-        """The write of an operation that a method is called for.
+    def find_moments(self, operation, name, method, convergence=False):
+        """The writes of an operation that a method is called for.
 
         :param name: the method that is noted, and called
         :param method: called with its arguments; whether it is the one
@@ -137,7 +137,11 @@ class KilledTestCase(failed_case.FailedTestCase):
         life = self.begin(operation, convergence)
         with fixtures.MonkeyPatch(name, note), deaths.Death() as death:
             operation(life)
-        return found[0]
+        return found
+
+    def find_moment(self, *args):
+        """The first of these writes."""
+        return self.find_moments(*args)[0]
 
     def play_all(self, operation, then, living):
         killed = 0
@@ -217,6 +221,50 @@ class NestedTest(KilledTestCase):
         life.convert()
         life.delete()
         self.assert_nothing_left(life)
+
+
+class BeginningToUseTest(KilledTestCase):
+    """An update adds d, and lets b use it."""
+
+    OLD = chains.template(b=chains.resource(), c=chains.resource(needs='b'))
+    NEW = chains.changed(OLD, b={'needs': [{'get_resource': 'd'}]},
+                         c={'value': '2'})
+    NEW['resources']['d'] = chains.resource()
+
+    def update(self, life):
+        life.update(self.NEW)
+
+    def kill_at_templates(self):
+        """Kill when it stores a template: in between, b has used d already.
+
+        :yields: each stack, after its conversion
+        """
+        for moment in self.find_moments(
+                self.update, 'heat.engine.template.Template.store',
+                lambda *_args: True):
+            life = self.kill(self.update, moment)
+            life.convert()
+            yield life
+
+    def assert_sound_after_all(self, operation, living):
+        used = 0
+        for life in self.kill_at_templates():
+            self.assertEqual(set(), life.forgotten)
+            used += any(thing.uses and thing.path == ('b',)
+                        for thing in life.ledger.things.values())
+            operation(life)
+            self.assert_sound(life, operation)
+            self.assertEqual(living, life.ledger.living())
+        self.assertGreater(used, 1)
+
+    def test_the_old_template(self):
+        self.assert_sound_after_all(lambda life: life.update(self.OLD), [
+            (('b',), '1/x', False), (('c',), '1/x', False)])
+
+    def test_the_new_template(self):
+        self.assert_sound_after_all(self.update, [
+            (('b',), '1/x', False), (('c',), '2/x', False),
+            (('d',), '1/x', False)])
 
 
 class NeverCreatedTest(KilledTestCase):
