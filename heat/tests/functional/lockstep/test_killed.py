@@ -72,10 +72,12 @@ def delete(life):
 
 
 def _things(value, immutable):
-    paths = [('a',), ('b',), ('n', 'x'), ('n', 'y')]
+    """What the ledger has of a :func:`tree`."""
+    values = {('a',): '%s/%s' % (value, immutable), ('b',): value + '/x',
+              ('n', 'x'): '%s/%s' % (value, immutable), ('n', 'y'): '/'}
     if value != '1':
-        paths.append(('d',))
-    return sorted(paths)
+        values['d',] = value + '/x'
+    return sorted((path, value, False) for path, value in values.items())
 
 
 class KilledTestCase(failed_case.FailedTestCase):
@@ -167,8 +169,7 @@ class KilledTestCase(failed_case.FailedTestCase):
                 ('COMPLETE', [], [], []),
                 (end['state'].partition('_')[2], end['leaked'], end['lost'],
                  end['deleted in use']), what)
-            self.assertEqual(living, [path for path, *_ in end['living']],
-                             what)
+            self.assertEqual(living, end['living'], what)
         self.assertGreaterEqual(killed, SAMPLE)
 
     def convert(self, life):
@@ -204,8 +205,7 @@ class NestedTest(KilledTestCase):
         self.assertEqual(1, len(self.lost))
         life.update(NEW)
         self.assertEqual(([], _things('2', 'y')), (
-            life.end()['leaked'],
-            [path for path, *_ in life.end()['living']]))
+            life.end()['leaked'], life.end()['living']))
         life.delete()
         self.assertEqual({}, life.ledger.things)
 
@@ -296,8 +296,7 @@ class NeverCreatedTest(KilledTestCase):
         end = life.end()
         self.assertEqual(('UPDATE_COMPLETE', []),
                          (end['state'], end['never created']))
-        self.assertEqual(_things('1', 'x'),
-                         [path for path, *_ in end['living']])
+        self.assertEqual(_things('1', 'x'), end['living'])
 
 
 class DeletedTest(KilledTestCase):
@@ -318,8 +317,7 @@ class DeletedTest(KilledTestCase):
 def add_tests(case, operations, thens):
     """Add a test for each operation with each one after it.
 
-    :param thens: {name: the operation after it, and the paths of the things
-        that are there then}
+    :param thens: {name: the operation after it, and what the ledger has then}
     """
     for operation in operations:
         for name, (then, living) in thens.items():
