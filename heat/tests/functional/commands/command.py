@@ -80,21 +80,23 @@ class Commands(fixtures.Fixture):
         return [processes.command(command), '--config-file',
                 self.config_file, *arguments]
 
-    def run(self, *arguments, command='heat-manage', stdout=subprocess.PIPE):
+    def run(self, *arguments, command='heat-manage', stdout=subprocess.PIPE,
+            timeout=_TIMEOUT):
         """Run it to its end.
 
         :param command: or heat-status
         :param stdout: where its output goes
+        :param timeout: seconds
         :returns: a subprocess.CompletedProcess with text output.
         """
         words = self._words(command, arguments)
         if command == 'heat-manage':
-            return forked.heat_manage(words[1:], self.folder, _TIMEOUT,
+            return forked.heat_manage(words[1:], self.folder, timeout,
                                       stdout)
         return subprocess.run(
             words, env=processes.environment(),
             cwd=self.folder, stdout=stdout, stderr=subprocess.PIPE, text=True,
-            stdin=subprocess.DEVNULL, timeout=_TIMEOUT)
+            stdin=subprocess.DEVNULL, timeout=timeout)
 
     def start(self, *arguments):
         """Start it; its output and errors are in the log."""

@@ -41,6 +41,7 @@ from heat.tests import utils
 
 CLIENTS = 4
 SECONDS = 300  # until an operation ends, on a busy machine
+PER_STACK = 1  # seconds, on a busy machine
 
 #: What a client gets for a stack that is in use, suspended or being deleted.
 ANSWERS = {'ActionInProgress', 'NotSupported'}
@@ -229,7 +230,8 @@ class DrainTest(failed_case.FailedTestCase):
         Only those that are left, with the reasons.
         """
         done = self.commands.run('migrate-convergence-1', '--failed', '--all',
-                                 '--format', 'json')
+                                 '--format', 'json',
+                                 timeout=SECONDS + SIZE * PER_STACK)
         self.assertNotIn('Traceback', done.stderr)
         return {stack_id: outcome for stack_id, outcome in
                 command.outcomes(done.stdout).items()
