@@ -103,16 +103,14 @@ DIFFERENT = {(failures.rollback_of_create_failed, patch),
 #: the native one, and that of the converted stack.
 #: The native rollback leaves b doubled. The converted one leaves c doubled,
 #: which the failed update did not reach, and which only reads a parameter. Or
-#: it does not create a, which the legacy engine had not created before. Or it
-#: keeps the original of b, whose update fails again.
+#: it does not create a, which the legacy engine had not created before.
 OTHER_FAULT = {
     (failures.encrypted, third_failing_in_b): ('deleted in use',
                                                'deleted in use'),
     (failures.encrypted, third_then_delete): ('deleted in use',
                                               'deleted in use'),
     (failures.mapping_added, third_failing_in_b): ('deleted in use',
-                                                   'never created'),
-    (failures.rollback_failed, third_failing_in_b): ('doubled', 'failed')}
+                                                   'never created')}
 
 if not overlay.release().converged_actions:
     # Before Heat 26 the legacy engine fails before it creates the resource,
