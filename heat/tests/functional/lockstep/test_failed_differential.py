@@ -42,8 +42,9 @@ class RandomTest(failed_case.FailedTestCase):
             'heat.common.service_utils.engine_alive',
             lambda context, engine_id: False))
         # The pings of the pool would take a fifth of the time.
-        self.useFixture(fixtures.MockPatchObject(
-            db_api.get_engine().dialect, 'do_ping', return_value=True))
+        dialect = db_api.get_engine().dialect
+        dialect.do_ping = lambda _connection: True
+        self.addCleanup(delattr, dialect, 'do_ping')
 
     def test_a_failed_stack_lives_on_as_a_native_one(self):
         seed = os.environ.get('HEAT_TEST_SEED', '')
