@@ -22,6 +22,7 @@ import typing
 from oslo_utils import timeutils
 
 from heat.cmd.migrate import acting
+from heat.cmd.migrate import lazy_plugins
 from heat.cmd.migrate import outcome
 from heat.cmd.migrate import run
 from heat.common import messaging
@@ -53,10 +54,12 @@ def staff(action, size, total, notify=False, timeout=None):
     :param timeout: seconds that a worker process may take for a stack; this
         process has no limit, so it handles none if one is given
     """
+    if size is None and timeout is None and total <= run.FEW:
+        # Few stacks need few plug-ins.
+        lazy_plugins.initialise()
+        return InProcess(action, notify)
     # Before the fork, so that the workers share the plug-ins.
     resources.initialise()
-    if size is None and timeout is None and total <= run.FEW:
-        return InProcess(action, notify)
     size = min(size or os.cpu_count(), max(total, 1))
     # Small enough for each worker to get some, also in a short run.
     batch = min(BATCH, max(1, total // (2 * size))) if action.together else 1
