@@ -103,6 +103,25 @@ class NamedTest(failed_case.FailedTestCase):
             self.assert_sound(life, convergence)
             self.assertIn((('d',), '1/x', False), life.end()['living'])
 
+    def test_a_check_of_what_an_update_has_begun(self):
+        # It makes b COMPLETE, of which nobody knows how far its update came.
+        # An update to the old template then changes nothing: natively too.
+        old = chains.template(b=chains.resource())
+        new = chains.changed(old, b={'value': '2'})
+        for convergence in (True, False):
+            for to, action in ((old, 'CHECK'), (new, 'UPDATE')):
+                life = lives.Life(self, convergence)
+                life.create(old)
+                life.failing(('b', 'update'))
+                life.update(new)
+                life.convert()
+                life.check()
+                self.assertEqual('CHECK_COMPLETE', self.state(life.identity))
+                life.update(to)
+                row, = self.resource_rows(life.identity)
+                self.assertEqual((action, 'COMPLETE'),
+                                 (row['action'], row['status']))
+
     def test_a_resume_that_fails_at_what_was_never_created(self):
         inner = {'inner.yaml': json.dumps(
             chains.template(x=chains.resource()))}

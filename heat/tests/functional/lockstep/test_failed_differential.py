@@ -114,7 +114,7 @@ class RandomTest(failed_case.FailedTestCase):
         self.lost = []
         life = lives.Life(self, convergence)
         life.files = failed_examples.FILES
-        life.doubled = set()
+        life.doubled, life.checked = set(), set()
         if example.breaks[0].operation != 'create':
             life.create(example.old.render(), life.files,
                         example.old.parameters)
@@ -169,12 +169,15 @@ class RandomTest(failed_case.FailedTestCase):
     def end(self, life, example):
         """The end of a life, without what Heat is known to delete too early.
 
-        That is what the legacy engine had forgotten (test_failed_uses), and
-        what a doubled resource uses (test_what_reads_a_changed_mapping).
+        That is what the legacy engine had forgotten (test_failed_uses), what
+        a doubled resource uses (test_what_reads_a_changed_mapping), and what a
+        resource began to use in an update that failed, before it was checked
+        (test_a_check_of_what_an_update_has_begun).
         """
         end = life.end()
         for what, paths in (('forgotten', life.forgotten),
-                            ('doubled', example.used_by(life.doubled))):
+                            ('doubled', example.used_by(life.doubled)),
+                            ('checked', example.used_by(life.checked))):
             known = [path for path in end['deleted in use']
                      if path not in paths]
             if known != end['deleted in use']:
@@ -222,12 +225,19 @@ class RandomTest(failed_case.FailedTestCase):
     def attempt(self, life, operation, example):
         self.tried['operations'] += 1
         self.tried['operations: ' + operation] += 1
+        failed = self.failed_paths(life)
         self.do(life, operation, example)
+        if life.plan and operation == 'check':
+            life.checked |= failed - self.failed_paths(life)
         if life.plan and operation == 'third':
             living = [path for path, *_ in life.ledger.living()]
             life.doubled |= {path for path in living
                              if living.count(path) > 1 and
                              example.reads_changed_value(path[0])}
+
+    def failed_paths(self, life):
+        return {(row['name'],) for row in self.resource_rows(life.identity)
+                if row['status'] == 'FAILED'}
 
     def do(self, life, operation, example):
         old, new = example.old, example.new

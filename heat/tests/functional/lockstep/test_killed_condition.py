@@ -93,7 +93,12 @@ class ConditionTest(test_killed.KilledTestCase):
         self.assertGreater(self.interrupted, 0)
 
 
+def _things(value, immutable):
+    return [(('a',), '%s/%s' % (value, immutable), False),
+            (('b',), value + '/x', False), (('e',), value + '/x', False)]
+
+
 test_killed.add_tests(ConditionTest, (update, roll_back), {
-    'target': (update, [('a',), ('b',), ('e',)]),
-    'old': (lambda life: life.update(OLD), [('a',), ('b',), ('e',)]),
+    'target': (update, _things('2', 'y')),
+    'old': (lambda life: life.update(OLD), _things('1', 'x')),
     'delete': (test_killed.delete, [])})

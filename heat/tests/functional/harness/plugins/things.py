@@ -155,9 +155,15 @@ class Prepared(Ledgered):
             thing.spoilt = True
 
     def restore_prev_rsrc(self, convergence=False):
-        """Take the value back, in a rollback."""
-        thing = ledger.things.get(self.resource_id)
-        if convergence and thing is not None:
+        """Take the value back, in a rollback.
+
+        As a port does: convergence calls this on the replaced resource, the
+        legacy engine on the replacement.
+        """
+        replaced = (self if convergence else
+                    self.stack._backup_stack().resources.get(self.name))
+        thing = replaced and ledger.things.get(replaced.resource_id)
+        if thing:
             thing.spoilt = False
 
 
