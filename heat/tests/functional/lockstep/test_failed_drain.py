@@ -266,9 +266,15 @@ class DrainTest(failed_case.FailedTestCase):
                 ).values(action='DELETE', status='COMPLETE'))
 
     def delete(self, identity):
+        def ended():
+            row = self.row(identity)
+            return row['deleted_at'] or (row['action'], row['status']) == (
+                'DELETE', 'FAILED')
+
         self.heat.delete_stack(self.ctx, identity)
-        processes.wait_until(lambda: self.row(identity)['deleted_at'],
-                             'deleted %s' % identity, SECONDS)
+        processes.wait_until(ended, 'delete of %s' % identity, SECONDS)
+        row = self.row(identity)
+        self.assertTrue(row['deleted_at'], row)
 
     def test_each_stack_is_converted_or_named_with_its_remedy(self):
         stacks = self.make()
