@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Stack that reports requests which Heat would drop."""
+"""Stack that reports lost requests, and stores no row without a template."""
 
 from oslo_log import log as logging
 
@@ -87,6 +87,20 @@ class Stack(_heat.Stack):
         # Not within the except, where oslo.log adds it to what is logged.
         if refused or (self._missed == (None,) and self.is_idle()):
             self.record_dropped('The rollback')
+
+    def snapshot(self, *args, **kwargs):
+        """Take a snapshot as Heat does.
+
+        Before Heat 26 this also stores rows for resources that were never
+        created. A native convergence stack already has rows for all. One that
+        was converted when it had failed may lack some. The delete of a row
+        without a template would never end.
+        """
+        if self.convergence:
+            for rsrc in self.resources.values():
+                if rsrc.id is None:
+                    rsrc.current_template_id = self.t.id
+        super().snapshot(*args, **kwargs)
 
     def is_idle(self):
         """Whether no convergence operation runs on this stack now.

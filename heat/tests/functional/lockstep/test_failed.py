@@ -103,6 +103,20 @@ class NamedTest(failed_case.FailedTestCase):
             self.assert_sound(life, convergence)
             self.assertIn((('d',), '1/x', False), life.end()['living'])
 
+    def test_a_snapshot_of_a_resource_that_was_never_created(self):
+        # Before Heat 26 the snapshot stores a row for it.
+        for convergence, history in (
+                (True, self.fail_before_d), (False, self.fail_before_d),
+                (False, failures.rollback_of_create_failed)):
+            life = lives.Life(self, convergence)
+            history(life)
+            life.convert()
+            life.snapshot()
+            life.delete()
+            self.assertEqual({}, life.ledger.things)
+            self.assertEqual([], self.database.rows(models.Stack,
+                                                    deleted_at=None))
+
     def test_a_check_of_what_an_update_has_begun(self):
         # It makes b COMPLETE, of which nobody knows how far its update came.
         # An update to the old template then changes nothing: natively too.
