@@ -27,8 +27,12 @@ def get(context, tree):
     :param tree: a heat.db.migrate.rows.Tree
     :returns: ids of resource rows; none of a stack whose events are gone
     """
+    # PostgreSQL reads the events of all stacks to find those of one.
+    owners = {row.stack_id for row in tree.resources
+              if (row.action, row.status) == ('UPDATE', 'COMPLETE')}
     return {row_id for stack in tree.stacks
-            if stack.status == 'FAILED' and stack.action in _ACTIONS
+            if stack.status == 'FAILED' and stack.action in _ACTIONS and
+            stack.id in owners
             for row_id in context.session.scalars(_select(stack.id))}
 
 
