@@ -3,6 +3,7 @@
 """A converted failed stack behaves as a failed convergence stack."""
 
 import json
+from unittest import mock
 
 from heat.common.migrate import exception as migrate_exception
 from heat.db import api as db_api
@@ -92,6 +93,23 @@ class NamedTest(failed_case.FailedTestCase):
             life.update(new)
             self.assert_sound(life, convergence)
             self.assertIn((('d',), '1/x', False), life.end()['living'])
+
+    def test_a_check_of_what_failed_and_was_never_created(self):
+        # It is CREATE_FAILED and not INIT_COMPLETE, so one check is enough:
+        # natively too. The legacy engine leaves that if it dies.
+        new = chains.changed()
+        new['resources']['d'] = chains.resource()
+        for convergence in (True, False):
+            life = lives.Life(self, convergence)
+            life.create()
+            with mock.patch.object(life.ledger, 'reserve',
+                                   side_effect=ValueError):
+                life.update(new)
+            life.convert()
+            life.check()
+            self.assertEqual('CHECK_COMPLETE', self.state(life.identity))
+            life.update(new)
+            self.assertEqual(['d'], life.end()['never created'])
 
     def test_one_check_of_a_resource_that_was_never_created(self):
         for convergence in (True, False):
