@@ -31,7 +31,7 @@ TESTS = {
              r'functional\.(test_update_deployment\.MySQLUpdateTest|'
              r'test_verify\.|'
              r'lockstep\.(test_oracle\.SQLite|test_differential|'
-             r'test_failed\.NamedTest)))'),
+             r'test_failed(\.NamedTest|_never_created))))'),
     'basic': (r'^heat\.tests\.(test_overlay|migrate\.test_(?!'
               r'simulator|fuzz|statements|reference|html_report|secrets|text|'
               r'layers|command_|log_lines|shell_lines|counts|prometheus|'

@@ -112,8 +112,7 @@ class Example:
     def completes_the_missing(self):
         """Whether Heat makes a row COMPLETE whose resource was never created.
 
-        A suspend does, and so does a check. The tests named ..._never_created
-        in test_failed show when.
+        A suspend does, and so does a check: see test_failed_never_created.
         """
         return not {'check', 'suspend and resume'}.isdisjoint(self.operations)
 
