@@ -85,7 +85,7 @@ def plan_revert(context, stack_id, stored_credentials=True):
                  convergence=False, ignored=migrate_leftovers.are_legacy)
 
 
-def apply(context, plan, engine_id=None, by='on request'):
+def apply(context, plan, engine_id=None, by=migrate_events.ON_REQUEST):
     """Write a plan: all of it in one transaction, or nothing.
 
     :param engine_id: id of the engine that converts; a command has none
@@ -98,7 +98,8 @@ def apply(context, plan, engine_id=None, by='on request'):
 
 
 def convert(context, stack_id, stored_credentials=True, engine_id=None,
-            by='on request', ignore_unreferenced=False, failed=False):
+            by=migrate_events.ON_REQUEST, ignore_unreferenced=False,
+            failed=False):
     """Convert a root stack and everything below it to convergence.
 
     It is safe to call this for a stack that is already convergence, and to
@@ -118,7 +119,7 @@ def convert(context, stack_id, stored_credentials=True, engine_id=None,
 
 
 def revert(context, stack_id, stored_credentials=True, engine_id=None,
-           by='on request'):
+           by=migrate_events.ON_REQUEST):
     """Make a root stack and everything below it legacy again.
 
     It undoes :func:`convert`, with the same contract.
@@ -184,7 +185,7 @@ def _check_size(context, made):
 
 
 def repair(context, stack_id, stored_credentials=True, engine_id=None,
-           by='on request'):
+           by=migrate_events.ON_REQUEST):
     """Add what :func:`verify` finds missing; with the contract of convert.
 
     It overwrites nothing that Heat has stored.

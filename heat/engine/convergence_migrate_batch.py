@@ -60,7 +60,7 @@ def plan(context, stack_ids):
     return plans
 
 
-def convert(context, stack_ids, by='on request'):
+def convert(context, stack_ids, by=migrate_events.ON_REQUEST):
     """Convert those of some root stacks that are small and sane.
 
     Each conversion leaves what :func:`heat.engine.convergence_migrate.convert`

@@ -171,7 +171,7 @@ class EngineService(_heat.EngineService):
                 timed_planning.TimedContext.copy(
                     cnxt, deadline, migrate_plan.label(stack)),
                 stack.id, stored_credentials=False, engine_id=self.engine_id,
-                by='on update', **options)
+                by=migrate_events.ON_UPDATE, **options)
         except Exception as exc:
             return exc
 
@@ -212,7 +212,7 @@ class EngineService(_heat.EngineService):
         try:
             convergence_migrate.convert(ctxt, stack_id,
                                         engine_id=self.engine_id,
-                                        by='by the operator')
+                                        by=migrate_events.BY_OPERATOR)
             return
         except Exception as exc:
             error = exc

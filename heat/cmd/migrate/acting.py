@@ -5,7 +5,6 @@
 from oslo_log import log as logging
 from oslo_utils import timeutils
 
-from heat.cmd.migrate import actions
 from heat.cmd.migrate import errors
 from heat.cmd.migrate import outcome as outcomes
 from heat.common import context as heat_context
@@ -27,7 +26,7 @@ _UNEXPECTED = ('Stack %s is unchanged: an unexpected %s occurred. See the '
 def act_on(action, stacks):
     """Run an action on some stacks; it raises nothing.
 
-    :param action: an :class:`Action`
+    :param action: a heat.cmd.migrate.actions.Action
     :param stacks: a list of heat.db.migrate.roots.RootStack
     :returns: the :class:`Outcome` of each stack that is done, and the stacks
         of a batch that must be handled one by one
@@ -72,7 +71,7 @@ def find_written(action, stacks, begun, seconds):
     try:
         sizes = migrate_db_events.written_since(
             context, migrate_events.ACTION, '%s%% %s: %%' % (
-                _EVENTS[action.outcome], actions.BY),
+                _EVENTS[action.outcome], migrate_events.BY_OPERATOR),
             [stack.id for stack in stacks], begun)
     except Exception:
         certain = False
@@ -90,7 +89,7 @@ def find_written(action, stacks, begun, seconds):
 def act(action, stack):
     """Run an action on one stack; it raises nothing.
 
-    :param action: an :class:`Action`
+    :param action: a heat.cmd.migrate.actions.Action
     :param stack: the heat.db.migrate.roots.RootStack
     :returns: the :class:`Outcome`
     """

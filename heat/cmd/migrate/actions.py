@@ -8,8 +8,9 @@ import typing
 from heat.cmd.migrate import outcome
 from heat.engine import convergence_migrate
 from heat.engine import convergence_migrate_batch
+from heat.engine.migrate import events as migrate_events
 
-BY = 'by the operator'
+_BY = migrate_events.BY_OPERATOR
 
 
 class Action(typing.NamedTuple):
@@ -34,15 +35,15 @@ class Action(typing.NamedTuple):
 
 
 def _convert(context, stack_id, **options):
-    return convergence_migrate.convert(context, stack_id, by=BY, **options)
+    return convergence_migrate.convert(context, stack_id, by=_BY, **options)
 
 
 def _revert(context, stack_id):
-    return convergence_migrate.revert(context, stack_id, by=BY)
+    return convergence_migrate.revert(context, stack_id, by=_BY)
 
 
 def _repair(context, stack_id):
-    return convergence_migrate.repair(context, stack_id, by=BY)
+    return convergence_migrate.repair(context, stack_id, by=_BY)
 
 
 def ignoring_unreferenced(action):
@@ -59,7 +60,7 @@ def with_failed(action):
 
 CONVERT = Action(_convert, outcome.CONVERTED, 'Conversion to convergence',
                  together=functools.partial(convergence_migrate_batch.convert,
-                                            by=BY))
+                                            by=_BY))
 REVERT = Action(_revert, outcome.REVERTED, 'Revert to legacy')
 PLAN = Action(convergence_migrate.plan, outcome.PLANNED,
               'Conversion to convergence, dry run',

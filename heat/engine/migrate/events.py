@@ -24,6 +24,10 @@ CONVERTED, REVERTED, REPAIRED = (
     'Converted to convergence', 'Converted to legacy',
     'Repaired its convergence rows')
 
+#: Who began a change; a part of its log line and of the reason of its event.
+ON_UPDATE, BY_OPERATOR, ON_REQUEST = (
+    'on update', 'by the operator', 'on request')
+
 #: The event of a conversion to convergence: its action, its status, and the
 #: begin of its reason. Only this event distinguishes a converted stack from a
 #: native one.

@@ -360,7 +360,8 @@ class WithoutAWordTest(BatchTestCase):
 
     def test_what_was_converted_before_it_began_is_not(self):
         stack, = self.stacks(1)
-        convergence_migrate.convert(self.ctx, stack.id, by=actions.BY)
+        convergence_migrate.convert(self.ctx, stack.id,
+                                    by=migrate_events.BY_OPERATOR)
         event, = self.events(stack)
         self.set_values(models.Event, event.id,
                         created_at=self.row(stack).created_at.replace(
