@@ -18,10 +18,9 @@ from oslo_utils import timeutils
 from heat.common.migrate import exception as migrate_exception
 from heat.common.migrate import options as migrate_options
 from heat.common import service_utils
+from heat.db.migrate import failed_events as migrate_failed_events
 from heat.db.migrate import packet as migrate_packet
-from heat.db.migrate import replaced as migrate_replaced
 from heat.db.migrate import tree as migrate_tree
-from heat.db.migrate import updated as migrate_updated
 from heat.db.migrate import write as migrate_write
 from heat.engine import convergence_migrate_alone as migrate_alone
 from heat.engine import convergence_migrate_read as migrate_read
@@ -243,8 +242,8 @@ def _make_failed(context, tree, templates):
         row.prev_raw_template_id for row in tree.stacks
         if row.prev_raw_template_id is not None})
     return migrate_failed.make(
-        tree, targets, migrate_replaced.get_failed(context, tree),
-        migrate_updated.get(context, tree), templates)
+        tree, targets, migrate_failed_events.get_failed_before(context, tree),
+        migrate_failed_events.get_updated(context, tree), templates)
 
 
 def _plan(context, stack_id, stored_credentials, make, convergence, ignored,

@@ -31,9 +31,9 @@ def make(tree, targets, failed_before, updated, templates):
     :param targets: {raw template id: its fields} of the templates of the last
         updates; the fields are named as in a StackRow
     :param failed_before: ids of rows of backup stacks, see
-        heat.db.migrate.replaced.get_failed
+        heat.db.migrate.failed_events.get_failed_before
     :param updated: ids of rows that the last update has updated, see
-        heat.db.migrate.updated.get
+        heat.db.migrate.failed_events.get_updated
     :param templates: a heat.engine.migrate.templates.Templates
     :returns: a heat.engine.migrate.plan.Plan
     :raises MigrationRefused: when rows and templates do not fit together
