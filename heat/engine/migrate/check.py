@@ -75,7 +75,7 @@ def _not_complete(tree, row):
     unreferenced = migrate_leftovers.in_the_way(tree)
     if unreferenced is None:
         return migrate_exception.NotComplete(stack=migrate_plan.label(row),
-                                             state=_state(row))
+                                             state=state(row))
     return refuse_unreferenced(tree, unreferenced)
 
 
@@ -85,10 +85,11 @@ def refuse_unreferenced(tree, row):
     return migrate_exception.UnreferencedNested(
         stack=migrate_plan.label(tree.root),
         nested=migrate_plan.label(row), id=row.id,
-        owner=migrate_plan.label(owner), state=_state(row))
+        owner=migrate_plan.label(owner), state=state(row))
 
 
-def _state(row):
+def state(row):
+    """Action and status, for example UPDATE_FAILED."""
     return '%s_%s' % (row.action, row.status)
 
 

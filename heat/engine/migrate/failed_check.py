@@ -12,8 +12,11 @@ from heat.engine.migrate import failed_templates
 from heat.engine.migrate import leftovers as migrate_leftovers
 from heat.engine.migrate import plan as migrate_plan
 
-# The actions whose failure --failed converts.
-_ACTIONS = failed_templates.SWITCHING + ('CREATE', 'ADOPT', 'DELETE')
+# The states that --failed converts, beside those that check.is_complete
+# accepts.
+_STATES = {'DELETE_COMPLETE', *(
+    action + '_FAILED' for action in
+    failed_templates.SWITCHING + ('CREATE', 'ADOPT', 'DELETE'))}
 
 #: Heat stores a new stack, creates a user project in Keystone, and only then
 #: locks the stack (create_stack in heat.engine.service).
@@ -41,9 +44,6 @@ def name_the_option(refused, tree, locks):
         return
     try:
         check(tree, locks)
-    except migrate_exception.ConvergedBackup:
-        # The other refusal advises an update, which would not help either.
-        raise
     except migrate_exception.MigrationRefused:
         return
     raise with_option(**refused.kwargs) from refused
@@ -76,14 +76,13 @@ def check(tree, locks):
 
 
 def _check_state(row, locks):
-    state = '%s_%s' % (row.action, row.status)
     if row.status == 'IN_PROGRESS':
         refused = (migrate_exception.InProgress
                    if row.convergence or row.id in locks or _is_new(row)
                    else migrate_exception.Interrupted)
         raise refused(stack=migrate_plan.label(row), action=row.action)
-    if not (migrate_check.is_complete(row) or row.action == 'DELETE' or
-            row.status == 'FAILED' and row.action in _ACTIONS):
+    state = migrate_check.state(row)
+    if not (migrate_check.is_complete(row) or state in _STATES):
         raise migrate_exception.NotComplete(stack=migrate_plan.label(row),
                                             state=state)
 
@@ -108,6 +107,7 @@ def check_interrupted(tree, templates):
             raise migrate_exception.InterruptedTemplate(
                 action=row.action, template=row.raw_template_id,
                 **exc.kwargs) from exc
+        # This looks up all plug-ins.
         templates.prepared(row)
 
 
