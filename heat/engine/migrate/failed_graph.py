@@ -124,9 +124,8 @@ class Graph:
                 yield node, None
             if chosen.get(row.name) == row.id and row.name in graph:
                 yield node, (row.id, True)
-            if row.name in self._main and self._is_backed_up(row):
-                older, newer = sorted((row.id, self._main[row.name].id))
-                yield (older, False), (newer, False)
+            if row.id in self._replaced:
+                yield (self._replaced[row.id], False), node
 
     def _is_backed_up(self, row):
         return self._backed_up.get(row.name) is row

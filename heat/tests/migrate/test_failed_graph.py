@@ -2,12 +2,7 @@
 
 """What the rows of a converted failed stack require, and its graph."""
 
-import json
-
-import sqlalchemy
-
 from heat.common.migrate import exception as migrate_exception
-from heat.db import api as db_api
 from heat.db.migrate import rows
 from heat.db import models
 from heat.engine.migrate import failed_templates
@@ -35,14 +30,22 @@ class RequiresTest(test_failed.FailedCase):
         chosen = {row.id for row in self.resources(self.stack).values()}
         self.add_row(self.backup, 'a')
         self.convert()
-        with db_api.context_manager.reader.using(self.ctx) as session:
-            edges = json.loads(session.scalar(sqlalchemy.select(
-                sqlalchemy.type_coerce(models.Stack.current_deps,
-                                       sqlalchemy.Text)).where(
-                models.Stack.id == self.stack.id)))['edges']
-        updated = {node[0] for edge in edges for node in edge
+        updated = {node[0] for edge in self.edges() for node in edge
                    if node and node[1]}
         self.assertEqual(chosen, updated)
+
+    def edges(self):
+        return self.row(self.stack).current_deps['edges']
+
+    def test_what_was_replaced_is_cleaned_up_after_its_replacement(self):
+        # A rollback can have put the older one back into the stack.
+        older = self.add_row(self.backup, 'a', id=-1)
+        rows = self.resources(self.stack)
+        newer = self.add_row(self.backup, 'b')
+        self.convert()
+        edges = self.edges()
+        self.assertIn([[older, False], [rows['a'].id, False]], edges)
+        self.assertIn([[rows['b'].id, False], [newer, False]], edges)
 
 
 class UnfinishedTest(test_failed.FailedCase):
