@@ -119,7 +119,7 @@ def _backed_up(old, not_complete):
 
 
 def _choose(stack, rows):
-    """Choose the row for each name, and the empty rows to delete.
+    """Choose one row for each name; the others are dropped if they are empty.
 
     The next operation stores again what was never created. If its row were
     kept, a suspend would make it SUSPEND_COMPLETE. Nothing would create it.

@@ -8,8 +8,8 @@ import typing
 from heat.engine.migrate import plan as migrate_plan
 
 
-# What an update that starts from the stack starts from, by the action that
-# failed. After other actions, that was decided before.
+# The template that a stack gets back, by the action that failed. Other
+# actions have no template of their own.
 _TEMPLATES = {'UPDATE': 'the template of the failed update',
               'RESTORE': 'the template of the failed restore',
               'ROLLBACK': 'the template from before the failed update'}

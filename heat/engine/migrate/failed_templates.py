@@ -53,7 +53,7 @@ class RowTemplates:
         elif self._content(self._last) == self._content(row):
             # After an update that has ended, legacy keeps both.
             self._last = row
-        # It becomes a template of the stack itself.
+        # Its copy will belong to the stack itself.
         self.backup = next((self._with_template(
             backup.raw_template_id, backup._asdict())
             for backup in backups), None)
