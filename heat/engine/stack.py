@@ -22,14 +22,16 @@ LOG = logging.getLogger(__name__)
 
 
 class Stack(_heat.Stack):
-    """Heat's stack, which reports a lost request without a newer operation.
+    """Heat's stack, with two corrections for convergence stacks.
 
-    A convergence operation begins by storing a traversal of its own, if the
-    row still has the one that was loaded. If not, Heat assumes that a newer
-    operation is running, and drops the request. After a revert, and after
-    the older operation failed or was cancelled, there is no newer one.
+    It reports lost requests. A convergence operation begins by storing a
+    traversal of its own, if the row still has the one that was loaded. If
+    not, Heat assumes that a newer operation is running, and drops the
+    request. After a revert, and after the older operation failed or was
+    cancelled, there is no newer one. Without migrate_protection requests are
+    dropped as in Heat, with no query.
 
-    Without migrate_protection this behaves as Heat, with no query.
+    It stores no row without a template; see :meth:`snapshot`.
     """
 
     # The exp_trvsl of the last store() that found no row, in a tuple.
@@ -91,10 +93,11 @@ class Stack(_heat.Stack):
     def snapshot(self, *args, **kwargs):
         """Take a snapshot as Heat does.
 
-        Before Heat 26 this also stores rows for resources that were never
-        created. A native convergence stack already has rows for all. One that
-        was converted when it had failed may lack some. The delete of a row
-        without a template would never end.
+        Before Heat 26 this stores a row for each resource that has none, but
+        no template in it. The delete of such a row would never end. A native
+        convergence stack has a row for each resource. One that was converted
+        when it had failed may lack some. Since Heat 26 this runs for legacy
+        stacks only.
         """
         if self.convergence:
             for rsrc in self.resources.values():
