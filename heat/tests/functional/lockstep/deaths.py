@@ -95,6 +95,12 @@ def start_another(test):
     test.heat.reset_stack_status()
 
 
+def one_engine_at_a_time():
+    """A fixture: the engine of a lock that somebody else holds is dead."""
+    return fixtures.MonkeyPatch('heat.common.service_utils.engine_alive',
+                                lambda context, engine_id: False)
+
+
 def forget_locks(test):
     """Delete the locks of dead engines; other tests cover these."""
     with test.database.engine.begin() as connection:

@@ -9,6 +9,7 @@ import os
 
 from oslo_config import cfg
 from oslo_config import fixture as config_fixture
+import sqlalchemy
 
 from heat.common import exception
 from heat.common.migrate import exception as migrate_exception
@@ -81,6 +82,36 @@ class FailedTestCase(synchronous.EngineTestCase):
     def encrypt(self):
         config = self.useFixture(config_fixture.Config())
         config.config(encrypt_parameters_and_properties=True)
+
+    def assert_refused(self, life, reason):
+        """A conversion is refused and changes no row; returns the refusal."""
+        before = self.all_rows()
+        refused = self.assertRaises(reason, life.convert)
+        self.assertEqual(before, self.all_rows())
+        return refused
+
+    def all_rows(self):
+        return [self.database.rows(model) for model in
+                (models.Stack, models.Resource, models.RawTemplate)]
+
+    def write(self, statement):
+        """Change the database by hand, as the remedy of a refusal says."""
+        with self.database.engine.begin() as connection:
+            connection.execute(statement)
+
+    def change_template(self, template_id, change):
+        """Change a stored template by a function of it, which edits it."""
+        stored, = self.database.rows(models.RawTemplate, id=template_id)
+        change(stored['template'])
+        self.write(sqlalchemy.update(models.RawTemplate).where(
+            models.RawTemplate.id == template_id).values(
+                template=stored['template']))
+
+    def mark_deleted(self, physical_id):
+        """Mark the row of a resource as deleted."""
+        self.write(sqlalchemy.update(models.Resource).where(
+            models.Resource.physical_resource_id == physical_id).values(
+                action='DELETE', status='COMPLETE'))
 
     def resource_rows(self, identity):
         return trees.read(self.database, identity['stack_id']).resources

@@ -11,6 +11,11 @@ from heat.tests.functional.lockstep import chains
 from heat.tests.functional.lockstep import deaths
 
 
+def living(**values):
+    """The things of a root stack, by resource, as Ledger.living has them."""
+    return [((name,), value, False) for name, value in sorted(values.items())]
+
+
 class Life:
     """One stack and its ledger.
 

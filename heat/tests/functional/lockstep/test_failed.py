@@ -119,17 +119,15 @@ class NamedTest(failed_case.FailedTestCase):
         self.assertEqual(2, len(self.things_of(life, 'c')))
         life.failing()
         life.update(new)
-        self.assertEqual(
-            [(('a',), '1/x', False), (('b',), '2/x', False),
-             (('c',), '1/y', False)], life.end()['living'])
+        self.assertEqual(lives.living(a='1/x', b='2/x', c='1/y'),
+                         life.end()['living'])
 
     def test_a_patch_brings_about_the_failed_update(self):
         life = self.begin(failures.update_failed_after_replacement)
         life.patch()
         self.assertEqual('UPDATE_COMPLETE', self.state(life.identity))
-        self.assertEqual(
-            [(('a',), '1/y', False), (('b',), '2/x', False),
-             (('c',), '2/x', False)], life.end()['living'])
+        self.assertEqual(lives.living(a='1/y', b='2/x', c='2/x'),
+                         life.end()['living'])
 
     def fail_early_in_a_rollback(self, life):
         """Fail before the rollback comes to a, which has been replaced.
@@ -188,7 +186,7 @@ class NamedTest(failed_case.FailedTestCase):
         life.update(chains.changed(old, a={'immutable': 'y'}))
         life.convert()
         life.update(old)
-        self.assertEqual([(('a',), '1/x', False), (('b',), '1/x', False)],
+        self.assertEqual(lives.living(a='1/x', b='1/x'),
                          life.end()['living'])
 
     def test_a_resource_that_a_condition_has_switched_off_is_refused(self):
@@ -198,22 +196,16 @@ class NamedTest(failed_case.FailedTestCase):
         life.failing(('a', 'update'))
         life.update(chains.changed(template, a={'value': '2'}),
                     params={'flag': False})
-        rows = sorted(self.resource_rows(life.identity),
-                      key=lambda row: row['name'], reverse=True)
-        refused = self.assertRaises(migrate_exception.OrphanResources,
-                                    life.convert)
-        self.assertIn(rows[0]['physical_resource_id'], str(refused))
-        self.assertCountEqual(rows, self.resource_rows(life.identity))
+        orphan, = self.things_of(life, 'c')
+        self.assertIn(orphan, str(self.assert_refused(
+            life, migrate_exception.OrphanResources)))
         # No update helps, because the legacy engine no longer has it.
         life.failing()
         life.update(template, params={'flag': True})
         self.assertRaises(migrate_exception.OrphanResources, life.convert)
         # By the remedy of the message.
-        del life.ledger.things[rows[0]['physical_resource_id']]
-        with self.database.engine.begin() as connection:
-            connection.execute(models.Resource.__table__.update().where(
-                models.Resource.id == rows[0]['id']).values(
-                    action='DELETE', status='COMPLETE'))
+        del life.ledger.things[orphan]
+        self.mark_deleted(orphan)
         life.convert()
         life.delete()
         self.assertEqual({}, life.ledger.things)

@@ -11,8 +11,6 @@ import itertools
 import os
 import random
 
-import fixtures
-
 from heat.db import api as db_api
 from heat.db import models
 from heat.tests.functional.harness import databases
@@ -37,10 +35,7 @@ class RandomTest(failed_case.FailedTestCase):
     def setUp(self):
         super().setUp()
         self.figures = figures.Figures(os.environ.get('HEAT_TEST_FIGURES'))
-        # There is one engine at a time here.
-        self.useFixture(fixtures.MonkeyPatch(
-            'heat.common.service_utils.engine_alive',
-            lambda context, engine_id: False))
+        self.useFixture(deaths.one_engine_at_a_time())
         # The pings of the pool would take a fifth of the time.
         dialect = db_api.get_engine().dialect
         dialect.do_ping = lambda _connection: True

@@ -15,7 +15,6 @@ import os
 import random
 import threading
 
-import fixtures
 from oslo_config import cfg
 import oslo_messaging
 
@@ -158,10 +157,7 @@ class DrainTest(failed_case.FailedTestCase):
     def make(self):
         """Make the cloud; returns the ``stacks`` of a :class:`Client`."""
         stacks, originals = [], []
-        # There is one engine at a time here.
-        with fixtures.MonkeyPatch(
-                'heat.common.service_utils.engine_alive',
-                lambda context, engine_id: False):
+        with deaths.one_engine_at_a_time():
             for number in range(MADE):
                 life = Life(self)
                 history = HISTORIES[number % len(HISTORIES)]
@@ -260,10 +256,7 @@ class DrainTest(failed_case.FailedTestCase):
         for word in refused.kwargs['resources'].split(', '):
             physical_id = word.partition('(')[2].rstrip(')')
             plugin.ledger.things.pop(physical_id, None)
-            with self.database.engine.begin() as connection:
-                connection.execute(models.Resource.__table__.update().where(
-                    models.Resource.physical_resource_id == physical_id
-                ).values(action='DELETE', status='COMPLETE'))
+            self.mark_deleted(physical_id)
 
     def delete(self, identity):
         def ended():

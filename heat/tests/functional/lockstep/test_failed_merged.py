@@ -7,8 +7,6 @@ version keys of two formats, lack a condition, or have functions that its
 version has not. No resource may lose a change or a dependency by that.
 """
 
-import sqlalchemy
-
 from heat.common import exception
 from heat.common.migrate import exception as migrate_exception
 from heat.db import models
@@ -32,16 +30,6 @@ def cfn_of(hot):
 
 class MergedTestCase(failed_case.FailedTestCase):
 
-    def assert_refused(self, life, reason):
-        before = self.all_rows()
-        refused = self.assertRaises(reason, life.convert)
-        self.assertEqual(before, self.all_rows())
-        return refused
-
-    def all_rows(self):
-        return [self.database.rows(model) for model in
-                (models.Stack, models.Resource, models.RawTemplate)]
-
     def assert_no_operation_helps(self, life, *operations):
         for operation in operations:
             before = life.ledger.living()
@@ -58,14 +46,7 @@ class MergedTestCase(failed_case.FailedTestCase):
                 life.convert()
                 return count
             except reason as refused:
-                stored, = self.database.rows(
-                    models.RawTemplate, id=refused.kwargs['template'])
-            change(stored['template'])
-            with self.database.engine.begin() as connection:
-                connection.execute(sqlalchemy.update(
-                    models.RawTemplate).where(
-                        models.RawTemplate.id == stored['id']).values(
-                            template=stored['template']))
+                self.change_template(refused.kwargs['template'], change)
         self.fail('the remedy does not help')
 
     def end(self, life, to, names):
@@ -199,8 +180,8 @@ class RemovedFunctionTest(MergedTestCase):
         self.assertEqual(set(), life.forgotten)
         end, _rows = self.end(life, self.NEW, '')
         self.assertEqual(
-            ('UPDATE_COMPLETE', [(('a',), '2/x', False), (
-                ('b',), '1/x', False), (('c',), '1/x', False)], [], []),
+            ('UPDATE_COMPLETE', lives.living(a='2/x', b='1/x', c='1/x'),
+             [], []),
             (end['state'], end['living'], end['leaked'], end['lost']))
 
     def assert_updated(self, life):

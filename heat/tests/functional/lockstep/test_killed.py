@@ -73,11 +73,12 @@ def delete(life):
 
 def _things(value, immutable):
     """What the ledger has of a :func:`tree`."""
-    values = {('a',): '%s/%s' % (value, immutable), ('b',): value + '/x',
-              ('n', 'x'): '%s/%s' % (value, immutable), ('n', 'y'): '/'}
+    both = '%s/%s' % (value, immutable)
+    values = {'a': both, 'b': value + '/x'}
     if value != '1':
-        values['d',] = value + '/x'
-    return sorted((path, value, False) for path, value in values.items())
+        values['d'] = value + '/x'
+    return lives.living(**values) + [
+        (('n', 'x'), both, False), (('n', 'y'), '/', False)]
 
 
 class KilledTestCase(failed_case.FailedTestCase):
@@ -91,10 +92,7 @@ class KilledTestCase(failed_case.FailedTestCase):
 
     def setUp(self):
         super().setUp()
-        # There is one engine at a time here.
-        self.useFixture(fixtures.MonkeyPatch(
-            'heat.common.service_utils.engine_alive',
-            lambda context, engine_id: False))
+        self.useFixture(deaths.one_engine_at_a_time())
 
     def begin(self, operation, convergence=False):
         """A stack that allows the operation."""
@@ -258,13 +256,12 @@ class BeginningToUseTest(KilledTestCase):
         self.assertGreater(used, 1)
 
     def test_the_old_template(self):
-        self.assert_sound_after_all(lambda life: life.update(self.OLD), [
-            (('b',), '1/x', False), (('c',), '1/x', False)])
+        self.assert_sound_after_all(lambda life: life.update(self.OLD),
+                                    lives.living(b='1/x', c='1/x'))
 
     def test_the_new_template(self):
-        self.assert_sound_after_all(self.update, [
-            (('b',), '1/x', False), (('c',), '2/x', False),
-            (('d',), '1/x', False)])
+        self.assert_sound_after_all(
+            self.update, lives.living(b='1/x', c='2/x', d='1/x'))
 
 
 class NeverCreatedTest(KilledTestCase):

@@ -7,10 +7,10 @@ that it names only at the end. So no engine that starts can load the stack.
 """
 
 from heat.common.migrate import exception as migrate_exception
-from heat.db import models
 from heat.tests.functional.harness.plugins import things
 from heat.tests.functional.lockstep import chains
 from heat.tests.functional.lockstep import deaths
+from heat.tests.functional.lockstep import lives
 from heat.tests.functional.lockstep import test_killed
 
 
@@ -26,6 +26,10 @@ def with_condition(template):
     template['conditions'] = {'on': {'get_param': 'flag'}}
     template['resources']['e']['condition'] = 'on'
     return template
+
+
+def add_condition(template):
+    template.setdefault('conditions', {})['on'] = True
 
 
 OLD, NEW = chain('1', 'x'), with_condition(chain('2', 'y'))
@@ -70,22 +74,13 @@ class ConditionTest(test_killed.KilledTestCase):
                 refused = exc
             self.assertIsNotNone(template, refused)
             self.assertIn('"on"', str(refused))
-            self.repair(refused.kwargs['template'])
+            self.change_template(refused.kwargs['template'], add_condition)
             # The rollback may have failed before the engine died.
             if self.row(life.identity)['status'] == 'IN_PROGRESS':
                 self.assertIsInstance(refused,
                                       migrate_exception.InterruptedTemplate)
                 self.interrupted += 1
                 deaths.start_another(self)
-
-    def repair(self, template_id):
-        row, = self.database.rows(models.RawTemplate, id=template_id)
-        template = dict(row['template'])
-        template.setdefault('conditions', {})['on'] = True
-        table = models.RawTemplate.__table__
-        with self.database.engine.begin() as connection:
-            connection.execute(table.update().where(
-                table.c.id == template_id).values(template=template))
 
     def play_all(self, *args):
         self.interrupted = 0
@@ -94,8 +89,9 @@ class ConditionTest(test_killed.KilledTestCase):
 
 
 def _things(value, immutable):
-    return [(('a',), '%s/%s' % (value, immutable), False),
-            (('b',), value + '/x', False), (('e',), value + '/x', False)]
+    """What the ledger has of a :func:`chain`."""
+    return lives.living(a='%s/%s' % (value, immutable), b=value + '/x',
+                        e=value + '/x')
 
 
 test_killed.add_tests(ConditionTest, (update, roll_back), {
