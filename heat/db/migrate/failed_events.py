@@ -7,6 +7,7 @@ import collections
 import sqlalchemy
 from sqlalchemy import orm
 
+from heat.common import exception
 from heat.db import api as db_api
 from heat.db.migrate import chunks as migrate_chunks
 from heat.db import models
@@ -17,6 +18,11 @@ _UPDATES = ('UPDATE', 'ROLLBACK', 'RESTORE')
 #: The reason that heat.engine.resource.Resource.state_set gives by default. A
 #: resource that is to be replaced gets another one with UPDATE_COMPLETE.
 _NO_REASON = 'state changed'
+
+#: The reasons of events with UPDATE_FAILED about a resource that has not
+#: failed: its environment does not allow what the update would do to it.
+_RESTRICTED = tuple(str(exception.ResourceActionRestricted(action=action))
+                    for action in ('update', 'replace'))
 
 _event = models.Event.__table__.c
 
@@ -55,7 +61,9 @@ def _last_statuses(session, stack_id, keys):
             _event.resource_status).where(
                 _event.stack_id == stack_id,
                 _event.physical_resource_id.in_(
-                    [physical_id for _name, physical_id in chunk])
+                    [physical_id for _name, physical_id in chunk]),
+                sqlalchemy.func.coalesce(
+                    _event.resource_status_reason, '').not_in(_RESTRICTED)
             ).order_by(_event.id))
         found.update(((name, physical_id), status)
                      for name, physical_id, status in rows

@@ -2,6 +2,7 @@
 
 """A converted failed stack behaves as a failed convergence stack."""
 
+import copy
 import json
 
 from heat.common.migrate import exception as migrate_exception
@@ -102,6 +103,24 @@ class NamedTest(failed_case.FailedTestCase):
             self.assertEqual('UPDATE_COMPLETE', self.state(life.identity))
             self.assertEqual(set(), failed & life.ledger.things.keys())
             self.assert_sound(life, convergence)
+
+    def test_what_an_environment_has_protected_is_taken_back(self):
+        # Its last event says UPDATE_FAILED, although it has not failed.
+        new = copy.deepcopy(chains.OLD)
+        new['resources']['a'] = {'type': 'OS::Heat::TestResource',
+                                 'properties': {'fail': True}}
+        for convergence in (True, False):
+            life = lives.Life(self, convergence)
+            life.create()
+            original, = self.things_of(life, 'a')
+            life.update(new, params={'resource_registry': {'resources': {
+                'a': {'restricted_actions': 'replace'}}}})
+            self.assertIn('restricted',
+                          self.row(life.identity)['status_reason'])
+            life.update(new)
+            life.convert()
+            life.update(chains.OLD)
+            self.assertEqual([original], self.things_of(life, 'a'))
 
     def test_what_reads_a_changed_mapping(self):
         # The failed update has changed only a mapping of c, and has not
