@@ -31,6 +31,8 @@ from heat.engine.migrate import events as migrate_events  # noqa: E402
 from heat.engine.migrate import failed_templates  # noqa: E402
 from heat.engine.migrate import plan as migrate_plan  # noqa: E402
 from heat.engine.migrate import race_protection  # noqa: E402
+from heat.engine.migrate import refusals as migrate_refusals  # noqa: E402
+from heat.engine.migrate import rpc_errors as migrate_rpc_errors  # noqa: E402
 from heat.engine.migrate import stored_attributes  # noqa: E402
 from heat.engine.migrate import timed_planning  # noqa: E402
 from heat.engine import resource  # noqa: E402
@@ -86,7 +88,7 @@ class EngineService(_heat.EngineService):
             if unrecorded is not None:
                 # The row of the stack is no longer locked: the update has
                 # written it, too.
-                _record(cnxt, *unrecorded)
+                migrate_refusals.after_update(cnxt, *unrecorded)
 
     def _update_stack(self, cnxt, stack_identity, args, kwargs):
         # Heat changes its arguments, which may be needed again. For a large
@@ -159,7 +161,7 @@ class EngineService(_heat.EngineService):
             if error is None:
                 error = self._convert(cnxt, stack, deadline, failed=True)
         if error is not None:
-            return _report_refusal(cnxt, stack, error)
+            return migrate_refusals.before_update(cnxt, stack, error)
 
     def _convert(self, cnxt, stack, deadline, **options):
         """Convert a stack; an error is returned, not raised.
@@ -219,7 +221,7 @@ class EngineService(_heat.EngineService):
         # oslo.log adds an exception that is being handled to each log line.
         _report_to_owner(ctxt, stack_id, error)
         if isinstance(error, migrate_exception.MigrationRefused):
-            error = _as_heat_has_it(error)
+            error = migrate_rpc_errors.to_heats(error)
         raise error
 
 
@@ -231,7 +233,7 @@ def _report_to_owner(context, stack_id, error):
                       stack_id)
         return
     if stack is not None:
-        migrate_events.report_to_owner(context, stack, error)
+        migrate_refusals.for_operator(context, stack, error)
 
 
 def _is_invalid(error):
@@ -266,32 +268,6 @@ def _log_what_is_left():
              {'versions': migrate_version.both(), 'left': left})
 
 
-def _as_heat_has_it(refused):
-    """Heat's own exception for a refusal, which any caller can receive.
-
-    A caller on a host without this overlay has no MigrationRefused: RPC
-    would turn it into a RemoteError with a traceback.
-    """
-    stack = refused.kwargs.get('stack')
-    if isinstance(refused, migrate_exception.StackNotFound):
-        return exception.NotFound(str(refused).replace('%', '%%'))
-    if isinstance(refused, migrate_exception.NestedStack):
-        return exception.NotSupported(
-            feature='Migration of nested stack %s (its root stack is %s)'
-            % (stack, refused.kwargs['root']))
-    if isinstance(refused, migrate_exception.InProgress):
-        return exception.ActionNotComplete(
-            stack_name=stack, action=refused.kwargs['action'])
-    if isinstance(refused, migrate_exception.NotComplete):
-        return exception.ActionNotComplete(
-            stack_name=stack, action=refused.kwargs['state'])
-    if isinstance(refused, migrate_exception.Locked):
-        return exception.ActionInProgress(
-            stack_name=stack,
-            action='by engine %s' % refused.kwargs.get('engine', '(unknown)'))
-    return exception.Error('%s [%s]' % (refused, refused.code))
-
-
 def _is_to_convert(stack):
     """Whether an update should convert the stack with this State."""
     if stack.owner_id or not stack.legacy:
@@ -302,33 +278,6 @@ def _is_to_convert(stack):
         return False
     projects = cfg.CONF.migrate_on_update_projects
     return not projects or stack.tenant in projects
-
-
-def _report_refusal(cnxt, stack, exc):
-    """Log and record why the stack stays legacy; it raises nothing.
-
-    :returns: the stack and the reason if the event has to be stored later
-    """
-    try:
-        if not isinstance(exc, migrate_exception.MigrationRefused):
-            LOG.exception('Converting stack %s failed', stack.id,
-                          exc_info=exc)
-            exc = migrate_exception.Unexpected(stack=stack.name,
-                                               error=type(exc).__name__)
-        migrate_events.refused(cnxt, stack, exc)
-    except migrate_exception.OutOfTime:
-        return stack, exc
-    except Exception:
-        LOG.exception('Cannot record why stack %s was not converted',
-                      stack.id)
-
-
-def _record(cnxt, stack, reason):
-    try:
-        migrate_events.record(cnxt, stack, reason)
-    except Exception:
-        LOG.exception('Cannot record why stack %s was not converted',
-                      stack.id)
 
 
 # A subclass under this name would make ThreadGroupManager.__init__, which

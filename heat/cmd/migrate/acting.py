@@ -11,6 +11,7 @@ from heat.common import context as heat_context
 from heat.common.migrate import exception as migrate_exception
 from heat.db.migrate import events as migrate_db_events
 from heat.engine.migrate import events as migrate_events
+from heat.engine.migrate import refusals as migrate_refusals
 
 LOG = logging.getLogger(__name__)
 
@@ -143,5 +144,5 @@ def _undone(context, action, stack, exc, watch):
         outcome, code = outcomes.FAILED, outcomes.ERROR
         text = _UNEXPECTED % (stack.id, type(exc).__name__)
     if action.outcome != outcomes.PLANNED:
-        migrate_events.report_to_owner(context, stack, exc)
+        migrate_refusals.for_operator(context, stack, exc)
     return outcomes.failure(stack, outcome, code, text, watch.elapsed())

@@ -4,7 +4,6 @@
 
 from concurrent import futures
 import queue
-import re
 import time
 
 from oslo_log import log as logging
@@ -21,6 +20,7 @@ from heat.common import service_utils
 from heat.db.migrate import state as migrate_state
 from heat.db.migrate import tree as migrate_tree
 from heat.engine.migrate import dead_engines as migrate_dead_engines
+from heat.engine.migrate import rpc_errors as migrate_rpc_errors
 from heat.rpc import api as rpc_api
 from heat.rpc import client as rpc_client
 
@@ -46,13 +46,6 @@ _NO_BROKER = ('Stack %s was handed to no engine: the message broker did not '
 
 _UNEXPECTED = ('Stack %s was left unchanged: an unexpected %s occurred in an '
                'engine. See its log.')
-
-# How the RPC method ends the text of a refusal that has no exception of
-# Heat's: see heat.engine.service.
-_CODE = re.compile(r'^(?P<text>.*) \[(?P<code>\w+)\]$', re.DOTALL)
-
-# What it has in the place of an action for a stack that is locked.
-_LOCKED_BY = 'by engine '
 
 
 class _StockEngine(Exception):
@@ -242,44 +235,16 @@ def _read(exc):
 
     The text is None if only a programmer should read it.
     """
-    if isinstance(exc, exception.NotFound):
-        code, text = migrate_exception.StackNotFound.code, exc.message
-    elif isinstance(exc, exception.NotSupported):
-        code, text = migrate_exception.NestedStack.code, exc.message
-    elif isinstance(exc, (exception.ActionInProgress,
-                          exception.ActionNotComplete)):
-        text = _as_refused(exc)
-        code = text.code
-    else:
-        return _read_other(exc)
-    return outcomes.REFUSED, code, errors.one_line(text)
-
-
-def _as_refused(exc):
-    """The refusal with its remedy, which Heat's exception does not have."""
-    stack, action = exc.kwargs['stack_name'], exc.kwargs['action']
-    if isinstance(exc, exception.ActionInProgress):
-        if not action.startswith(_LOCKED_BY):
-            # From an engine without the overlay: an operation, no engine.
-            return migrate_exception.InProgress(stack=stack, action=action)
-        return migrate_exception.Locked(stack=stack,
-                                        engine=action[len(_LOCKED_BY):])
-    if '_' in action:
-        return migrate_exception.NotComplete(stack=stack, state=action)
-    return migrate_exception.InProgress(stack=stack, action=action)
-
-
-def _read_other(exc):
     if isinstance(exc, migrate_exception.DATABASE_ERRORS):
         # The command's own database: an engine's error is a RemoteError.
         return outcomes.FAILED, outcomes.DATABASE, errors.one_line(exc)
-    text = errors.one_line(getattr(exc, 'value', None) or
-                           getattr(exc, 'message', None) or exc)
-    match = _CODE.match(text)
-    if match:
-        return outcomes.REFUSED, match['code'], match['text']
+    refused = migrate_rpc_errors.from_heats(exc)
+    if refused:
+        code, text = refused
+        return outcomes.REFUSED, code, errors.one_line(text)
     return outcomes.FAILED, outcomes.ERROR, (
-        text if isinstance(exc, exception.HeatException) else None)
+        errors.one_line(migrate_rpc_errors.text_of(exc))
+        if isinstance(exc, exception.HeatException) else None)
 
 
 def _type_of(exc):

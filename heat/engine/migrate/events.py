@@ -5,7 +5,6 @@
 from oslo_log import log as logging
 
 from heat.common import messaging
-from heat.common.migrate import exception as migrate_exception
 from heat.common.migrate import text as migrate_text
 from heat.common import timeutils
 from heat.db.migrate import events as migrate_db
@@ -111,30 +110,6 @@ def record(context, row, reason, only_news=False):
         UNCHANGED, _in_short(row, reason)))
     if migrate_db.add(context, values, only_news):
         _notify(context, 'error', _payload(row, 'FAILED', reason))
-
-
-def report_to_owner(context, row, error):
-    """Do as :func:`refused` for a stack that an operator wanted converted.
-
-    The same reason leaves an event only once. A transient reason leaves none,
-    nor does an id that is no root stack. For an unexpected error the event has
-    only its type, because the text of a database error quotes the statement.
-
-    :param error: the exception that ended the conversion
-    """
-    if getattr(error, 'transient', False) or isinstance(
-            error, (migrate_exception.StackNotFound,
-                    migrate_exception.NestedStack,
-                    migrate_exception.StillLegacy)):
-        return
-    if not isinstance(error, migrate_exception.MigrationRefused):
-        error = migrate_exception.Unexpected(stack=row.id,
-                                             error=type(error).__name__)
-    try:
-        refused(context, row, error, only_news=True)
-    except Exception:
-        LOG.exception('Cannot record why stack %s was left unchanged',
-                      row.id)
 
 
 def _in_short(row, reason):

@@ -18,6 +18,7 @@ from heat.db.migrate import events as migrate_db_events
 from heat.db.migrate import roots as migrate_roots
 from heat.engine.migrate import events as migrate_events
 from heat.engine.migrate import graph as migrate_graph
+from heat.engine.migrate import refusals as migrate_refusals
 from heat.objects import snapshot as snapshot_object
 from heat.objects import stack as stack_object
 from heat.tests.migrate import command_case as case
@@ -287,7 +288,7 @@ class EventsTest(case.CommandTestCase):
 
     def test_reason_with_the_id_of_another_request_is_no_other_reason(self):
         for _time in range(2):
-            migrate_events.report_to_owner(
+            migrate_refusals.for_operator(
                 self.ctx, stack_object.Stack.get_by_id(
                     self.ctx, self.stack_id),
                 migrate_exception.ImplicitDependencies(
