@@ -12,6 +12,7 @@ from heat.db import models
 from heat.engine import convergence_migrate
 from heat.engine.migrate import events as migrate_events
 from heat.engine.migrate import failed_check
+from heat.objects import stack_lock
 from heat.tests.migrate import fixtures as migrate_fixtures
 from heat.tests.migrate import test_convergence_migrate
 
@@ -59,6 +60,9 @@ class FailedCase(test_convergence_migrate.MigrateTestCase):
         return convergence_migrate.convert(self.ctx, self.stack.id,
                                            failed=True)
 
+    def edges(self):
+        return self.row(self.stack).current_deps['edges']
+
     def backup_deleted_at(self):
         return self.stored_row(models.Stack, self.backup.id).deleted_at
 
@@ -71,6 +75,8 @@ class FailedCase(test_convergence_migrate.MigrateTestCase):
     def assert_refused(self, reason, *words):
         before = self.all_rows()
         refused = self.assertRaises(reason, self.convert)
+        # Not one of its subclasses, which have other remedies.
+        self.assertIs(reason, type(refused))
         self.assertEqual(before, self.all_rows())
         for word in words:
             self.assertIn(word, str(refused))
@@ -101,7 +107,7 @@ class RefusedTest(FailedCase):
                               (9999, ['9999'])):
             self.set_values(models.Stack, self.stack.id,
                             prev_raw_template_id=target)
-            self.assert_refused(migrate_exception.InvalidTemplate, *words)
+            self.assert_refused(migrate_exception.InvalidLastTemplate, *words)
 
     def test_a_damaged_template_where_no_row_holds_anything(self):
         self.set_values(models.Stack, self.stack.id, action='CREATE')
@@ -136,7 +142,7 @@ class RefusedTest(FailedCase):
                         template={'no': 'version'})
         self.convert()
 
-    def test_a_circle_through_replaces(self):
+    def test_a_circle_of_replaced_resources(self):
         # By the old template b requires a, by the new one a requires b, and
         # both have been replaced.
         circle = migrate_fixtures.template_of({'a': ['b'], 'b': []})
@@ -147,6 +153,26 @@ class RefusedTest(FailedCase):
         self.add_row(self.backup, 'a')
         self.add_row(self.backup, 'b')
         self.assert_refused(migrate_exception.CircularBackup)
+
+    def test_a_circle_through_replaces(self):
+        # The old a requires b, and b requires the new a only, because the old
+        # one was never created.
+        self.set_template(self.backup.t.id, a=['b'], b=[])
+        self.add_row(self.backup, 'a', id=-1, action='CREATE',
+                     status='FAILED')
+        self.assert_refused(migrate_exception.CircularBackup)
+
+    def lock(self):
+        stack_lock.StackLock.create(self.ctx, self.stack.id, 'engine-1')
+
+    def test_a_stack_that_is_locked(self):
+        self.lock()
+        self.assert_refused(migrate_exception.Locked, 'engine-1')
+
+    def test_an_operation_whose_engine_lives(self):
+        self.set_values(models.Stack, self.stack.id, status='IN_PROGRESS')
+        self.lock()
+        self.assert_refused(migrate_exception.InProgress)
 
     def test_an_operation_whose_engine_died(self):
         self.set_values(models.Stack, self.stack.id, status='IN_PROGRESS')
@@ -234,6 +260,10 @@ class MixedTest(FailedCase):
         self.add_row(self.backup, 'a', 'phys-1')
         self.assert_refused(migrate_exception.ConvergedBackup,
                             self.backup.id, 'phys-1')
+
+    def test_a_convergence_operation_in_progress_needs_no_lock(self):
+        self.set_values(models.Stack, self.stack.id, status='IN_PROGRESS')
+        self.assert_refused(migrate_exception.InProgress)
 
     def test_without_the_option_the_same_reason_is_given(self):
         self.add_row(self.backup, 'a')

@@ -34,8 +34,14 @@ class RequiresTest(test_failed.FailedCase):
                    if node and node[1]}
         self.assertEqual(chosen, updated)
 
-    def edges(self):
-        return self.row(self.stack).current_deps['edges']
+    def test_each_row_has_a_node_for_its_clean_up(self):
+        # The target names neither, and neither requires the other.
+        self.set_target(c=[])
+        self.set_template(self.stack.t.id, a=[], b=[])
+        rows = self.resources(self.stack).values()
+        self.convert()
+        self.assertCountEqual([[[row.id, False], None] for row in rows],
+                              self.edges())
 
     def test_what_was_replaced_is_cleaned_up_after_its_replacement(self):
         # A rollback can have put the older one back into the stack.

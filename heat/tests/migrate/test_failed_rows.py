@@ -10,6 +10,7 @@ from heat.db import api as db_api
 from heat.db import models
 from heat.engine import convergence_migrate
 from heat.engine.migrate import failed
+from heat.tests import generic_resource
 from heat.tests.migrate import statements
 from heat.tests.migrate import test_failed
 
@@ -150,6 +151,18 @@ class WrittenTest(test_failed.FailedCase):
         self.add_update_of('b')
         self.assert_b_is_up_to_the_target(False)
 
+    def test_events_are_read_only_if_a_row_may_be_up_to_the_target(self):
+        row_id = self.resources(self.stack)['b'].id
+        for of_stack, of_row, count in (
+                ('UPDATE', 'UPDATE', 1), ('UPDATE', 'CREATE', 0),
+                ('CHECK', 'UPDATE', 0)):
+            self.set_values(models.Stack, self.stack.id, action=of_stack)
+            self.set_values(models.Resource, row_id, action=of_row)
+            with statements.Statements() as sent:
+                convergence_migrate.plan(self.ctx, self.stack.id, failed=True)
+            self.assertEqual(
+                count, sum('FROM event' in text for text in sent.texts))
+
     def assert_replaced(self, status, physical='physical'):
         """Convert, and check what the row of a replaced resource became."""
         row_id = self.add_row(self.backup, 'a', physical, id=-1)
@@ -199,6 +212,25 @@ class WrittenTest(test_failed.FailedCase):
         self.assertNotEqual(self.row(self.stack).raw_template_id,
                             self.resource(row_id).current_template_id)
 
+    def test_of_two_rows_of_a_name_the_one_without_a_resource_goes(self):
+        row_id = self.resources(self.stack)['a'].id
+        self.set_values(models.Resource, row_id,
+                        physical_resource_id='physical')
+        empty = self.add_row(self.stack, 'a', None, action='CREATE',
+                             status='FAILED')
+        self.convert()
+        self.assertIsNone(self.resource(empty))
+        self.assertIsNotNone(self.resource(row_id))
+
+    def test_a_stack_without_rows_needs_no_template(self):
+        # Its credentials may be gone: a delete removes them last.
+        self.execute(sqlalchemy.delete(models.Resource))
+        self.set_values(models.Stack, self.stack.id, action='DELETE')
+        self.set_values(models.RawTemplate, self.stack.t.id,
+                        template={'no': 'version'})
+        self.convert()
+        self.assertTrue(self.row(self.stack).convergence)
+
     def test_the_next_operation_stores_what_was_never_created(self):
         row_id = self.resources(self.stack)['b'].id
         self.set_values(models.Resource, row_id, action='INIT',
@@ -206,10 +238,50 @@ class WrittenTest(test_failed.FailedCase):
         self.convert()
         self.assertIsNone(self.resource(row_id))
 
-    def test_a_missing_requirement_of_a_converted_stack_is_found(self):
+    def test_verify_finds_that_the_graph_is_missing(self):
         self.convert()
         self.set_values(models.Stack, self.stack.id,
                         current_deps=sqlalchemy.null())
         findings, _plan = convergence_migrate.verify(self.ctx, self.stack.id)
         self.assertEqual(['current_deps'],
                          [finding.column for finding in findings])
+
+
+class TakenBackTest(test_failed.FailedCase):
+    """The original of a failed rollback, whose replacement is in use."""
+
+    def setUp(self):
+        super().setUp()
+        self.set_values(models.Stack, self.stack.id, action='ROLLBACK')
+        self.original = self.add_row(self.backup, 'a', id=-1)
+        self.replacement = self.resources(self.stack)['a'].id
+
+    def up_to_the_target(self):
+        target_id = self.row(self.stack).raw_template_id
+        return [self.resource(row_id).current_template_id == target_id
+                for row_id in (self.original, self.replacement)]
+
+    def test_only_the_original_is_up_to_the_template_of_the_stack(self):
+        self.convert()
+        self.assertEqual([True, False], self.up_to_the_target())
+        self.assertEqual('COMPLETE', self.resource(self.original).status)
+
+    def test_the_next_update_begins_with_the_original(self):
+        self.convert()
+        nodes = [node for edge in self.edges() for node in edge]
+        self.assertIn([self.original, True], nodes)
+        self.assertNotIn([self.replacement, True], nodes)
+
+    def test_after_a_failed_update_it_is_not(self):
+        self.set_values(models.Stack, self.stack.id, action='UPDATE')
+        self.convert()
+        self.assertEqual([False, True], self.up_to_the_target())
+
+    def test_an_original_that_has_given_something_away_is_not(self):
+        self.patchobject(generic_resource.GenericResource,
+                         'prepare_for_replace')
+        self.convert()
+        row = self.resource(self.original)
+        self.assertEqual(('FAILED', failed.GIVEN_AWAY),
+                         (row.status, row.status_reason))
+        self.assertEqual([False, True], self.up_to_the_target())
