@@ -53,6 +53,14 @@ class FailedTest(test_hook.HookTestCase):
         self.assertEqual(self.stack.id, row.stack_id)
         self.assertNotIn(row.current_template_id, (None, backup.t.id))
 
+    def test_an_update_converts_a_complete_one_with_a_backup_stack(self):
+        backup = self.legacy({'a': []}, name='legacy*',
+                             owner_id=self.stack.id)
+        self.set_values(models.Stack, backup.id, backup=True)
+        self.set_values(models.Stack, self.stack.id, status='COMPLETE')
+        self.update()
+        self.assertTrue(self.converted())
+
     def test_a_patch_goes_on_from_the_template_of_the_failed_update(self):
         target = migrate_fixtures.template_of({'a': [], 'b': []})
         self.set_target(target)
@@ -102,6 +110,57 @@ class FailedTest(test_hook.HookTestCase):
                          refused.exc_info[0])
         self.assertEqual(before, self.rows(self.stack))
         self.assertEqual([], self.events(self.stack))
+
+    def check_fails(self, error):
+        """Let Heat's check of an update fail.
+
+        :returns: the kinds of stacks that it has seen: convergence or not
+        """
+        seen = []
+
+        def fail(engine, cnxt, stack, *args):
+            seen.append(stack.convergence)
+            raise error
+
+        self.patchobject(service.EngineService, '_prepare_stack_updates',
+                         new=fail)
+        return seen
+
+    def test_the_check_takes_it_for_a_convergence_stack(self):
+        seen = self.check_fails(exception.StackValidationFailed(message='no'))
+        self.assertRaises(dispatcher.ExpectedException, self.update)
+        # The update itself follows.
+        self.assertEqual([True, False], seen)
+
+    def test_an_update_with_a_wrong_value_leaves_every_row(self):
+        before = self.rows(self.stack)
+        self.check_fails(ValueError())
+        self.assertRaises(ValueError, self.update)
+        self.assertEqual(before, self.rows(self.stack))
+        self.assertEqual([], self.events(self.stack))
+
+    def test_a_check_that_breaks_converts_nothing_and_leaves_an_event(self):
+        self.check_fails(ConnectionError())
+        self.assertRaises(ConnectionError, self.update)
+        self.assertFalse(self.converted())
+        event, = self.events(self.stack)
+        self.assertIn('unexpected ConnectionError',
+                      event.resource_status_reason)
+
+    def test_a_resource_that_policy_forbids_leaves_every_row(self):
+        # The update removes it: only the present template names it.
+        stack = self.legacy({'a': [], 'b': []}, name='with-b')
+        self.set_values(models.Stack, stack.id, action='UPDATE',
+                        status='FAILED')
+        before = self.rows(stack)
+
+        def forbid(of, **_kwargs):
+            if 'b' in of.defn.enabled_rsrc_names():
+                raise exception.Forbidden()
+
+        self.engine.resource_enforcer.enforce_stack.side_effect = forbid
+        self.assertRaises(dispatcher.ExpectedException, self.update, stack)
+        self.assertEqual(before, self.rows(stack))
 
     def test_a_check_that_hangs_ends_at_the_deadline(self):
         planning = self.useFixture(hanging.HangingPlanning())
