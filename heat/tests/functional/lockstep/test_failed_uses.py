@@ -72,6 +72,7 @@ def delete(life):
 
 
 class UsesTest(failed_case.FailedTestCase):
+    """Whether the use of a by b is known after a conversion."""
 
     def begin(self, history, state, convergence):
         self.empty_database()
@@ -90,13 +91,13 @@ class UsesTest(failed_case.FailedTestCase):
                 operation(life)
                 self.assert_sound(life, (operation.__name__, convergence))
 
-    def test_the_update_itself(self):
+    def test_after_the_update_it_is_known(self):
         self.assert_known(begin, 'UPDATE_FAILED', update, delete)
 
-    def test_a_replacement_by_the_next_update(self):
+    def test_after_a_replacement_by_the_next_update_it_is_known(self):
         self.assert_known(replace, 'UPDATE_FAILED', update, delete)
 
-    def test_a_delete_that_fails(self):
+    def test_after_a_delete_that_fails_it_is_known(self):
         self.assert_known(fail_to_delete, 'DELETE_FAILED', delete)
 
     def assert_forgotten(self, history, state):
@@ -113,11 +114,11 @@ class UsesTest(failed_case.FailedTestCase):
         life.convert()
         self.assertEqual({('a',)}, life.forgotten)
 
-    def test_a_rollback_that_fails(self):
+    def test_after_a_rollback_that_fails_it_is_forgotten(self):
         self.assert_forgotten(fail_to_roll_back, 'ROLLBACK_FAILED')
 
-    def test_another_update(self):
+    def test_after_another_update_it_is_forgotten(self):
         self.assert_forgotten(go_on_with_another, 'UPDATE_FAILED')
 
-    def test_a_check(self):
+    def test_after_a_check_it_is_forgotten(self):
         self.assert_forgotten(check, 'CHECK_COMPLETE')
