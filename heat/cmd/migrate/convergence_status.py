@@ -202,11 +202,11 @@ def show_with_failed(found, form):
                               'roots': roots}))
     elif form == 'table' and rows:
         print('Not COMPLETE, by what migrate-convergence-1 --failed would do:')
-        for project, found in itertools.groupby(
+        for project, of_project in itertools.groupby(
                 rows, key=lambda item: item[0][0]):
             _project(project)
             print(_ROOTS % _COLUMNS[:2])
-            for (_project_id, state), roots in found:
+            for (_project_id, state), roots in of_project:
                 print(_ROOTS % (state, roots))
 
 
