@@ -95,8 +95,9 @@ def _plan_stack(row, rows, old, failed_before, templates):
         resources=tuple(_resources(main, backed_up, current, graph, failed)),
         dropped=tuple(dropped),
         stored_edges=tuple(graph.edges()),
-        moved=tuple(failed_stack.moved(member, main.get(member.name))
-                    for member in backed_up.values()))
+        moved=tuple(
+            failed_stack.move_in_words(member, main.get(member.name))
+            for member in backed_up.values()))
 
 
 def _not_complete(old, failed_before):

@@ -43,6 +43,8 @@ class FailedStack(migrate_plan.PlannedStack):
     stack, ``copied_template_id``, get a copy of it. The original is deleted
     together with the backup stack (purge_deleted in heat.db.api).
     ``same_template`` means that the two raw templates have the same content.
+    ``stored_edges`` are pairs of nodes, as tuples. ``moved`` says in words what
+    becomes of each row of the backup stack.
     """
 
     action: str = None
@@ -85,7 +87,7 @@ class FailedStack(migrate_plan.PlannedStack):
             yield 'a rollback goes back to ' + self.new_template
 
 
-def moved(row, main):
+def move_in_words(row, main):
     """Describe what a row of the backup stack becomes.
 
     :param main: the row of that name in the stack itself, or None
