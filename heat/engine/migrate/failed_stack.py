@@ -5,6 +5,7 @@
 import dataclasses
 import typing
 
+from heat.common.migrate import text as migrate_text
 from heat.engine.migrate import plan as migrate_plan
 
 
@@ -43,8 +44,8 @@ class FailedStack(migrate_plan.PlannedStack):
     stack, ``copied_template_id``, get a copy of it. The original is deleted
     together with the backup stack (purge_deleted in heat.db.api).
     ``same_template`` means that the two raw templates have the same content.
-    ``stored_edges`` are pairs of nodes, as tuples. ``moved`` says in words what
-    becomes of each row of the backup stack.
+    ``stored_edges`` are pairs of nodes, as tuples. ``moved`` says in words
+    what becomes of each row of the backup stack.
     """
 
     action: str = None
@@ -92,10 +93,11 @@ def move_in_words(row, main):
 
     :param main: the row of that name in the stack itself, or None
     """
-    what = '%s (%s) of the backup stack' % (
-        row.name, row.physical_resource_id or 'with no physical id')
+    name = migrate_text.printable(row.name)
+    what = '%s (%s) of the backup stack' % (name, migrate_text.printable(
+        row.physical_resource_id or 'with no physical id'))
     if main is None:
         return what + ' becomes a resource of the stack'
     if main.id > row.id:
-        return what + ' becomes the resource that %s replaces' % row.name
-    return what + ' becomes the replacement of %s' % row.name
+        return what + ' becomes the resource that %s replaces' % name
+    return what + ' becomes the replacement of %s' % name

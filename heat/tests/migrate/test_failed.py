@@ -346,6 +346,18 @@ class TextTest(FailedCase):
             'replaces; a rollback goes back to the template of the failed '
             'update', str(plan).replace('legacy is ', ''))
 
+    def test_names_in_the_plan_are_escaped(self):
+        self.set_values(models.Resource, self.resources(self.stack)['b'].id,
+                        name='b\n')
+        self.add_row(self.backup, 'b\n', 'phys\n1')
+        for stack in (self.stack, self.backup):
+            self.set_template(stack.t.id, **{'a': [], 'b\n': []})
+        text = str(convergence_migrate.plan(self.ctx, self.stack.id,
+                                            failed=True))
+        self.assertNotIn('\n', text)
+        self.assertIn(r'b\n (phys\n1) of the backup stack becomes the '
+                      r'replacement of b\n', text)
+
     def test_the_event_of_a_root_stack_is_not_about_a_nested_one(self):
         root = self.legacy({'a': []}, name='root')
         self.set_values(models.Stack, self.stack.id, owner_id=root.id)
