@@ -96,6 +96,31 @@ class NeverCreatedTest(failed_case.FailedTestCase):
             life.update(new)
             self.assert_d_is_created(life)
 
+    def test_a_rollback_of_an_update_without_it(self):
+        # It becomes ROLLBACK_COMPLETE, and no update creates it. In a native
+        # stack that happens only to what has lost its row by the update.
+        life = lives.Life(self, convergence=False)
+        new = self.fail_before_d(life)
+        life.convert()
+        life.failing(('b', 'update'))
+        life.update(chains.changed(b={'value': '3'}), rollback=True)
+        life.failing()
+        life.update(new)
+        self.assertEqual('UPDATE_COMPLETE', self.state(life.identity))
+        self.assertEqual(['d'], life.end()['never created'])
+        # By the remedy of the guide.
+        life.mark_unhealthy('d')
+        life.update(new)
+        self.assert_d_is_created(life)
+
+    def test_a_native_rollback_of_an_update_that_has_deleted_it(self):
+        life = lives.Life(self, convergence=True)
+        life.create()
+        life.failing(('a', 'delete'))
+        life.update(chains.changed(a={'immutable': 'y'}, without='c'),
+                    rollback=True)
+        self.assertEqual(['c'], life.end()['never created'])
+
     def test_a_snapshot_of_a_resource_that_was_never_created(self):
         # Before Heat 26 the snapshot stores a row for it.
         for convergence, history in (
