@@ -60,19 +60,22 @@ def unreferenced(tree, failed=False):
 def in_the_way(tree):
     """The unreferenced stack that prevents a conversion, or None.
 
-    An unreferenced stack that is sane is converted with the tree.
+    An unreferenced stack that is sane is converted with the tree. Of several
+    it is the innermost: if the user deletes a stack, nothing deletes the
+    unreferenced stacks in it.
     """
-    return next((row for row in unreferenced(tree) if not is_sane(row)), None)
+    return next((row for row in reversed(unreferenced(tree))
+                 if not is_sane(row)), None)
 
 
 def lost(tree):
-    """The first unreferenced stack of a FAILED or COMPLETE owner, or None.
+    """The innermost unreferenced stack of a FAILED or COMPLETE owner, or None.
 
     Unlike in :func:`in_the_way`, the stack of a FAILED owner need not have
     failed itself. The next update of its owner creates another nested stack.
     """
     rows = {row.id: row for row in tree.stacks}
-    return next((row for row in unreferenced(tree, failed=True)
+    return next((row for row in reversed(unreferenced(tree, failed=True))
                  if not is_sane(row) or
                  rows[row.owner_id].status == 'FAILED'), None)
 

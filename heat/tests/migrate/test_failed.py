@@ -221,6 +221,14 @@ class RefusedTest(FailedCase):
         self.assertTrue(self.row(self.stack).convergence)
         self.assertFalse(self.row(lost).convergence)
 
+    def test_the_innermost_is_to_be_deleted_first(self):
+        # Nothing would delete it together with the other.
+        outer = self.lose('FAILED')
+        inner = self.legacy({'x': []}, name='inner', owner_id=outer.id)
+        self.set_values(models.Stack, inner.id, status='FAILED')
+        self.assert_refused(migrate_exception.UnreferencedNested,
+                            'the nested stack inner (%s)' % inner.id)
+
     def test_once_deleted_it_is_no_obstacle(self):
         lost = self.lose('COMPLETE')
         self.set_values(models.Stack, lost.id,
