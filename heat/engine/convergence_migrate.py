@@ -243,7 +243,10 @@ def _make_failed(context, tree, templates):
         if row.prev_raw_template_id is not None})
     return migrate_failed.make(
         tree, targets, migrate_failed_events.get_failed_before(context, tree),
-        migrate_failed_events.get_updated(context, tree), templates)
+        migrate_failed_events.get_updated(context, tree),
+        migrate_tree.get_nested_ids(context, {
+            row.physical_resource_id for row in tree.resources
+            if row.physical_resource_id}), templates)
 
 
 def _plan(context, stack_id, stored_credentials, make, convergence, ignored,

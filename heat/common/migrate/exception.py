@@ -230,6 +230,19 @@ class OrphanResources(MigrationRefused):
                 "and run the conversion again.")
 
 
+class OtherType(OrphanResources):
+    """A nested stack of a resource that has none, or the reverse."""
+
+    msg_fmt = _("The physical resource of %(resource)s of stack %(stack)s is "
+                "not of the type that its template and environment say: only "
+                "one of the two is a nested stack. An update or a delete that "
+                "failed has left that, and no operation of Heat's deletes it. "
+                "Delete it if nothing uses it: a nested stack with openstack "
+                "stack delete, anything else in the cloud. Then set action = "
+                "'DELETE', status = 'COMPLETE' in the row of the resource in "
+                "the table resource, and run the conversion again.")
+
+
 class MissingResources(MigrationRefused):
     code = 'missing_resources'
     msg_fmt = _("The template of stack %(stack)s names resources that it "

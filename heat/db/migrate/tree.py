@@ -211,6 +211,18 @@ def get_templates(context, template_ids):
     return {row.id: dict(row._mapping) for row in rows}
 
 
+@db_api.retry_on_db_error
+@db_api.context_manager.reader
+def get_nested_ids(context, ids):
+    """Find which ids are those of nested stacks, also of deleted ones."""
+    found = set()
+    for chunk in migrate_chunks.chunks(ids):
+        found.update(context.session.scalars(sqlalchemy.select(
+            _stack.id).where(_stack.id.in_(chunk),
+                             _stack.owner_id.is_not(None))))
+    return found
+
+
 # How often a tree is read if operations keep changing it.
 _READINGS = 3
 

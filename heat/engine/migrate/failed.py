@@ -25,7 +25,7 @@ GIVEN_AWAY = 'Its replacement has taken over what this resource had'
 NOT_COMPLETE = 'This resource was not COMPLETE when it was replaced'
 
 
-def make(tree, targets, failed_before, updated, templates):
+def make(tree, targets, failed_before, updated, nested, templates):
     """Make the plan of a tree that heat.engine.migrate.failed_check accepts.
 
     :param targets: {raw template id: its fields} of the templates of the last
@@ -34,6 +34,8 @@ def make(tree, targets, failed_before, updated, templates):
         heat.db.migrate.failed_events.get_failed_before
     :param updated: ids of rows that the last update has updated, see
         heat.db.migrate.failed_events.get_updated
+    :param nested: physical ids of nested stacks, also of deleted ones, see
+        heat.db.migrate.tree.get_nested_ids
     :param templates: a heat.engine.migrate.templates.Templates
     :returns: a heat.engine.migrate.plan.Plan
     :raises MigrationRefused: when rows and templates do not fit together
@@ -50,7 +52,7 @@ def make(tree, targets, failed_before, updated, templates):
                 row, members[row.id], templates.requirements(row)))
         else:
             stacks.append(_plan_stack(
-                row, members[row.id], old, failed_before,
+                row, members[row.id], old, failed_before, nested,
                 failed_templates.RowTemplates(
                     row, backups, targets, updated, templates)))
     plan = migrate_planning.of_stacks(tree, tuple(stacks))
@@ -60,12 +62,13 @@ def make(tree, targets, failed_before, updated, templates):
             if isinstance(stack, failed_stack.FailedStack)))
 
 
-def _plan_stack(row, rows, old, failed_before, templates):
+def _plan_stack(row, rows, old, failed_before, nested, templates):
     """Plan one stack.
 
     :param rows: its resource rows
     :param old: the resource rows of its backup stacks
     :param failed_before: ids of those that had failed before
+    :param nested: physical ids of nested stacks
     :param templates: a heat.engine.migrate.failed_templates.RowTemplates
     """
     main, dropped = _choose(row, rows)
@@ -77,6 +80,7 @@ def _plan_stack(row, rows, old, failed_before, templates):
     current = templates.find(main, backed_up) if rows or old else {}
     for found in (main, backed_up):
         _drop_unnamed(row, found, current, dropped)
+        _check_kinds(row, found, current, nested, templates)
     graph = failed_graph.Graph(row, main, backed_up, current, templates)
     graph.check_order()
     failed = dict(_become_failed(main, backed_up, not_complete,
@@ -150,6 +154,24 @@ def _drop_unnamed(stack, members, current, dropped):
             if row.physical_resource_id:
                 _refuse_orphan(stack, row)
             dropped.append(members.pop(row.name))
+
+
+def _check_kinds(stack, members, current, nested, templates):
+    """Refuse physical resources that are not what their template says.
+
+    The legacy engine forgets to which type the environment mapped another
+    one. And a delete that fails has exchanged the physical ids of a resource
+    and its replacement (Stack._delete_backup_stack in heat.engine.stack).
+    Neither engine would find what is there.
+    """
+    for row in members.values():
+        physical_id = row.physical_resource_id
+        is_nested = templates.is_nested(row.name, current[row.id])
+        if physical_id and is_nested in (True, False) and (
+                is_nested != (physical_id in nested)):
+            raise migrate_exception.OtherType(
+                stack=migrate_plan.label(stack),
+                resource=migrate_plan.resource_label(row))
 
 
 def _become_failed(main, backed_up, not_complete, prepared):

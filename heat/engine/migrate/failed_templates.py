@@ -108,6 +108,17 @@ class RowTemplates:
                         for row in backed_up.values()})
         return current
 
+    def is_nested(self, name, row):
+        """Whether a resource is a nested stack; None if that is unknown.
+
+        :param row: the StackRow with the template of the resource
+        """
+        for of, definitions in ((self.target, self._in_target),
+                                (self._merged, self._in_merged),
+                                (self.backup, self._in_backup)):
+            if of is row:
+                return definitions[name].nested
+
     def prepared(self, backed_up):
         """Names of backed up rows whose replacement has taken something."""
         if not (backed_up and self._in_backup):

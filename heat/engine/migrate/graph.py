@@ -10,6 +10,7 @@ with no resource loaded from the database.
 
 import graphlib
 import traceback
+import typing
 
 from oslo_log import log as logging
 
@@ -122,16 +123,41 @@ def definitions(context, row, label):
     """The definitions of the resources that a template enables.
 
     :param row: the StackRow of a stack, with the template
-    :returns: {resource name: a value that is equal where the definition is}
+    :returns: {resource name: its :class:`Definition`}
     :raises InvalidTemplate: when the template cannot be parsed
     """
     return _or_refuse(row, label, lambda: _definitions(context, row, label))
 
 
+class Definition(typing.NamedTuple):
+    """What a template says of a resource; equal where the definition is.
+
+    ``nested`` says whether its type is one of nested stacks. It is None if
+    that is unknown. An environment can map the type to another one.
+    """
+
+    rendered: dict
+    nested: bool
+
+
 def _definitions(context, row, label):
-    definition = migrate_load.without_resources(context, row, label).defn
-    return {name: definition.resource_definition(name).render_hot()
-            for name in definition.enabled_rsrc_names()}
+    stack = migrate_load.without_resources(context, row, label)
+    of_names = {name: stack.defn.resource_definition(name)
+                for name in stack.defn.enabled_rsrc_names()}
+    by_name = _types_depend_on_names(stack, of_names)
+    return {name: Definition(definition.render_hot(), None if by_name else
+                             _is_nested(stack, definition))
+            for name, definition in of_names.items()}
+
+
+def _is_nested(stack, definition):
+    if definition.external_id() is not None:
+        return None
+    try:
+        plugin = stack.env.get_class_to_instantiate(definition.resource_type)
+    except exception.StackValidationFailed:
+        return None
+    return plugin.has_nested is not resource.Resource.has_nested
 
 
 def prepared(context, row, label):

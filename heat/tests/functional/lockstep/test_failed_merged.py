@@ -4,12 +4,18 @@
 
 Heat merges the versions and some sections of both. The result can have the
 version keys of two formats, lack a condition, or have functions that its
-version has not. No resource may lose a change or a dependency by that.
+version has not. Its environment maps types as the new one does. No resource
+may be lost, or lose a change or a dependency, by that.
 """
+
+import json
+
+import sqlalchemy
 
 from heat.common import exception
 from heat.common.migrate import exception as migrate_exception
 from heat.db import models
+from heat.tests.functional.harness.plugins import things
 from heat.tests.functional.lockstep import chains
 from heat.tests.functional.lockstep import failed_case
 from heat.tests.functional.lockstep import lives
@@ -274,3 +280,111 @@ class RemovedFunctionTest(MergedTestCase):
         life.failing()
         life.convert()
         self.assert_sound_after(life)
+
+
+class MappingTest(MergedTestCase):
+    """An update maps a type to another one, and fails before it reaches c."""
+
+    KIND, INNER = 'My::Type', 'inner.yaml'
+    FILES = dict.fromkeys((INNER, 'other.yaml'), json.dumps(
+        chains.template(x=chains.resource())))
+    OLD = chains.template(b=chains.resource(),
+                          c={'type': KIND, 'depends_on': 'b'})
+    NEW = chains.changed(OLD, b={'value': '2'})
+
+    def begin(self, old, new, template=NEW):
+        """Create a stack, and fail to map the type to another one."""
+        life = lives.Life(self, convergence=False)
+        self.mapped = {'resource_registry': new}
+        life.create(self.OLD, self.FILES, {'resource_registry': old})
+        life.failing(('b', 'update'))
+        life.update(template, params=self.mapped)
+        self.assertEqual('UPDATE_FAILED', self.state(life.identity))
+        life.failing()
+        return life
+
+    def refuse(self, life):
+        """Returns the physical id of c, which the refusal names."""
+        row, = self.database.rows(models.Resource, name='c')
+        physical_id = row['physical_resource_id']
+        self.assertIn(physical_id, str(self.assert_refused(
+            life, migrate_exception.OtherType)))
+        return physical_id
+
+    def assert_sound_after(self, life, physical_id, living):
+        self.mark_deleted(physical_id)
+        life.convert()
+        life.update(self.NEW, params=self.mapped)
+        self.assert_sound(life, 'c is created')
+        self.assertEqual(living, life.ledger.living())
+        life.delete()
+        self.assertEqual({}, life.ledger.things)
+
+    def test_a_type_mapped_to_a_nested_stack(self):
+        life = self.begin({self.KIND: things.TYPE}, {self.KIND: self.INNER})
+        physical_id = self.refuse(life)
+        # By the remedy of the message.
+        del life.ledger.things[physical_id]
+        self.assert_sound_after(life, physical_id, [
+            (('b',), '2/x', False), (('c', 'x'), '1/x', False)])
+
+    def test_a_nested_stack_mapped_to_a_type(self):
+        life = self.begin({self.KIND: self.INNER}, {self.KIND: things.TYPE})
+        physical_id = self.refuse(life)
+        # By the remedy of the message.
+        self.delete_nested(physical_id)
+        self.assertEqual(physical_id, self.refuse(life))
+        self.assert_sound_after(life, physical_id, [
+            (('b',), '2/x', False), (('c',), '/', False)])
+
+    def test_a_nested_stack_mapped_to_another(self):
+        life = self.begin({self.KIND: self.INNER}, {self.KIND: 'other.yaml'})
+        life.convert()
+        life.delete()
+        self.assertEqual({}, life.ledger.things)
+
+    def test_a_type_mapped_for_one_resource(self):
+        mapped = {'resource_registry': {
+            self.KIND: self.INNER,
+            'resources': {'c': {self.KIND: things.TYPE}}}}
+        old = chains.changed(self.OLD)
+        old['resources']['d'] = {'type': self.KIND}
+        life = lives.Life(self, convergence=False)
+        life.create(old, self.FILES, mapped)
+        life.failing(('b', 'update'))
+        life.update(chains.changed(old, b={'value': '2'}), params=mapped)
+        life.convert()
+        life.delete()
+        self.assertEqual({}, life.ledger.things)
+
+    def test_an_external_nested_stack(self):
+        # Heat supports none, but stores its id.
+        life = lives.Life(self, convergence=False)
+        life.create(chains.template(c={'type': 'OS::Heat::ResourceGroup',
+                                       'external_id': 'elsewhere'}))
+        self.assertEqual('CREATE_FAILED', self.state(life.identity))
+        life.convert()
+        life.delete()
+        self.assertEqual('DELETE_COMPLETE', self.state(life.identity))
+
+    def test_a_type_that_is_no_longer_mapped(self):
+        new = chains.changed(self.NEW, without='c')
+        life = self.begin({self.KIND: self.INNER}, {}, new)
+        # By the remedy of the page of the reason codes.
+        for backup in (False, True):
+            self.assert_refused(life, migrate_exception.UnknownResourceType)
+            stack, = (row for row in self.database.rows(
+                models.Stack, deleted_at=None, backup=backup)
+                if backup or not row['owner_id'])
+            self.map_type(stack['raw_template_id'])
+        life.convert()
+        life.update(new)
+        self.assertEqual(lives.living(b='2/x'), life.ledger.living())
+
+    def map_type(self, template_id):
+        stored, = self.database.rows(models.RawTemplate, id=template_id)
+        environment = stored['environment']
+        environment['resource_registry'][self.KIND] = self.INNER
+        self.write(sqlalchemy.update(models.RawTemplate).where(
+            models.RawTemplate.id == template_id).values(
+                environment=environment))
