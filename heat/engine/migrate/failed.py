@@ -91,8 +91,7 @@ def _plan_stack(row, rows, old, failed_before, nested, templates):
         prev_raw_template_id=row.prev_raw_template_id,
         current_template_id=target.raw_template_id,
         merged_template_id=row.raw_template_id,
-        same_template=row == target._replace(
-            raw_template_id=row.raw_template_id),
+        same_template=templates.is_merged(target),
         copied_template_id=(templates.backup and
                             templates.backup.raw_template_id),
         current_traversal=uuidutils.generate_uuid(),

@@ -9,6 +9,7 @@ its last update. The template of its *backup* stack has the old definitions
 """
 
 from heat.common.migrate import exception as migrate_exception
+from heat.engine.migrate import parameters as migrate_parameters
 
 # After these actions the next update starts from the template of the last one.
 SWITCHING = ('UPDATE', 'RESTORE', 'ROLLBACK', 'CHECK', 'SUSPEND', 'RESUME',
@@ -50,7 +51,7 @@ class RowTemplates:
             last_id, targets.get(last_id))
         if target_template_id(row) == last_id:
             self.target = self._last
-        elif self._content(self._last) == self._content(row):
+        elif self.is_merged(self._last):
             # After an update that has ended, legacy keeps both.
             self._last = row
         # Its copy will belong to the stack itself.
@@ -63,9 +64,15 @@ class RowTemplates:
         return self._row._replace(raw_template_id=template_id, **{
             name: fields and fields[name] for name in _CONTENT})
 
+    def is_merged(self, row):
+        """Whether a template has the content of the merged one."""
+        return self._content(row) == self._content(self._merged)
+
     @staticmethod
     def _content(row):
-        return [getattr(row, name) for name in _CONTENT]
+        # The engine stores a new template before it encrypts parameters.
+        return [migrate_parameters.decrypt(row.environment)] + [
+            getattr(row, name) for name in _CONTENT if name != 'environment']
 
     def graph(self, row):
         """The requirements by name that the template of a StackRow has."""

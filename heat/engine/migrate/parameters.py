@@ -7,6 +7,7 @@ import json
 import re
 
 from heat.common import crypt
+from heat.common import environment_format as env_fmt
 from heat.common import exception
 from heat.common.migrate import exception as migrate_exception
 from heat.engine import constraints
@@ -143,6 +144,21 @@ def _is_hidden(schema):
     schema = _as_dict(schema)
     return 'true' in (str(schema.get('hidden')).lower(),
                       str(schema.get('NoEcho')).lower())
+
+
+def decrypt(environment):
+    """A stored environment without its encryption, to be compared.
+
+    :param environment: the text
+    :returns: what it says; the text itself if it cannot be parsed
+    """
+    parsed = _parse(environment)
+    if not isinstance(parsed, dict):
+        return environment
+    names = parsed.pop(env_fmt.ENCRYPTED_PARAM_NAMES, None) or ()
+    return dict(parsed, **{env_fmt.PARAMETERS: {
+        name: _decrypted(value) if name in names else value for name, value in
+        _as_dict(parsed.get(env_fmt.PARAMETERS)).items()}})
 
 
 def _decrypted(value):

@@ -195,6 +195,19 @@ class NamedTest(failed_case.FailedTestCase):
                         failures.snapshot_failed):
             self.assertNotIn('template', str(self.begin(history).plan))
 
+    def test_nothing_is_said_of_one_that_only_its_encryption_changes(self):
+        self.encrypt()
+        old = dict(chains.OLD, parameters={
+            'secret': {'type': 'string', 'hidden': True}})
+        life = lives.Life(self, convergence=False)
+        life.create(old, params={'secret': 'x'})
+        life.update(chains.changed(old, a={'value': '2'}),
+                    params={'secret': 'x'})
+        life.failing(('b', 'check'))
+        life.check()
+        life.convert()
+        self.assertNotIn('template', str(life.plan))
+
     def test_a_resource_that_gave_its_value_away_is_never_taken_back(self):
         old = chains.template(
             a=chains.resource(kind=plugin.PREPARED),
