@@ -68,5 +68,5 @@ class LeftoversTest(common.HeatTestCase):
     def test_so_are_the_backup_stacks_of_a_failed_tree(self):
         templates = types.SimpleNamespace(requirements=lambda row: {})
         self.assert_linear(
-            lambda tree: migrate_failed.make(tree, {}, set(), set(),
+            lambda tree: migrate_failed.make(tree, {}, set(), set(), set(),
                                              templates))
