@@ -18,6 +18,7 @@ from heat.engine import convergence_migrate
 from heat.engine import resource
 from heat.tests.functional.harness import databases
 from heat.tests.functional.harness.plugins import things as plugin
+from heat.tests.functional.harness import reasons_page
 from heat.tests.functional.harness import synchronous
 from heat.tests.functional.harness import trees
 from heat.tests.functional.lockstep import deaths
@@ -107,11 +108,18 @@ class FailedTestCase(synchronous.EngineTestCase):
             models.RawTemplate.id == template_id).values(
                 template=stored['template']))
 
+    def follow(self, word, *values, instead=None):
+        """Change a row by a statement of the page of the reason codes."""
+        if word.startswith('JSON_') and self.backend == databases.POSTGRESQL:
+            self.skipTest('the statement is for MariaDB and MySQL')
+        self.assertEqual(1, reasons_page.run(
+            self.database.engine, word, *values, instead=instead))
+
     def mark_deleted(self, physical_id):
         """Mark the row of a resource as deleted."""
-        self.write(sqlalchemy.update(models.Resource).where(
-            models.Resource.physical_resource_id == physical_id).values(
-                action='DELETE', status='COMPLETE'))
+        row, = self.database.rows(models.Resource,
+                                  physical_resource_id=physical_id)
+        self.follow('UPDATE resource', row['stack_id'], physical_id)
 
     def resource_rows(self, identity):
         return trees.read(self.database, identity['stack_id']).resources

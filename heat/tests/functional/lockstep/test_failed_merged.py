@@ -10,8 +10,6 @@ may be lost, or lose a change or a dependency, by that.
 
 import json
 
-import sqlalchemy
-
 from heat.common import exception
 from heat.common.migrate import exception as migrate_exception
 from heat.db import models
@@ -45,6 +43,7 @@ class MergedTestCase(failed_case.FailedTestCase):
     def repair(self, life, reason, change):
         """Change each template that a refusal names, and convert.
 
+        :param change: a function of the id of a template
         :returns: how many they were
         """
         for count in range(3):
@@ -52,7 +51,7 @@ class MergedTestCase(failed_case.FailedTestCase):
                 life.convert()
                 return count
             except reason as refused:
-                self.change_template(refused.kwargs['template'], change)
+                change(refused.kwargs['template'])
         self.fail('the remedy does not help')
 
     def end(self, life, to, names):
@@ -110,7 +109,9 @@ class FormatTest(MergedTestCase):
         # The merged template, and that of the backup stack.
         self.assertEqual(2, self.repair(
             life, migrate_exception.InvalidMergedTemplate,
-            lambda template: template.pop(key)))
+            lambda template_id: self.follow(
+                'JSON_REMOVE', template_id,
+                instead={'heat_template_version': key})))
         self.assertEqual(native, self.end(life, new, 'abc'))
 
     def test_from_cfn_to_hot(self):
@@ -154,7 +155,9 @@ class ConditionTest(MergedTestCase):
             life, lambda: life.update(old), life.delete)
         self.assertEqual(2, self.repair(
             life, migrate_exception.InvalidMergedTemplate,
-            lambda template: template.update({section: {'on': True}})))
+            lambda template_id: self.follow(
+                'JSON_MERGE_PATCH', template_id,
+                instead={'conditions': section})))
         self.assertEqual(native, self.end(life, old, 'ae'))
 
     def test_in_hot(self):
@@ -214,9 +217,10 @@ class RemovedFunctionTest(MergedTestCase):
         life.convert()
         self.assert_sound_after(life)
 
-    def use_get_resource(self, template):
-        template['resources'].update({
-            name: self.NEW['resources'][name] for name in 'bc'})
+    def use_get_resource(self, template_id):
+        self.change_template(template_id, lambda template: template[
+            'resources'].update({name: self.NEW['resources'][name]
+                                 for name in 'bc'}))
 
     def test_a_repair_of_each_template(self):
         life = self.begin()
@@ -376,15 +380,8 @@ class MappingTest(MergedTestCase):
             stack, = (row for row in self.database.rows(
                 models.Stack, deleted_at=None, backup=backup)
                 if backup or not row['owner_id'])
-            self.map_type(stack['raw_template_id'])
+            self.follow('JSON_SET', stack['raw_template_id'],
+                        instead={'my_type.yaml': self.INNER})
         life.convert()
         life.update(new)
         self.assertEqual(lives.living(b='2/x'), life.ledger.living())
-
-    def map_type(self, template_id):
-        stored, = self.database.rows(models.RawTemplate, id=template_id)
-        environment = stored['environment']
-        environment['resource_registry'][self.KIND] = self.INNER
-        self.write(sqlalchemy.update(models.RawTemplate).where(
-            models.RawTemplate.id == template_id).values(
-                environment=environment))

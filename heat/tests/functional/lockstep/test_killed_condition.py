@@ -28,10 +28,6 @@ def with_condition(template):
     return template
 
 
-def add_condition(template):
-    template.setdefault('conditions', {})['on'] = True
-
-
 OLD, NEW = chain('1', 'x'), with_condition(chain('2', 'y'))
 FAILING = chains.changed(NEW)
 FAILING['resources']['d'] = chains.resource(needs='b', fail='create')
@@ -74,7 +70,7 @@ class ConditionTest(test_killed.KilledTestCase):
                 refused = exc
             self.assertIsNotNone(template, refused)
             self.assertIn('"on"', str(refused))
-            self.change_template(refused.kwargs['template'], add_condition)
+            self.follow('JSON_MERGE_PATCH', refused.kwargs['template'])
             # The rollback may have failed before the engine died.
             if self.row(life.identity)['status'] == 'IN_PROGRESS':
                 self.assertIsInstance(refused,

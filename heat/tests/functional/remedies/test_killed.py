@@ -2,15 +2,11 @@
 
 """Engines that are killed cause reasons; each remedy is followed."""
 
-import re
-
-import sqlalchemy
-
 from heat.db import models
 from heat.engine import convergence_migrate
+from heat.tests.functional.harness import reasons_page
 from heat.tests.functional.lockstep import deaths
 from heat.tests.functional.remedies import case
-from heat.tests import sources
 
 ASKING = case.Asking.TYPE
 
@@ -120,15 +116,9 @@ class KilledTest(case.RemedyTestCase):
 
     def mark_as_deleted(self, identity, thing):
         """Run the statement that the page of the reasons prints."""
-        page = ' '.join((
-            sources.CHECKOUT / 'doc/source/reference/reasons.rst'
-        ).read_text().split())
-        statement = re.search('``(UPDATE resource SET .*?)``', page).group(1)
-        values = iter((identity['stack_id'], thing))
-        with self.database.engine.begin() as connection:
-            done = connection.execute(sqlalchemy.text(re.sub(
-                '…', lambda _: "'%s'" % next(values), statement)))
-        self.assertEqual(1, done.rowcount)
+        self.assertEqual(1, reasons_page.run(
+            self.database.engine, 'UPDATE resource', identity['stack_id'],
+            thing))
 
     def test_engine_with_a_resource(self):
         """It marks the resource of a convergence stack, and is killed."""
