@@ -25,6 +25,9 @@ TEMPLATE = {
                 'properties': {'count': 1, 'resource_def': {
                     'type': 'OS::Heat::TestResource'}}}}}}}
 
+_TEMPLATE_IDS = {'raw_template': ['id'], 'resource': ['current_template_id'],
+                 'stack': ['raw_template_id', 'prev_raw_template_id']}
+
 # Columns that differ between all conversions of a tree.
 _NEW_EACH_TIME = {'stack': {'current_traversal', 'deleted_at'},
                   'event': {'id', 'uuid', 'created_at', 'updated_at'}}
@@ -34,6 +37,19 @@ _NEW_EACH_TIME = {'stack': {'current_traversal', 'deleted_at'},
 ALONE = dict(TEMPLATE, resources={
     'first': {'type': 'OS::Heat::TestResource'},
     'second': {'type': 'OS::Heat::TestResource', 'depends_on': 'first'}})
+
+
+def replacing(value, fail=False):
+    """A template whose update replaces a resource, and then may fail."""
+    def resource(**properties):
+        return {'type': 'OS::Heat::TestResource',
+                'properties': dict(properties, value=value)}
+
+    return dict(TEMPLATE, resources={
+        'first': resource(update_replace=True),
+        'second': dict(resource(fail=fail), depends_on='first'),
+        'group': {'type': 'OS::Heat::ResourceGroup', 'depends_on': 'second',
+                  'properties': {'count': 1, 'resource_def': resource()}}})
 
 
 def add_leftovers(database, stack_id, backup):
@@ -76,11 +92,13 @@ class FaultTestCase(inprocess.EngineTestCase):
     #: The template of the tree, and its number of stacks.
     template, stacks = TEMPLATE, 4
 
+    #: Whether it is converted although it is not COMPLETE.
+    failed = False
+
     def setUp(self):
         super().setUp()
         self.identity = self.create(self.template)
-        add_leftovers(self.database, self.identity['stack_id'],
-                      backup=self.stacks > 1)
+        self.prepare()
         self.rows = stored_rows.Rows(self.database)
         self.addCleanup(self.rows.close)
         self.legacy = self.rows.read()
@@ -89,7 +107,12 @@ class FaultTestCase(inprocess.EngineTestCase):
     @functools.cached_property
     def runner(self):
         return self.useFixture(
-            fault_process.Runner(self.database, self.identity))
+            fault_process.Runner(self.database, self.identity, self.failed))
+
+    def prepare(self):
+        """Bring the new tree into the state that is converted."""
+        add_leftovers(self.database, self.identity['stack_id'],
+                      backup=self.stacks > 1)
 
     def _forget(self):
         self.rows.write({name: [] for name in self.legacy})
@@ -113,6 +136,9 @@ class FaultTestCase(inprocess.EngineTestCase):
         self.assertEqual(self.stacks, len(ours))
         self.assertTrue(all(row['convergence'] for row in ours))
         self.assertEqual([], rows['stack_lock'] + rows['sync_point'])
+        self.assertCleanedUp(rows)
+
+    def assertCleanedUp(self, rows):
         # All that add_leftovers has added, except the template of the backup
         # stack.
         for table, gone in (('raw_template', 1), ('raw_template_files', 1),
@@ -122,12 +148,19 @@ class FaultTestCase(inprocess.EngineTestCase):
 
     def state(self, rows):
         """Which of the three states of fault_table the tree has."""
-        if comparable(rows) == comparable(self.converted):
+        if self.comparable(rows) == self.comparable(self.converted):
             return fault_table.CONVERTED
         # Events may have the reason.
         if dict(rows, event=None) == dict(self.legacy, event=None):
             return fault_table.LEGACY
         return fault_table.LOST
+
+    def comparable(self, rows):
+        """The rows without the columns that always differ; see Rows.read."""
+        return {name: [{key: value for key, value in row.items()
+                        if key not in _NEW_EACH_TIME.get(name, ())}
+                       for row in table]
+                for name, table in rows.items()}
 
     def restore(self, now=None):
         """Make the tree legacy as before; see ``stored_rows.Rows.write``."""
@@ -139,7 +172,7 @@ class FaultTestCase(inprocess.EngineTestCase):
         :param by: the converting process, in the words of fault_table
         :param states: {fault: [what :meth:`state` has returned]}
         """
-        if by == fault_table.BATCH or self.stacks == 1:
+        if by == fault_table.BATCH or self.template is not TEMPLATE:
             # The table shows only the tree, and a command in both of its ways.
             self.assertNotIn(fault_table.LOST, sum(states.values(), []))
             return
@@ -154,9 +187,30 @@ class AloneTestCase(FaultTestCase):
     template, stacks = ALONE, 1
 
 
-def comparable(rows):
-    """The rows without the columns that always differ; see Rows.read."""
-    return {name: [{key: value for key, value in row.items()
-                    if key not in _NEW_EACH_TIME.get(name, ())}
-                   for row in table]
-            for name, table in rows.items()}
+class FailedTestCase(FaultTestCase):
+    """The same for a tree whose update failed after it replaced something."""
+
+    template, stacks, failed = replacing('1'), 2, True
+
+    def prepare(self):
+        self.heat.update_stack(self.ctx, self.identity,
+                               replacing('2', fail=True), {}, {},
+                               {'disable_rollback': True})
+        self.wait_for(self.identity, 'FAILED')
+
+    def assertCleanedUp(self, rows):
+        stack_id = self.identity['stack_id']
+        self.assertEqual(
+            ['first', 'first', 'group', 'second'],
+            sorted(row['name'] for row in rows['resource']
+                   if row['stack_id'] == stack_id))
+
+    def comparable(self, rows):
+        # The copied template of the backup stack has another id each time.
+        known = {None, *(row['id'] for row in self.legacy['raw_template'])}
+        rows = super().comparable(rows)
+        for table, columns in _TEMPLATE_IDS.items():
+            for row in rows[table]:
+                row.update((column, 'new') for column in columns
+                           if row[column] not in known)
+        return rows

@@ -64,12 +64,14 @@ class Runner(fixtures.Fixture):
 
     :param database: a ``databases.Database`` with the stack
     :param identity: of the stack that they convert
+    :param failed: whether they also convert it if it is not COMPLETE
     """
 
-    def __init__(self, database, identity):
+    def __init__(self, database, identity, failed=False):
         super().__init__()
         self._database = database
         self._identity = identity
+        self._failed = failed
 
     def _setUp(self):
         self.folder = self.useFixture(fixtures.TempDir()).path
@@ -77,6 +79,7 @@ class Runner(fixtures.Fixture):
             'auth_encryption_key': cfg.CONF.auth_encryption_key,
             'convergence_engine': True,
             'migrate_on_update': True,
+            'migrate_on_update_failed': self._failed,
             'transport_url': 'fake://',
             'log_file': os.path.join(self.folder, 'heat.log'),
             'database': {'connection': self._database.url,
@@ -118,7 +121,9 @@ def _serve(database, conf, stack_id):
     resources.initialise()
     # The children share imported modules and statements that SQLAlchemy has
     # compiled. They must not share a connection.
-    convergence_migrate.plan(heat_context.get_admin_context(), stack_id)
+    failed = cfg.CONF.migrate_on_update_failed
+    convergence_migrate.plan(heat_context.get_admin_context(), stack_id,
+                             failed=failed)
     broker.can_notify()
     db_api.get_engine().dispose()
     cfg.CONF.clear()
@@ -128,8 +133,8 @@ def _serve(database, conf, stack_id):
     fork = multiprocessing.get_context('fork')
     for line in sys.stdin:
         ours, theirs = fork.Pipe(duplex=False)
-        child = fork.Process(target=_run, args=(theirs, database, conf,
-                                                *json.loads(line)))
+        child = fork.Process(target=_run, args=(
+            theirs, database, conf, failed, *json.loads(line)))
         child.start()
         theirs.close()
         try:
@@ -142,7 +147,7 @@ def _serve(database, conf, stack_id):
                   flush=True)
 
 
-def _run(pipe, database, conf, what, identity, at, fault, always):
+def _run(pipe, database, conf, failed, what, identity, at, fault, always):
     """Run a conversion in a child; ends the process."""
     output = os.open('output', os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     for stream in (sys.stdout, sys.stderr):
@@ -153,7 +158,7 @@ def _run(pipe, database, conf, what, identity, at, fault, always):
     switch.install()
     status = 1
     try:
-        status = _RUNS[what](conf, identity, switch)
+        status = _RUNS[what](conf, failed, identity, switch)
     except BaseException:
         traceback.print_exc()
     pipe.send(switch.moments)
@@ -161,10 +166,10 @@ def _run(pipe, database, conf, what, identity, at, fault, always):
     os._exit(status)
 
 
-def _run_command(conf, identity, switch):
+def _run_command(conf, failed, identity, switch):
     sys.argv = ['heat-manage', '--config-file', conf,
                 'migrate-convergence-1', '--format', 'json',
-                identity['stack_id']]
+                *(['--failed'] if failed else []), identity['stack_id']]
     with switch.armed():
         try:
             manage.main()
@@ -172,7 +177,7 @@ def _run_command(conf, identity, switch):
             return exc.code
 
 
-def _run_batch(conf, identity, switch):
+def _run_batch(conf, failed, identity, switch):
     """Convert as the command does, in a batch, and the rest one by one."""
     alone = acting.act
 
@@ -181,14 +186,14 @@ def _run_batch(conf, identity, switch):
         return alone(action, stack) if left else done[0]
 
     acting.act = act
-    return _run_command(conf, identity, switch)
+    return _run_command(conf, failed, identity, switch)
 
 
 class _Reached(Exception):
     """The update went on after the conversion."""
 
 
-def _run_update(conf, identity, switch):
+def _run_update(conf, _failed, identity, switch):
     """Have an engine update the stack, without its other threads.
 
     The switch is armed while the engine converts. When the hook is done, the

@@ -26,6 +26,8 @@ _AGAIN = 'converted by the next attempt'
 class _Crash:
     """Tests for every database; a subclass adds the database."""
 
+    writes = WRITES
+
     def test_command_killed_at_every_statement(self):
         self.kill_everywhere(fault_table.COMMAND)
 
@@ -34,7 +36,7 @@ class _Crash:
 
     def kill_everywhere(self, what):
         moments = self.convert_once(what).moments
-        self.assertEqual(set(), WRITES.difference(moments))
+        self.assertEqual(set(), self.writes.difference(moments))
         states = []
         left = {}
         for number, moment in enumerate(moments):
@@ -69,6 +71,7 @@ class _Crash:
     def _update(self, rows):
         self.rows.write(rows)
         cfg.CONF.set_override('migrate_on_update', True)
+        cfg.CONF.set_override('migrate_on_update_failed', self.failed)
         before = self.row(self.identity)['updated_at']
         self.heat.update_stack(self.ctx, self.identity, self.template,
                                {}, {}, {})
@@ -97,4 +100,21 @@ class MySQLAloneCrashTest(_Crash, fault_case.AloneTestCase):
 
 
 class PostgreSQLAloneCrashTest(_Crash, fault_case.AloneTestCase):
+    backend = databases.POSTGRESQL
+
+
+class _Failed:
+    """What a failed tree needs, because it has other leftovers."""
+
+    writes = WRITES - {
+        '%s DELETE %s' % (when, table) for when in ('before', 'after')
+        for table in ('resource_data', 'resource', 'raw_template_files')
+    } | {'before INSERT raw_template', 'after INSERT raw_template'}
+
+
+class MySQLFailedCrashTest(_Failed, _Crash, fault_case.FailedTestCase):
+    backend = databases.MYSQL
+
+
+class PostgreSQLFailedCrashTest(_Failed, _Crash, fault_case.FailedTestCase):
     backend = databases.POSTGRESQL

@@ -113,3 +113,11 @@ class MySQLAloneFaultsTest(_Faults, fault_case.AloneTestCase):
 
 class PostgreSQLAloneFaultsTest(_Faults, fault_case.AloneTestCase):
     backend = databases.POSTGRESQL
+
+
+class MySQLFailedFaultsTest(_Faults, fault_case.FailedTestCase):
+    backend = databases.MYSQL
+
+
+class PostgreSQLFailedFaultsTest(_Faults, fault_case.FailedTestCase):
+    backend = databases.POSTGRESQL

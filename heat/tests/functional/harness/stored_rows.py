@@ -42,13 +42,15 @@ class Rows:
         :param now: the last result of it, if nothing can have changed
         """
         now = now or self.read()
-        changed = [table for table in self._tables
-                   if now[table.name] != rows[table.name]]
+        changed = []
+        for table in self._tables:
+            # What refers to a deleted row may be deleted with it.
+            if now[table.name] != rows[table.name] or any(
+                    key.column.table in changed for key in table.foreign_keys):
+                changed.append(table)
         if not changed:
             return
         with self._engine.begin() as connection:
-            # A row may refer to one of a table that has not changed, but
-            # none of those refers to a row that is deleted here.
             for table in reversed(changed):
                 connection.execute(table.delete())
             for table in changed:
