@@ -12,6 +12,7 @@ from heat.common import exception
 from heat.db.migrate import tree as migrate_tree
 from heat.db import models
 from heat.engine import convergence_migrate
+from heat.tests.functional.faults import case as fault_case
 from heat.tests.functional.harness import inprocess
 from heat.tests.functional.harness import trees
 from heat.tests import releases
@@ -188,3 +189,20 @@ class RaceTestCase(Steps, inprocess.EngineTestCase):
         self.assertEqual({'COMPLETE'}, {row['status'] for row in
                                         tree.stacks + tree.resources})
         self.assertUnlocked()
+
+
+class FailedRaceTestCase(RaceTestCase):
+    """The same for a stack whose update failed after it replaced something."""
+
+    template = fault_case.replacing('1')
+
+    def setUp(self):
+        super().setUp()
+        self.heat.update_stack(self.ctx, self.identity,
+                               fault_case.replacing('2', fail=True), {}, {},
+                               {'disable_rollback': True})
+        self.wait_for(self.identity, 'FAILED')
+
+    def convert(self, _identity=None):
+        return convergence_migrate.convert(utils.dummy_context(),
+                                           self.stack_id, failed=True)

@@ -50,6 +50,10 @@ class MySQLTest(_Operations, race_case.RaceTestCase):
     backend = databases.MYSQL
 
 
+class MySQLFailedTest(_Operations, race_case.FailedRaceTestCase):
+    backend = databases.MYSQL
+
+
 class PostgreSQLTest(_Operations, race_case.RaceTestCase):
 
     backend = databases.POSTGRESQL
