@@ -36,6 +36,11 @@ OPERATIONS = {
 # it: a stack gets operations of one kind only there.
 TRAVERSING = {'update', 'patch', 'cancel', 'delete'}
 
+#: What Heat logs when it drops a delete, because another operation began
+#: between its loading and its storing; a pattern, with the name of the stack.
+#: See test_a_delete_that_an_update_overtakes_is_dropped.
+DROPPED_DELETE = r'Failed to store stack %s with .*, aborting stack DELETE'
+
 #: One stack in this number is deleted by one of its clients.
 DELETED = 3
 

@@ -19,6 +19,7 @@ from heat.rpc import worker_api
 from heat.tests.functional.harness import synchronous
 from heat.tests.functional.harness import trees
 from heat.tests.functional.races import case as race_case
+from heat.tests.functional.races import run as race_run
 from heat.tests.functional.races import test_threads
 from heat.tests.migrate import log_file
 from heat.tests import releases
@@ -124,6 +125,22 @@ class SilenceTest(RevertedCase):
         self.operate('delete')
         self.assertFalse(self.row(self.identity)['convergence'])
         self.assertEqual('CREATE_COMPLETE', self.state(self.identity))
+
+    def test_a_delete_that_an_update_overtakes_is_dropped(self):
+        # Also of a native stack, and with the protection.
+        for convergence in (True, False):
+            self.identity = self.create(self.template, convergence)
+            self.stack_id = self.identity['stack_id']
+            self.convert(self.identity)
+            log = self.useFixture(log_file.LogFile())
+            self.before(parser.Stack, 'converge_stack',
+                        lambda: self.set_stack(
+                            action='UPDATE', status='IN_PROGRESS',
+                            current_traversal='newer'))
+            self.operate('delete')
+            self.assertEqual('UPDATE_IN_PROGRESS', self.state(self.identity))
+            dropped = race_run.DROPPED_DELETE % self.row(self.identity)['name']
+            self.assertRegex('\n'.join(log.lines()), dropped)
 
 
 class OvertakenTest(RevertedCase):
