@@ -25,6 +25,7 @@ TEMPLATE = {
                 'properties': {'count': 1, 'resource_def': {
                     'type': 'OS::Heat::TestResource'}}}}}}}
 
+# The columns with the id of a raw template.
 _TEMPLATE_IDS = {'raw_template': ['id'], 'resource': ['current_template_id'],
                  'stack': ['raw_template_id', 'prev_raw_template_id']}
 
