@@ -53,6 +53,13 @@ _ANSWERS = {exc.HTTPConflict: '409', exc.HTTPBadRequest: REFUSED,
 Stack = collections.namedtuple('Stack', 'id template')
 
 
+def has_begun_delete(database, stack_id):
+    """Whether a delete of a stack has begun, as its events say."""
+    return bool(database.rows(
+        models.Event, stack_id=stack_id, physical_resource_id=stack_id,
+        resource_action='DELETE', resource_status='IN_PROGRESS'))
+
+
 class Race:
     """Run clients on stacks, and watch the stacks meanwhile.
 

@@ -98,23 +98,24 @@ class _Clients:
     def wait_for_delete(self, stack_id):
         """Wait for the end of a delete that Heat has accepted.
 
-        Heat drops one that another operation overtakes, also of a native
-        stack. The user then requests it again.
+        Heat drops one that another operation overtakes or follows, also of a
+        native stack. The user then requests it again.
         """
         def is_deleted(row):
             return row['action'] == 'DELETE' and _has_ended(row)
 
         row = self.wait_for('delete', stack_id, lambda row: (
             is_deleted(row) or
-            _has_ended(row) and self.has_dropped_delete(row)))
+            _has_ended(row) and self.is_dropped(row)))
         if not is_deleted(row):
             self.heat.client.stacks.delete(stack_id)
             self.wait_for('delete', stack_id, is_deleted)
 
-    def has_dropped_delete(self, row):
+    def is_dropped(self, row):
         dropped = race_run.DROPPED_DELETE % row['name']
-        return any(re.search(dropped, engine.log())
-                   for engine in self.heat.engines)
+        return (race_run.has_begun_delete(self.heat.database, row['id']) or
+                any(re.search(dropped, engine.log())
+                    for engine in self.heat.engines))
 
     def bring_back(self, stack_id):
         """Resume a stack that is suspended, or a part of it.

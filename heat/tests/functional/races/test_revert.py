@@ -142,6 +142,21 @@ class SilenceTest(RevertedCase):
             dropped = race_run.DROPPED_DELETE % self.row(self.identity)['name']
             self.assertRegex('\n'.join(log.lines()), dropped)
 
+    def test_a_delete_that_a_suspend_follows_does_not_end(self):
+        # Also of a native stack. Before Heat 26 a suspend has no traversal.
+        if not releases.RESOURCE_SNAPSHOTS:
+            self.skipTest('This Heat has no traversal of a suspend')
+        for convergence in (True, False):
+            self.identity = self.create(self.template, convergence)
+            self.stack_id = self.identity['stack_id']
+            self.convert(self.identity)
+            # It begins, and nothing runs yet.
+            race_case.Steps.operate(self, 'delete')
+            self.operate('suspend')
+            self.assertEqual('SUSPEND_COMPLETE', self.state(self.identity))
+            self.assertTrue(race_run.has_begun_delete(self.database,
+                                                      self.stack_id))
+
 
 class OvertakenTest(RevertedCase):
     """Requests that are lost without a revert."""
