@@ -53,6 +53,13 @@ def replacing(value, fail=False):
                   'properties': {'count': 1, 'resource_def': resource()}}})
 
 
+def fail_to_replace(test):
+    """Let an update of the stack of a test replace a resource, and fail."""
+    test.heat.update_stack(test.ctx, test.identity, replacing('2', fail=True),
+                           {}, {}, {'disable_rollback': True})
+    test.wait_for(test.identity, 'FAILED')
+
+
 def add_leftovers(database, stack_id, backup):
     """Add what interrupted operations may leave and a conversion cleans up.
 
@@ -194,10 +201,7 @@ class FailedTestCase(FaultTestCase):
     template, stacks, failed = replacing('1'), 2, True
 
     def prepare(self):
-        self.heat.update_stack(self.ctx, self.identity,
-                               replacing('2', fail=True), {}, {},
-                               {'disable_rollback': True})
-        self.wait_for(self.identity, 'FAILED')
+        fail_to_replace(self)
 
     def assertCleanedUp(self, rows):
         stack_id = self.identity['stack_id']

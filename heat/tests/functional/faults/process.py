@@ -124,6 +124,9 @@ def _serve(database, conf, stack_id):
     failed = cfg.CONF.migrate_on_update_failed
     convergence_migrate.plan(heat_context.get_admin_context(), stack_id,
                              failed=failed)
+    sys.argv = ['heat-manage', '--config-file', conf, 'migrate-convergence-1',
+                '--format', 'json', *(['--failed'] if failed else []),
+                stack_id]
     broker.can_notify()
     db_api.get_engine().dispose()
     cfg.CONF.clear()
@@ -133,8 +136,8 @@ def _serve(database, conf, stack_id):
     fork = multiprocessing.get_context('fork')
     for line in sys.stdin:
         ours, theirs = fork.Pipe(duplex=False)
-        child = fork.Process(target=_run, args=(
-            theirs, database, conf, failed, *json.loads(line)))
+        child = fork.Process(target=_run, args=(theirs, database, conf,
+                                                *json.loads(line)))
         child.start()
         theirs.close()
         try:
@@ -147,7 +150,7 @@ def _serve(database, conf, stack_id):
                   flush=True)
 
 
-def _run(pipe, database, conf, failed, what, identity, at, fault, always):
+def _run(pipe, database, conf, what, identity, at, fault, always):
     """Run a conversion in a child; ends the process."""
     output = os.open('output', os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     for stream in (sys.stdout, sys.stderr):
@@ -158,7 +161,7 @@ def _run(pipe, database, conf, failed, what, identity, at, fault, always):
     switch.install()
     status = 1
     try:
-        status = _RUNS[what](conf, failed, identity, switch)
+        status = _RUNS[what](conf, identity, switch)
     except BaseException:
         traceback.print_exc()
     pipe.send(switch.moments)
@@ -166,10 +169,7 @@ def _run(pipe, database, conf, failed, what, identity, at, fault, always):
     os._exit(status)
 
 
-def _run_command(conf, failed, identity, switch):
-    sys.argv = ['heat-manage', '--config-file', conf,
-                'migrate-convergence-1', '--format', 'json',
-                *(['--failed'] if failed else []), identity['stack_id']]
+def _run_command(_conf, _identity, switch):
     with switch.armed():
         try:
             manage.main()
@@ -177,7 +177,7 @@ def _run_command(conf, failed, identity, switch):
             return exc.code
 
 
-def _run_batch(conf, failed, identity, switch):
+def _run_batch(conf, identity, switch):
     """Convert as the command does, in a batch, and the rest one by one."""
     alone = acting.act
 
@@ -186,14 +186,14 @@ def _run_batch(conf, failed, identity, switch):
         return alone(action, stack) if left else done[0]
 
     acting.act = act
-    return _run_command(conf, failed, identity, switch)
+    return _run_command(conf, identity, switch)
 
 
 class _Reached(Exception):
     """The update went on after the conversion."""
 
 
-def _run_update(conf, _failed, identity, switch):
+def _run_update(conf, identity, switch):
     """Have an engine update the stack, without its other threads.
 
     The switch is armed while the engine converts. When the hook is done, the

@@ -24,6 +24,13 @@ class NeverCreatedTest(failed_case.FailedTestCase):
         self.assert_sound(life, 'd is created')
         self.assertIn((('d',), '1/x', False), life.end()['living'])
 
+    def assert_only_the_remedy_creates_d(self, life, new):
+        """An update has not created d; the remedy of the guide does."""
+        self.assertEqual(['d'], life.end()['never created'])
+        life.mark_unhealthy('d')
+        life.update(new)
+        self.assert_d_is_created(life)
+
     def fail_before_d(self, life):
         """Fail in an update that adds d.
 
@@ -46,11 +53,7 @@ class NeverCreatedTest(failed_case.FailedTestCase):
         life.interrupt('a', rollback=False)
         life.update(new)
         afterwards.suspend_resume_target(life, chains.OLD, new)
-        self.assertEqual(['d'], life.end()['never created'])
-        # By the remedy of the guide.
-        life.mark_unhealthy('d')
-        life.update(new)
-        self.assert_d_is_created(life)
+        self.assert_only_the_remedy_creates_d(life, new)
 
     def test_two_checks_of_a_resource_that_was_never_created(self):
         # The first fails at it, and the second makes it CHECK_COMPLETE,
@@ -64,11 +67,7 @@ class NeverCreatedTest(failed_case.FailedTestCase):
                 self.assertEqual(state, self.state(life.identity))
             life.update(new)
             self.assertEqual('UPDATE_COMPLETE', self.state(life.identity))
-            self.assertEqual(['d'], life.end()['never created'])
-            # By the remedy of the guide.
-            life.mark_unhealthy('d')
-            life.update(new)
-            self.assert_d_is_created(life)
+            self.assert_only_the_remedy_creates_d(life, new)
 
     def test_a_check_of_what_failed_and_was_never_created(self):
         # It is CREATE_FAILED and not INIT_COMPLETE, so one check is enough:
@@ -107,11 +106,7 @@ class NeverCreatedTest(failed_case.FailedTestCase):
         life.failing()
         life.update(new)
         self.assertEqual('UPDATE_COMPLETE', self.state(life.identity))
-        self.assertEqual(['d'], life.end()['never created'])
-        # By the remedy of the guide.
-        life.mark_unhealthy('d')
-        life.update(new)
-        self.assert_d_is_created(life)
+        self.assert_only_the_remedy_creates_d(life, new)
 
     def test_a_native_rollback_of_an_update_that_has_deleted_it(self):
         life = lives.Life(self, convergence=True)

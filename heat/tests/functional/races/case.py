@@ -198,10 +198,7 @@ class FailedRaceTestCase(RaceTestCase):
 
     def setUp(self):
         super().setUp()
-        self.heat.update_stack(self.ctx, self.identity,
-                               fault_case.replacing('2', fail=True), {}, {},
-                               {'disable_rollback': True})
-        self.wait_for(self.identity, 'FAILED')
+        fault_case.fail_to_replace(self)
 
     def convert(self, _identity=None):
         return convergence_migrate.convert(utils.dummy_context(),

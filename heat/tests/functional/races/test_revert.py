@@ -126,12 +126,17 @@ class SilenceTest(RevertedCase):
         self.assertFalse(self.row(self.identity)['convergence'])
         self.assertEqual('CREATE_COMPLETE', self.state(self.identity))
 
-    def test_a_delete_that_an_update_overtakes_is_dropped(self):
-        # Also of a native stack, and with the protection.
+    def native_and_converted(self):
+        """Create a native stack, and then one that is converted."""
         for convergence in (True, False):
             self.identity = self.create(self.template, convergence)
             self.stack_id = self.identity['stack_id']
             self.convert(self.identity)
+            yield self.identity
+
+    def test_a_delete_that_an_update_overtakes_is_dropped(self):
+        # Also of a native stack, and with the protection.
+        for _stack in self.native_and_converted():
             log = self.useFixture(log_file.LogFile())
             self.before(parser.Stack, 'converge_stack',
                         lambda: self.set_stack(
@@ -146,10 +151,7 @@ class SilenceTest(RevertedCase):
         # Also of a native stack. Before Heat 26 a suspend has no traversal.
         if not releases.RESOURCE_SNAPSHOTS:
             self.skipTest('This Heat has no traversal of a suspend')
-        for convergence in (True, False):
-            self.identity = self.create(self.template, convergence)
-            self.stack_id = self.identity['stack_id']
-            self.convert(self.identity)
+        for _stack in self.native_and_converted():
             # It begins, and nothing runs yet.
             race_case.Steps.operate(self, 'delete')
             self.operate('suspend')
