@@ -166,7 +166,7 @@ def _check_kinds(stack, members, current, nested, templates):
     for row in members.values():
         physical_id = row.physical_resource_id
         is_nested = templates.is_nested(row.name, current[row.id])
-        if physical_id and is_nested in (True, False) and (
+        if physical_id and is_nested is not None and (
                 is_nested != (physical_id in nested)):
             raise migrate_exception.OtherType(
                 stack=migrate_plan.label(stack),
